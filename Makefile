@@ -1,0 +1,66 @@
+# The tests, the checks and the demo. `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+VENV_READY := $(VENV)/.ready
+NODE_READY := tests/node/node_modules/.ready
+DEMO_READY := example_app/node_modules/.ready
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+.PHONY: test
+test: $(VENV_READY) $(NODE_READY) ## Set up what the tests need, and run them (ARGS="-k words" to choose)
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(VENV_READY) ## Lint, formatting, types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy --strict flask_sio_cors
+
+.PHONY: demo
+demo: $(VENV_READY) demo-client ## Run the example app
+	$(VENV)/bin/python -m example_app
+
+.PHONY: demo-client
+demo-client:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(DEMO_READY); \
+	else echo "npm is not installed: the page takes the client from Socket.IO's CDN."; fi
+
+.PHONY: clean
+clean: ## Remove all that the other targets made
+	rm -rf $(VENV) tests/node/node_modules example_app/node_modules build dist *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find flask_sio_cors tests example_app -name __pycache__ -prune -exec rm -rf {} +
+
+# Python 3.11 brings a pip that does not know dependency groups, hence the newer one.
+$(VENV_READY): pyproject.toml | need-venv
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(VENV)/bin/python -m pip install --quiet --editable . --group test
+	touch $@
+
+$(NODE_READY): tests/node/package.json tests/node/.npmrc | need-node need-npm
+$(DEMO_READY): example_app/package.json
+
+$(NODE_READY) $(DEMO_READY):
+	cd $(@D)/.. && npm install --silent
+	touch $@
+
+# Asked at every run: a stamp says nothing about a program that was removed since.
+.PHONY: need-venv need-node need-npm
+need-venv:
+	@$(PYTHON) -c "import ensurepip, venv" || \
+	{ echo "make needs Python with its venv module: apt-get install python3-venv" >&2; exit 1; }
+
+need-node:
+	@command -v node >/dev/null || \
+	{ echo "The tests need Node.js: apt-get install nodejs" >&2; exit 1; }
+
+need-npm:
+	@command -v npm >/dev/null || \
+	{ echo "The tests need npm: apt-get install npm" >&2; exit 1; }

@@ -1,0 +1,187 @@
+"""The door in front of Engine.IO: asks the policy, then answers, or lets Engine.IO answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from flask_socketio import ConnectionRefusedError
+
+from .explain import explain_refusal
+from .journal import Journal
+from .policy import ALLOWED, REFUSED, Header, Policy, Reason, Verdict, is_handshake
+from .signals import request_refused
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+    from flask import Flask
+
+    _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+
+#: Where the guard leaves its verdict, for Engine.IO's own check and for the stray hook.
+VERDICT: Final = "flask_sio_cors.verdict"
+
+# Socket.IO's error codes (engine.io, "Server.errors").
+_BAD_REQUEST: Final = 3
+_FORBIDDEN: Final = 4
+
+
+class EngineIO(Protocol):
+    """What the guard needs of a ``socketio.Server``."""
+
+    eio: Any
+
+    def handle_request(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]: ...
+
+
+class Guard:
+    """Stands where Flask-SocketIO's middleware hands a request to Engine.IO.
+
+    That place sees exactly the requests that Engine.IO would answer, whatever their path, and
+    sees them as the application does, behind a ``ProxyFix`` or a mount.
+
+    :param engineio: the Socket.IO server that answers what the guard lets through.
+    :param policy: the rules in force; one assignment replaces them.
+    :param flask_side: returns the application's own WSGI side, for preflights that it answers.
+        Asked at each use, because a debugger may be put around it later.
+    """
+
+    def __init__(
+        self,
+        engineio: EngineIO,
+        policy: Policy,
+        flask_side: Callable[[], WSGIApplication],
+        journal: Journal,
+    ) -> None:
+        self.engineio = engineio
+        self.policy = policy
+        self.journal = journal
+        self._flask_side = flask_side
+
+    def handle_request(
+        self, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Answer a request for Engine.IO; a WSGI application by another name."""
+        policy = self.policy
+        verdict = policy.judge(environ)
+        if verdict.outcome is REFUSED:
+            return self.refuse(environ, start_response, policy, verdict)
+        if verdict.outcome is ALLOWED:
+            if policy.allow_request is not None and is_handshake(environ):
+                denial = self._ask(environ, policy, verdict)
+                if denial is not None:
+                    return self.refuse(environ, start_response, policy, *denial)
+            environ[VERDICT] = verdict
+            return self.engineio.handle_request(environ, _completing(start_response, verdict))
+        if policy.preflight_continue:
+            environ[VERDICT] = verdict
+            return self._flask_side()(environ, _completing(start_response, verdict))
+        start_response(verdict.status, list(verdict.headers))
+        return []
+
+    def allows(self, origin: str | None, environ: WSGIEnvironment) -> bool:
+        """Answer Engine.IO's own question, ``cors_allowed_origins``; never raises.
+
+        A request that came through the guard has its verdict with it. One that reached the server
+        by another way, such as a second ``WSGIApp``, is judged here.
+        """
+        verdict = environ.get(VERDICT) or self.policy.judge(environ)
+        return bool(verdict.outcome is not REFUSED)
+
+    def _ask(
+        self, environ: WSGIEnvironment, policy: Policy, verdict: Verdict
+    ) -> tuple[Verdict, str] | None:
+        """Ask ``allow_request``; return the refusal and its message, or ``None`` to let pass."""
+        app: Flask = environ["flask.app"]
+        source = policy.options.sources.get("ALLOW_REQUEST", "allow_request")
+        try:
+            with app.request_context(environ) as context:
+                answer = policy.allow_request(context.request)  # type: ignore[misc]
+        except ConnectionRefusedError as refusal:
+            return _denied(verdict, Reason.DENIED), str(refusal.error_args["message"])
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the door stays shut
+            complaint = f"raised {type(error).__name__}; the handshake was refused"
+            self.journal.fault(source, error, complaint)
+            return _denied(verdict, Reason.ALLOW_REQUEST_FAILED), "Forbidden"
+        if answer is True:
+            return None
+        if answer is False:
+            return _denied(verdict, Reason.DENIED), "Forbidden"
+        complaint = (
+            f"returned {type(answer).__name__}, not True or False; the handshake was refused"
+        )
+        self.journal.fault(source, None, complaint)
+        return _denied(verdict, Reason.ALLOW_REQUEST_FAILED), "Forbidden"
+
+    def refuse(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        policy: Policy,
+        verdict: Verdict,
+        message: str = "Forbidden",
+    ) -> list[bytes]:
+        """Answer with the refusal, after telling the log and the application's receivers."""
+        body = self.report(environ, policy, verdict, message)
+        websocket = environ.get("wsgi.websocket")
+        if websocket is not None:
+            # gevent-websocket has sent "101 Switching Protocols" before it called us, so that a
+            # status would be lost and the client wait for its own timeout (RFC 6455, 7.4.1).
+            websocket.close(1008, message.encode()[:123])
+            return []
+        headers = [
+            *verdict.headers,
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body))),
+        ]
+        start_response(verdict.status, headers)
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
+
+    def report(
+        self, environ: WSGIEnvironment, policy: Policy, verdict: Verdict, message: str
+    ) -> bytes:
+        """Log a refusal, send `request_refused`, and return the answer's JSON body."""
+        app: Flask = environ["flask.app"]
+        origin, reason = environ.get("HTTP_ORIGIN"), verdict.reason
+
+        def explanation() -> str:
+            return explain_refusal(reason, origin, policy.options)
+
+        self.journal.refused(origin, reason.value, explanation)
+        for receiver in request_refused.receivers_for(app):
+            try:
+                receiver(app, origin=origin, reason=reason, environ=environ)
+            except Exception as error:  # noqa: BLE001 - a receiver's fault changes nothing
+                complaint = f"a receiver raised {type(error).__name__}; the refusal stands"
+                self.journal.fault("request_refused", error, complaint)
+        if app.debug and message == "Forbidden":
+            message = explanation()
+        code = _BAD_REQUEST if reason is Reason.HOST_NOT_TRUSTED else _FORBIDDEN
+        if code == _BAD_REQUEST and not app.debug:
+            message = "Bad request"
+        return json.dumps({"code": code, "message": message}).encode()
+
+
+def _denied(verdict: Verdict, reason: Reason) -> Verdict:
+    """Refuse a handshake whose origin is allowed, so that its page can read the message."""
+    return Verdict(REFUSED, reason, verdict.headers, "403 FORBIDDEN")
+
+
+def _completing(start_response: StartResponse, verdict: Verdict) -> StartResponse:
+    """Put the verdict's headers in the place of the server's own CORS headers."""
+
+    def complete(
+        status: str, headers: list[Header], exc_info: _ExcInfo | None = None
+    ) -> Callable[[bytes], Any]:
+        completed = [
+            header for header in headers if not header[0].lower().startswith("access-control-")
+        ]
+        completed += verdict.headers
+        return start_response(status, completed, exc_info)
+
+    return complete

@@ -1,0 +1,79 @@
+"""What is logged, and how often: a flood of refusals fills neither the log nor memory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Hashable
+from typing import Final
+
+logger = logging.getLogger("flask_sio_cors")
+
+#: How many different refusals, or faults of callbacks, are logged in one `PERIOD`.
+LIMIT: Final = 200
+#: Seconds after which all are forgotten, so that what goes on is logged again.
+PERIOD: Final = 3600.0
+#: Characters of an origin that are logged and remembered.
+SHOWN: Final = 120
+
+
+class Journal:
+    """Logs the first of each kind loudly and the rest at DEBUG, within fixed bounds.
+
+    :param clock: seconds from any start, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+        self._known: set[Hashable] = set()
+
+    def refused(self, origin: str | None, reason: str, explanation: Callable[[], str]) -> None:
+        """Log that a request was refused.
+
+        :param origin: its ``Origin`` header as it came; anything unprintable is escaped.
+        :param reason: a short name of the reason, by which repetitions are recognised.
+        :param explanation: what the operator should know; called when it is logged.
+        """
+        shown = origin[:SHOWN] if origin is not None else None
+        level = logging.WARNING if self._is_new((shown, reason)) else logging.DEBUG
+        if logger.isEnabledFor(level):
+            logger.log(level, "Refused origin %a (%s): %s", shown, reason, explanation())
+
+    def fault(self, callback: str, error: BaseException | None, complaint: str) -> None:
+        """Log that a function of the application failed; with its traceback the first time.
+
+        :param callback: the setting, decorator or signal that the function was given to.
+        :param error: what it raised; ``None`` where it returned nonsense.
+        :param complaint: what happened and what follows from it.
+        """
+        kind = (callback, type(error), complaint)
+        level = logging.ERROR if self._is_new(kind) else logging.DEBUG
+        logger.log(level, "%s: %s", callback, complaint, exc_info=error)
+
+    def _is_new(self, kind: Hashable) -> bool:
+        known = self._known
+        if kind in known:
+            return self._is_stale() and self._remember(kind)
+        if len(known) >= LIMIT and not self._is_stale():
+            return False
+        return self._remember(kind)
+
+    def _is_stale(self) -> bool:
+        """Forget everything when the period is over; tell whether it was."""
+        now = self._clock()
+        if now - self._since < PERIOD:
+            return False
+        self._since, self._known = now, set()
+        return True
+
+    def _remember(self, kind: Hashable) -> bool:
+        self._known.add(kind)
+        if len(self._known) == LIMIT:
+            logger.warning(
+                "%d different refusals or faults so far; new ones are logged at DEBUG level for "
+                "%.0f minutes",
+                LIMIT,
+                PERIOD / 60,
+            )
+        return True

@@ -1,0 +1,530 @@
+"""The settings: read from ``app.config``, validated as a whole, and then immutable.
+
+`SETTINGS` is the reference: one row a setting, with what it means and how it is read. Reading
+collects every problem before it raises, so that a configuration is mended in one go.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from flask import Request
+from werkzeug.utils import import_string
+
+from .origins import OriginPattern, OriginSet, is_loopback, parse_pattern
+from .spelling import correct
+
+PREFIX: Final = "SIO_CORS_"
+FALLBACK_PREFIX: Final = "CORS_"
+
+#: ``(origin) -> bool``: decides about an origin at each request.
+OriginCallable = Callable[[str], bool]
+#: ``(request) -> bool``: decides about a handshake (Socket.IO's ``allowRequest``).
+AllowRequest = Callable[[Request], bool]
+
+
+class EveryOrigin(Enum):
+    """The two ways to let every origin in; neither goes with credentials."""
+
+    WILDCARD = "*"  #: answered ``Access-Control-Allow-Origin: *``
+    REFLECTED = True  #: answered with the request's own origin
+
+
+class Problem(NamedTuple):
+    """One mistake in the configuration.
+
+    :param key: the configuration key to change.
+    :param value: what stands there; the item in question where the key holds a list.
+    :param reason: what was found and why it cannot work.
+    :param correction: Python source to write instead of `value`. For an unknown key, the known
+        key to write instead of it (``""`` where none is near); for an argument of ``SocketIO``,
+        the call to write.
+    """
+
+    key: str
+    value: object
+    reason: str
+    correction: str
+
+    def __str__(self) -> str:
+        value = repr(self.value)
+        if len(value) > 200:
+            value = f"{value[:197]}..."
+        advice = f"\n      write: {self.correction}" if self.correction else ""
+        return f"{self.key}: {value}\n      {self.reason}{advice}"
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot work; nothing of it has been installed.
+
+    :param problems: every mistake that was found, in the order of the settings.
+    """
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        lines = "".join(f"\n  {n}. {problem}" for n, problem in enumerate(self.problems, 1))
+        return f"{count} problem{'s' * (count != 1)} in the CORS configuration:{lines}"
+
+
+Report = Callable[[object, str, str], None]
+"""Takes ``(value, reason, correction)`` of a problem with the setting that is being read."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """A configuration that holds together. Build it with :meth:`from_config`.
+
+    The fields are the settings of `SETTINGS` in lower case, and two more:
+
+    :param trusted_hosts: Flask's ``TRUSTED_HOSTS``; empty where any host will do.
+    :param sources: the setting's name → the key that its value came from, ``"default"``, or
+        ``"@cors.allow_request"``.
+    """
+
+    origins: OriginSet | EveryOrigin | OriginCallable
+    supports_credentials: bool
+    allow_headers: tuple[str, ...] | None
+    expose_headers: tuple[str, ...]
+    methods: tuple[str, ...]
+    max_age: int | None
+    preflight_continue: bool
+    options_success_status: int
+    allow_request: AllowRequest | None
+    allow_private_network: bool
+    tolerate_insecure_origins: bool
+    tolerate_public_suffixes: bool
+    trusted_hosts: tuple[str, ...] = ()
+    sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+
+    @classmethod
+    def from_config(
+        cls,
+        config: Mapping[str, Any],
+        *,
+        allow_request: AllowRequest | None = None,
+        problems: Iterable[Problem] = (),
+    ) -> Options:
+        """Read the settings of an application.
+
+        :param config: ``app.config``, or any mapping with its keys.
+        :param allow_request: the function that ``@cors.allow_request`` decorated.
+        :param problems: mistakes found elsewhere, to be raised together with those found here.
+        :raise ConfigError: with all problems, if there is one.
+        """
+        found = [*problems, *_unknown_keys(config)]
+        values: dict[str, Any] = {}
+        sources: dict[str, str] = {}
+        for setting in SETTINGS:
+            source = setting.source(config)
+            if source is None:
+                values[setting.field], sources[setting.name] = setting.default, "default"
+                continue
+            values[setting.field] = setting.load(source, config[source], found)
+            sources[setting.name] = source
+        _add_decorated(values, sources, allow_request, found)
+        _check_credentials(values, sources, found)
+        if found:
+            raise ConfigError(found)
+        patterns = values["origins"]
+        if isinstance(patterns, _Listed):
+            values["origins"] = OriginSet(patterns.patterns, patterns.regexes)
+        return cls(**values, trusted_hosts=_read_trusted_hosts(config), sources=sources)
+
+
+class Setting(NamedTuple):
+    """A row of the settings table.
+
+    :param name: the key without its prefix; ``SIO_CORS_`` wins over Flask-CORS's ``CORS_``.
+    :param npm: the option of npm ``cors`` or Socket.IO that it translates; ``""`` for none.
+    :param values: what may be written, for documentation.
+    :param default: what applies where no key is set.
+    :param read: takes the configured value and a `Report`; returns the value of the field.
+    """
+
+    name: str
+    npm: str
+    values: str
+    default: Any
+    read: Callable[[Any, Report], Any]
+
+    @property
+    def key(self) -> str:
+        return PREFIX + self.name
+
+    @property
+    def field(self) -> str:
+        return self.name.lower()
+
+    def source(self, config: Mapping[str, Any]) -> str | None:
+        """Return the key that this setting's value comes from, or ``None`` for the default."""
+        if self.key in config:
+            return self.key
+        fallback = FALLBACK_PREFIX + self.name
+        return fallback if self.name in _SHARED_WITH_FLASK_CORS and fallback in config else None
+
+    def load(self, key: str, value: Any, found: list[Problem]) -> Any:
+        """Read a configured value; what is wrong with it is appended to `found`."""
+        if value is None:
+            return self.default
+        return self.read(value, lambda *problem: found.append(Problem(key, *problem)))
+
+
+class _Listed(NamedTuple):
+    """The entries of ``SIO_CORS_ORIGINS`` before they are compiled into an `OriginSet`."""
+
+    patterns: list[OriginPattern]
+    regexes: list[re.Pattern[str]]
+
+
+# --- Readers: one a kind of value ------------------------------------------------------------
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
+_FALSE: Final = frozenset({"0", "false", "no", "off", "n", "f"})
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+
+
+def _spelled_bool(value: object) -> bool | None:
+    if isinstance(value, str):
+        word = value.strip().lower()
+        return True if word in _TRUE else False if word in _FALSE else None
+    return bool(value) if isinstance(value, int) and value in (0, 1) else None
+
+
+def _read_bool(value: Any, report: Report) -> bool:
+    answer = _spelled_bool(value)
+    if answer is None:
+        report(value, "is neither true nor false", "False" if not value else "True")
+    return bool(answer)
+
+
+def _read_integer(value: Any) -> int | None:
+    if isinstance(value, str):
+        text = value.strip()
+        digits = text.removeprefix("-")
+        return int(text) if digits.isascii() and digits.isdigit() and len(digits) < 20 else None
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _read_max_age(value: Any, report: Report) -> int | None:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    age = _read_integer(seconds)
+    if age is None:
+        report(value, "is not a whole number of seconds", "600")
+    elif age < 0:
+        report(value, "is negative; 0 keeps browsers from caching preflights", "0")
+    elif age > 86400:
+        report(value, "is more than a day, where every browser stops counting", "86400")
+    return age
+
+
+def _read_status(value: Any, report: Report) -> int:
+    status = _read_integer(value)
+    if status is None:
+        report(value, "is not the number of an HTTP status", "204")
+        return 204
+    if not 200 <= status <= 299:
+        reason = (
+            'is not from 200 to 299, so browsers would report a preflight that "did not succeed"'
+        )
+        report(value, reason, "204")
+    return status
+
+
+def _items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
+    """Read a list that may be written as one item or, from the environment, with commas."""
+    if isinstance(value, str):
+        return [item.strip() for item in value.split(",") if item.strip()]
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return list(value)
+    report(value, f"is a {type(value).__name__}, where a list of {what} is needed", correction)
+    return []
+
+
+def _tokens(value: Any, report: Report, what: str, correction: str) -> list[str]:
+    tokens = []
+    for item in _items(value, report, what, correction):
+        if not isinstance(item, str):
+            report(item, f"is a {type(item).__name__}, where a text is needed", correction)
+        elif not _TOKEN.fullmatch(item.strip()):
+            mended = re.sub(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]+", "-", item.strip().rstrip(":")).strip(
+                "-"
+            )
+            reason = "has characters that cannot stand in it (RFC 9110, section 5.6.2)"
+            report(item, reason, repr(mended) if mended else correction)
+        else:
+            tokens.append(item.strip())
+    return tokens
+
+
+_STANDARD_METHODS: Final = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "QUERY"}
+)
+# Fetch standard, section 2.2.1, "forbidden method".
+_FORBIDDEN_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
+
+
+def _read_methods(value: Any, report: Report) -> tuple[str, ...]:
+    methods = _tokens(value, report, "methods", '["GET", "POST"]')
+    for method in methods:
+        upper = method.upper()
+        if upper in _FORBIDDEN_METHODS:
+            report(method, "is a method that browsers forbid (Fetch standard, 2.2.1)", '"POST"')
+        elif method == "*":
+            report(method, "is no method; Engine.IO has only GET and POST", '["GET", "POST"]')
+        elif upper in _STANDARD_METHODS and method != upper:
+            report(method, "is not in upper case, and methods are case-sensitive", repr(upper))
+    if not methods:
+        report(value, "names no method; Engine.IO needs GET and POST", '["GET", "POST"]')
+    return tuple(dict.fromkeys(methods))
+
+
+# Fetch standard, section 2.2.2, "forbidden request-header".
+_FORBIDDEN_REQUEST_HEADERS: Final = frozenset(
+    """accept-charset accept-encoding access-control-request-headers access-control-request-method
+    access-control-request-private-network connection content-length cookie cookie2 date dnt expect
+    host keep-alive origin referer set-cookie te trailer transfer-encoding upgrade via""".split()
+)
+
+
+def _read_allow_headers(value: Any, report: Report) -> tuple[str, ...]:
+    names = _tokens(value, report, "header names", '["X-Requested-With"]')
+    for name in names:
+        lower = name.lower()
+        if lower in _FORBIDDEN_REQUEST_HEADERS or lower.startswith(("proxy-", "sec-")):
+            reason = "is a header that only the browser sets, so no page can send it (Fetch, 2.2.2)"
+            report(name, reason, '"X-Requested-With"')
+        elif lower.startswith("access-control-"):
+            reason = "is a header that a server sends, and this list is of those a page sends"
+            report(name, reason, '"X-Requested-With"')
+    return tuple(dict.fromkeys(names))
+
+
+def _read_expose_headers(value: Any, report: Report) -> tuple[str, ...]:
+    names = _tokens(value, report, "header names", '["X-Request-Id"]')
+    for name in names:
+        if name.lower() in ("set-cookie", "set-cookie2"):
+            # Fetch standard, section 2.2.2, "forbidden response-header name".
+            report(name, "is hidden from every page (Fetch standard, 2.2.2)", '"X-Request-Id"')
+    if len(names) > 1 and "*" in names:
+        report(value, "names every header and then single ones", '"*"')
+    return tuple(dict.fromkeys(names))
+
+
+def _read_allow_request(value: Any, report: Report) -> AllowRequest | None:
+    function = value
+    if isinstance(value, str):
+        try:
+            function = import_string(value.strip())
+        except ImportError as error:
+            cause = str(error).splitlines()[0]
+            report(value, f"cannot be imported ({cause}); it is spelled module:name", "None")
+            return None
+        except Exception as error:  # noqa: BLE001 - the application's own module may raise anything
+            report(value, f"raised {error!r} while it was imported", "None")
+            return None
+    return function if _is_asked_with_one(function, value, "request", report) else None
+
+
+def _is_asked_with_one(function: Any, value: Any, argument: str, report: Report) -> bool:
+    """Tell whether a configured function can be called as ``function(argument)`` -> bool."""
+    if not callable(function):
+        kind = type(function).__name__
+        report(value, f"is a {kind}, where a function of one argument is needed", "None")
+        return False
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        report(value, "is asynchronous, and nobody would await its answer", "None")
+        return False
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return True  # built-in functions do not always tell
+    try:
+        signature.bind(object())
+    except TypeError as error:
+        report(value, f"cannot be called with the {argument} alone ({error})", "None")
+        return False
+    return True
+
+
+def _read_origins(value: Any, report: Report) -> _Listed | EveryOrigin | OriginCallable:
+    spelled = _spelled_bool(value)
+    if spelled is not None:
+        return EveryOrigin.REFLECTED if spelled else _Listed([], [])
+    if isinstance(value, str) and value.strip() == "*":
+        return EveryOrigin.WILDCARD
+    if isinstance(value, type) or callable(value):
+        _is_asked_with_one(value, value, "origin", report)
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, re.Pattern):
+        value = [value]
+    listed = _Listed([], [])
+    for item in _items(value, report, "origins", '["https://app.example.com"]'):
+        pattern = parse_pattern(item) if isinstance(item, str) else None
+        if pattern is not None:
+            listed.patterns.append(pattern)
+        elif isinstance(item, re.Pattern) and isinstance(item.pattern, str):
+            listed.regexes.append(item)
+        else:
+            _report_origin(item, report)
+    return listed
+
+
+def _report_origin(item: Any, report: Report) -> None:
+    if isinstance(item, str):
+        report(item, *correct(item))
+    elif isinstance(item, re.Pattern):
+        pattern = item.pattern.decode("latin-1")
+        report(item, "matches bytes, and an origin is text", f"re.compile({pattern!r})")
+    elif isinstance(item, bool) or callable(item):
+        report(item, "stands alone, not in a list with others", repr("https://app.example.com"))
+    elif isinstance(item, bytes):
+        report(item, "is bytes, and an origin is text", repr(item.decode("latin-1")))
+    else:
+        kind = type(item).__name__
+        report(item, f"is a {kind}, where an origin is needed", repr("https://app.example.com"))
+
+
+def _read_trusted_hosts(config: Mapping[str, Any]) -> tuple[str, ...]:
+    hosts = config.get("TRUSTED_HOSTS")
+    return (hosts,) if isinstance(hosts, str) else tuple(hosts or ())
+
+
+#: Every setting, in the order of the manual.
+SETTINGS: Final = (
+    Setting(
+        "ORIGINS",
+        "origin",
+        'origins and patterns, re.compile(…), "null", "*", True, callable',
+        _Listed([], []),
+        _read_origins,
+    ),
+    Setting("SUPPORTS_CREDENTIALS", "credentials", "bool", False, _read_bool),
+    Setting("ALLOW_HEADERS", "allowedHeaders", 'header names, "*"', None, _read_allow_headers),
+    Setting("EXPOSE_HEADERS", "exposedHeaders", 'header names, "*"', (), _read_expose_headers),
+    Setting("METHODS", "methods", "methods", ("GET", "POST"), _read_methods),
+    Setting("MAX_AGE", "maxAge", "seconds 0…86400, timedelta", None, _read_max_age),
+    Setting("PREFLIGHT_CONTINUE", "preflightContinue", "bool", False, _read_bool),
+    Setting("OPTIONS_SUCCESS_STATUS", "optionsSuccessStatus", "200…299", 204, _read_status),
+    Setting("ALLOW_REQUEST", "allowRequest", 'callable, "module:name"', None, _read_allow_request),
+    Setting("ALLOW_PRIVATE_NETWORK", "", "bool", False, _read_bool),
+    Setting("TOLERATE_INSECURE_ORIGINS", "", "bool", False, _read_bool),
+    Setting("TOLERATE_PUBLIC_SUFFIXES", "", "bool", False, _read_bool),
+)
+
+# The names that Flask-CORS has too, with the same meaning.
+_SHARED_WITH_FLASK_CORS: Final = frozenset(
+    """ORIGINS SUPPORTS_CREDENTIALS ALLOW_HEADERS EXPOSE_HEADERS METHODS MAX_AGE
+    ALLOW_PRIVATE_NETWORK""".split()
+)
+
+
+# --- Checks that concern more than one value -------------------------------------------------
+
+
+def _unknown_keys(config: Mapping[str, Any]) -> Iterable[Problem]:
+    known = [setting.key for setting in SETTINGS]
+    for key, value in config.items():
+        if not isinstance(key, str) or not key.upper().startswith("SIO") or key in known:
+            continue
+        ours = key.upper().startswith(PREFIX)
+        nearest = difflib.get_close_matches(key.upper(), known, 1, cutoff=0.6 if ours else 0.85)
+        if nearest:
+            reason = "is no setting, so it would silently do nothing"
+            yield Problem(key, value, reason, nearest[0])
+        elif ours:
+            names = ", ".join(known)
+            yield Problem(key, value, f"is no setting; those that exist are {names}", "")
+
+
+def _add_decorated(
+    values: dict[str, Any],
+    sources: dict[str, str],
+    function: AllowRequest | None,
+    found: list[Problem],
+) -> None:
+    if function is None:
+        return
+    if values["allow_request"] is not None:
+        reason = "is set, and @cors.allow_request decorates another function; one place decides"
+        found.append(Problem(sources["ALLOW_REQUEST"], values["allow_request"], reason, "None"))
+    values["allow_request"], sources["ALLOW_REQUEST"] = function, "@cors.allow_request"
+
+
+def _check_credentials(
+    values: Mapping[str, Any], sources: Mapping[str, str], found: list[Problem]
+) -> None:
+    """Report what must not be answered together with cookies and HTTP authentication."""
+    if not values["supports_credentials"]:
+        return
+    origins = values["origins"]
+    switch = sources["SUPPORTS_CREDENTIALS"]
+    if isinstance(origins, EveryOrigin):
+        reason = (
+            f"lets every site act in its visitors' name, since {sources['ORIGINS']} is "
+            f"{origins.value!r}; list the origins that may, or do without credentials"
+        )
+        found.append(Problem(switch, True, reason, "False"))
+    elif isinstance(origins, _Listed):
+        for pattern in origins.patterns:
+            _check_credentialed(pattern, values, sources, found)
+    if "*" in values["expose_headers"]:
+        reason = f'means a header called "*" where {switch} is set (Fetch, 3.3.3); name them'
+        found.append(Problem(sources["EXPOSE_HEADERS"], "*", reason, '["X-Request-Id"]'))
+
+
+def _check_credentialed(
+    pattern: OriginPattern,
+    values: Mapping[str, Any],
+    sources: Mapping[str, str],
+    found: list[Problem],
+) -> None:
+    if pattern.is_opaque:
+        reason = (
+            f'cannot go with "{pattern}" in {sources["ORIGINS"]}: any page can obtain that origin, '
+            "with a sandboxed iframe or a local file"
+        )
+        found.append(Problem(sources["SUPPORTS_CREDENTIALS"], True, reason, "False"))
+    if (
+        pattern.scheme == "http"
+        and not is_loopback(pattern.host)
+        and not values["tolerate_insecure_origins"]
+    ):
+        reason = (
+            f"is not encrypted, so that anyone on the way can speak in its name, with "
+            f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_INSECURE_ORIGINS = True "
+            "permits it"
+        )
+        secure = str(pattern._replace(scheme="https"))
+        found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(secure)))
+    if pattern.subdomains and not values["tolerate_public_suffixes"]:
+        suffix = _public_suffix_within(pattern.host)
+        if suffix:
+            reason = (
+                f'lets in whoever registers a name under "{suffix}", with '
+                f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_PUBLIC_SUFFIXES = True "
+                "permits it"
+            )
+            own = str(pattern._replace(host=f"your-name.{suffix}", subdomains=False))
+            found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(own)))
+
+
+def _public_suffix_within(host: str) -> str | None:
+    """Return the public suffix that the subdomains of `host` are registered under, if one is."""
+    if is_loopback(host):
+        return None
+    from .suffixes import public_suffix_within
+
+    return public_suffix_within(host)

@@ -1,0 +1,273 @@
+"""What a web origin is: the pattern grammar of the configuration, and sets of origins.
+
+An origin is what browsers send in the ``Origin`` header: scheme, host and port, serialised
+without a default port and without a path (HTML standard, "ASCII serialisation of an origin").
+Everything expensive happens when a configuration is read; asking whether an origin is in a set
+costs a few dictionary look-ups, however many patterns the set holds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+#: The longest origin that is looked at, in characters: scheme (32), "://", a DNS name or a
+#: bracketed IPv6 address (253), ":" and port (6), and some air for extension identifiers.
+MAX_ORIGIN_LENGTH: Final = 300
+
+#: Origins without a host that browsers and app shells send for sandboxed documents and local
+#: files. Any page can obtain ``null`` (a sandboxed iframe suffices), so they identify nobody.
+OPAQUE_ORIGINS: Final = frozenset({"null", "file://"})
+
+DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
+
+# Labels as they occur in served host names. Wider than RFC 1123 by the underscore and by hyphens
+# at either end, which browsers accept; narrower than the URL standard, whose host parser lets
+# characters such as "`" and "{" through that no host name needs.
+_LABEL: Final = r"[a-z0-9_-]{1,63}"
+_HOST: Final = rf"{_LABEL}(?:\.{_LABEL})*"
+_PORT: Final = r"[1-9][0-9]{0,4}"
+_IPV6: Final = r"\[[0-9a-f:]{2,39}\]"
+_APP_SCHEME: Final = r"(?!https?:)[a-z][a-z0-9+.-]{0,31}"
+_APP_HOST: Final = r"[A-Za-z0-9._~-]{0,253}"
+
+_labels = re.compile(_HOST)
+_well_formed = re.compile(
+    rf"https?://(?:{_HOST}\.?|{_IPV6})(?::{_PORT})?|{_APP_SCHEME}://{_APP_HOST}(?::{_PORT})?|null"
+)
+_pattern = re.compile(
+    rf"(https?)://(\*\.)?({_HOST}|{_IPV6})(?::({_PORT}|\*))?"
+    rf"|({_APP_SCHEME})://({_APP_HOST})(?::({_PORT}))?"
+)
+
+
+def is_well_formed(origin: str) -> bool:
+    """Tell whether browsers could have serialised this text as an origin.
+
+    Linear in the text's length, and at once for more than `MAX_ORIGIN_LENGTH` characters.
+    """
+    return len(origin) <= MAX_ORIGIN_LENGTH and _well_formed.fullmatch(origin) is not None
+
+
+class OriginPattern(NamedTuple):
+    """An origin of the configuration, or a family of origins that share a scheme.
+
+    :param scheme: lower case, without the colon; ``null`` for the opaque origin.
+    :param host: without the leading ``*.``; ``""`` where the scheme has no host.
+    :param port: digits; ``""`` for the scheme's default; ``"*"`` for any port, or none.
+    :param subdomains: whether the pattern names one or more labels before `host` instead of it.
+    """
+
+    scheme: str
+    host: str
+    port: str
+    subdomains: bool
+
+    def __str__(self) -> str:
+        if self.scheme == "null":
+            return "null"
+        port = f":{self.port}" if self.port else ""
+        return f"{self.scheme}://{'*.' if self.subdomains else ''}{self.host}{port}"
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether the origin identifies nobody: ``null`` and ``file://``."""
+        return str(self) in OPAQUE_ORIGINS
+
+
+def parse_pattern(text: str) -> OriginPattern | None:
+    """Read an origin of the configuration; ``None`` where it is not written as browsers write it.
+
+    Why it is not, and what to write instead, is :func:`flask_sio_cors.spelling.correct`'s to say.
+    """
+    if text == "null":
+        return OriginPattern("null", "", "", False)
+    match = _pattern.fullmatch(text)
+    if match is None:
+        return None
+    scheme, wildcard, host, port, app_scheme, app_host, app_port = match.groups()
+    if app_scheme is not None:
+        return OriginPattern(app_scheme, app_host, app_port or "", False)
+    if (port and not is_explicit_port(scheme, port)) or not _is_canonical_host(host, wildcard):
+        return None
+    return OriginPattern(scheme, host, port or "", wildcard is not None)
+
+
+def is_explicit_port(scheme: str, port: str) -> bool:
+    """Tell whether a browser would write this port out in an origin of that scheme."""
+    return port == "*" or (int(port) <= 65535 and DEFAULT_PORTS.get(scheme) != port)
+
+
+def _is_canonical_host(host: str, wildcard: str | None) -> bool:
+    if len(host) > 253:
+        return False
+    if host[0] == "[":
+        return wildcard is None and canonical_ipv6(host[1:-1]) == host
+    # The URL standard parses a host whose last label is a number as an IPv4 address.
+    if is_number(host.rpartition(".")[2]):
+        return wildcard is None and canonical_ipv4(host) == host
+    return True
+
+
+def is_number(label: str) -> bool:
+    """Tell whether a label makes its host an IPv4 address (URL standard, "ends in a number")."""
+    return label.isdigit() or (
+        label[:2] in ("0x", "0X") and all(c in "0123456789abcdefABCDEF" for c in label[2:])
+    )
+
+
+def canonical_ipv4(host: str) -> str | None:
+    """Serialise an IPv4 address, however it is spelled (``127.1``, ``0x7f.1``), or ``None``."""
+    import socket
+
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host))
+    except OSError:
+        return None
+
+
+def canonical_ipv6(address: str) -> str | None:
+    """Serialise an IPv6 address as the URL standard does, in brackets, or ``None``."""
+    import ipaddress
+
+    try:
+        parsed = ipaddress.IPv6Address(address)
+    except ValueError:
+        return None
+    if parsed.scope_id is not None:
+        return None
+    mapped = parsed.ipv4_mapped
+    if mapped is not None:
+        # Newer Pythons write these with a dotted tail; browsers never do.
+        high, low = divmod(int(mapped), 1 << 16)
+        return f"[::ffff:{high:x}:{low:x}]"
+    return f"[{parsed.compressed}]"
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host is this machine (Secure Contexts, "potentially trustworthy")."""
+    return (
+        host == "localhost"
+        or host.endswith(".localhost")
+        or host == "[::1]"
+        or (host.startswith("127.") and is_number(host.rpartition(".")[2]))
+    )
+
+
+def is_insecure(origin: str) -> bool:
+    """Tell whether anyone on the network path can speak in this well-formed origin's name."""
+    if not origin.startswith("http://"):
+        return False
+    host = origin[7:] if origin.endswith("]") else re.sub(r":[0-9]+$", "", origin[7:])
+    return not is_loopback(host)
+
+
+class OriginSet:
+    """The origins that a configuration lists: exact ones, wildcards and regular expressions.
+
+    A set never changes. Exact origins cost one look-up, patterns one a label of the host, so
+    that a set of a million costs what a set of one does; only regular expressions, which cannot
+    be indexed, are tried one after the other.
+
+    :param patterns: origins and wildcards, as :func:`parse_pattern` returns them.
+    :param regexes: compiled regular expressions, each to match an origin from end to end.
+    """
+
+    __slots__ = ("_any_port", "_any_port_tails", "_exact", "_regexes", "_tails")
+
+    def __init__(
+        self, patterns: Iterable[OriginPattern] = (), regexes: Iterable[re.Pattern[str]] = ()
+    ) -> None:
+        exact: set[str] = set()
+        any_port: set[str] = set()
+        tails: dict[str, tuple[str, ...]] = {}
+        any_port_tails: dict[str, tuple[str, ...]] = {}
+        for pattern in patterns:
+            scheme, host, port, subdomains = pattern
+            if subdomains:
+                # Keyed by what follows the wildcard, ".example.com" or ".example.com:8443", so
+                # that each dot of a request's origin is one look-up.
+                table = any_port_tails if port == "*" else tails
+                tail = f".{host}:{port}" if port and port != "*" else f".{host}"
+                prefix = "https://" if scheme == "https" else "http://"
+                known = table.get(tail, ())
+                if prefix not in known:
+                    table[tail] = _SHARED[known + (prefix,)]  # noqa: RUF005 - Python 3.10
+            elif port == "*":
+                any_port.add(f"{scheme}://{host}")
+            else:
+                exact.add(str(pattern))
+        self._exact = frozenset(exact)
+        self._any_port = frozenset(any_port)
+        self._tails = tails
+        self._any_port_tails = any_port_tails
+        self._regexes = tuple((regex, repr(regex)) for regex in regexes)
+
+    def __contains__(self, origin: str) -> bool:
+        return self.rule(origin) is not None
+
+    def __bool__(self) -> bool:
+        return bool(
+            self._exact or self._any_port or self._tails or self._any_port_tails or self._regexes
+        )
+
+    @property
+    def has_regexes(self) -> bool:
+        """Whether some origins are let in that nobody has seen when the set was made."""
+        return bool(self._regexes)
+
+    def rule(self, origin: str) -> str | None:
+        """Return the configuration's own words for what lets this origin in, or ``None``.
+
+        :param origin: any text at all, as a client may send it.
+        """
+        if origin in self._exact:
+            return origin
+        if len(origin) > MAX_ORIGIN_LENGTH:
+            return None
+        if self._tails and (rule := _wildcard(origin, self._tails)):
+            return rule
+        if self._any_port or self._any_port_tails:
+            base = _without_port(origin)
+            if base in self._any_port:
+                return f"{base}:*"
+            if self._any_port_tails and (rule := _wildcard(base, self._any_port_tails)):
+                return f"{rule}:*"
+        if self._regexes and _well_formed.fullmatch(origin):
+            for regex, rule in self._regexes:
+                if regex.fullmatch(origin):
+                    return rule
+        return None
+
+
+# The only values of the tails' tables, shared by all entries.
+_SHARED: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
+    schemes: schemes
+    for schemes in [
+        ("http://",),
+        ("https://",),
+        ("http://", "https://"),
+        ("https://", "http://"),
+    ]
+}
+
+
+def _wildcard(origin: str, tails: dict[str, tuple[str, ...]]) -> str | None:
+    host = origin.find("://") + 3
+    dot = origin.find(".", host)
+    while dot != -1:
+        tail = origin[dot:]
+        schemes = tails.get(tail)
+        if schemes and origin[:host] in schemes:
+            return f"{origin[:host]}*{tail}" if _labels.fullmatch(origin, host, dot) else None
+        dot = origin.find(".", dot + 1)
+    return None
+
+
+def _without_port(origin: str) -> str:
+    """Cut a port that a browser would have written; anything else stays, and matches nothing."""
+    base, colon, port = origin.rpartition(":")
+    if not (colon and port.isascii() and port.isdigit() and len(port) <= 5 and port[0] != "0"):
+        return origin
+    return base if is_explicit_port(base.partition(":")[0], port) else origin

@@ -1,0 +1,366 @@
+"""The decision: a WSGI environ in, a `Verdict` out.
+
+`Policy` is `Options` compiled for speed. It knows neither Flask nor a server, and never raises
+because of what a client sent.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from enum import Enum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+from urllib.parse import parse_qs
+
+from werkzeug.exceptions import SecurityError
+from werkzeug.wsgi import get_host
+
+from .journal import Journal
+from .options import EveryOrigin, Options
+from .origins import DEFAULT_PORTS, OPAQUE_ORIGINS, OriginSet, is_insecure, is_well_formed
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+Header: TypeAlias = tuple[str, str]
+
+#: How many allowed origins, preflights and hosts keep their finished verdict.
+SEEN_LIMIT: Final = 1024
+
+# Field names and their separators (RFC 9110, section 5.6.1): what may be reflected.
+_HEADER_NAMES: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z, \t-]{1,4096}")
+
+_NO_STORE: Final[Header] = ("Cache-Control", "no-store")
+_ANY_ORIGIN: Final[Header] = ("Access-Control-Allow-Origin", "*")
+_ALLOW_CREDENTIALS: Final[Header] = ("Access-Control-Allow-Credentials", "true")
+_DEFAULT_PORT_SUFFIXES: Final = {scheme: f":{port}" for scheme, port in DEFAULT_PORTS.items()}
+
+
+class Outcome(Enum):
+    """Who answers a request."""
+
+    ALLOWED = "allowed"  #: Engine.IO, its response completed with the verdict's headers
+    PREFLIGHT = "preflight"  #: the guard, with the verdict's status and headers and no body
+    REFUSED = "refused"  #: the guard, with the verdict's status and headers and an error
+
+
+class Reason(str, Enum):
+    """Why a request was let in or kept out."""
+
+    SAME_ORIGIN = "same-origin"
+    ORIGIN_ALLOWED = "origin-allowed"
+    NO_ORIGIN = "no-origin"
+    ORIGIN_NOT_ALLOWED = "origin-not-allowed"
+    ORIGIN_MALFORMED = "origin-malformed"
+    ORIGIN_OPAQUE = "opaque-origin-with-credentials"
+    ORIGIN_INSECURE = "insecure-origin-with-credentials"
+    ORIGIN_CALLABLE_FAILED = "origin-callable-failed"
+    CROSS_SITE = "cross-site-without-origin"
+    JSONP = "jsonp-without-origin"
+    HOST_NOT_TRUSTED = "host-not-trusted"
+    DENIED = "denied-by-allow-request"
+    ALLOW_REQUEST_FAILED = "allow-request-failed"
+
+
+ALLOWED: Final = Outcome.ALLOWED
+REFUSED: Final = Outcome.REFUSED
+_FORBIDDEN: Final = "403 FORBIDDEN"
+_REFUSED_STATUS: Final = {Reason.HOST_NOT_TRUSTED: "400 BAD REQUEST"}
+
+
+class Verdict(NamedTuple):
+    """What happens to a request. Verdicts are shared between requests and never change."""
+
+    outcome: Outcome
+    reason: Reason
+    headers: tuple[Header, ...]
+    status: str = "200 OK"  #: of the guard's own answers
+
+
+def status_line(code: int) -> str:
+    """Return a WSGI status such as ``204 No Content``, for any code from 200 to 599."""
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return f"{code} Success"
+
+
+class Policy:
+    """The rules of one configuration, in the form in which they are asked.
+
+    A policy does not change: another configuration is another policy. It only remembers, within
+    fixed bounds, the verdicts on origins that it lets in.
+
+    :param options: the settings.
+    :param journal: where faults of a configured callable are logged.
+    """
+
+    def __init__(self, options: Options, journal: Journal | None = None) -> None:
+        self.options = options
+        self.allow_request = options.allow_request
+        self.preflight_continue = options.preflight_continue
+        self._journal = journal or Journal()
+        self._rule = _rule_of(options, self._ask_callable)
+        self._lets_all_in = isinstance(options.origins, EveryOrigin)
+        # What a callable says may change, and whoever reflects every origin would keep them all.
+        self._keeps_verdicts = isinstance(options.origins, OriginSet)
+        self._trusted_hosts = options.trusted_hosts
+        self._compile_headers()
+        self._seen: dict[str, Verdict] = {}
+        self._seen_preflights: dict[tuple[str, str | None, bool], Verdict] = {}
+        self._seen_hosts: set[str] = set()
+
+    def _compile_headers(self) -> None:
+        options = self.options
+        is_wildcard = options.origins is EveryOrigin.WILDCARD
+        vary: tuple[str, ...] = () if is_wildcard else ("Origin",)
+        readable = [_ALLOW_CREDENTIALS] if options.supports_credentials else []
+        if options.expose_headers:
+            readable.append(_list_header("Access-Control-Expose-Headers", options.expose_headers))
+        common = [_NO_STORE, *_vary_header(*vary)]
+        self._actual = (*readable, *common)
+
+        preflight = [
+            *readable,
+            _list_header("Access-Control-Allow-Methods", options.methods),
+            ("Content-Length", "0"),
+            _NO_STORE,
+        ]
+        # With credentials "*" is no wildcard (Fetch standard, section 4.8), so that the requested
+        # names are sent back instead.
+        names = options.allow_headers
+        self._reflects_headers = names is None or ("*" in names and options.supports_credentials)
+        if self._reflects_headers:
+            vary += ("Access-Control-Request-Headers",)
+        elif names:
+            preflight.append(_list_header("Access-Control-Allow-Headers", names))
+        if options.max_age is not None:
+            preflight.append(("Access-Control-Max-Age", str(options.max_age)))
+        self._preflight = (*preflight, *_vary_header(*vary))
+        self._preflight_status = status_line(options.options_success_status)
+
+        any_origin = (_ANY_ORIGIN, *self._actual)
+        self._any_origin = Verdict(ALLOWED, Reason.ORIGIN_ALLOWED, any_origin)
+        anonymous = any_origin if is_wildcard else tuple(common)
+        self._without_origin = Verdict(ALLOWED, Reason.NO_ORIGIN, anonymous)
+        self._refusals = {
+            reason: Verdict(REFUSED, reason, tuple(common), _REFUSED_STATUS.get(reason, _FORBIDDEN))
+            for reason in Reason
+        }
+
+    # --- The verdict table ------------------------------------------------------------------
+
+    def judge(self, environ: WSGIEnvironment) -> Verdict:
+        """Decide about one request.
+
+        :param environ: its WSGI environment, which is left as it is.
+        """
+        if self._trusted_hosts and not self._is_trusted_host(environ):
+            return self._refusals[Reason.HOST_NOT_TRUSTED]
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is None:
+            return self._judge_without_origin(environ)
+        verdict = self._seen.get(origin) or self._judge_origin(origin, environ)
+        if (
+            environ["REQUEST_METHOD"] == "OPTIONS"
+            and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+            and verdict.outcome is ALLOWED
+        ):
+            return self._judge_preflight(origin, verdict, environ)
+        return verdict
+
+    def _judge_origin(self, origin: str, environ: WSGIEnvironment) -> Verdict:
+        rule = self._rule(origin)
+        if rule is Reason.ORIGIN_ALLOWED:
+            return self._allow(origin, rule)
+        if is_same_origin(origin, environ):
+            return self._allow(origin, Reason.SAME_ORIGIN)
+        return self._refusals[rule]
+
+    def _judge_without_origin(self, environ: WSGIEnvironment) -> Verdict:
+        """Judge what may be a script, an image, an address typed by hand, curl, or a native client.
+
+        ``Sec-Fetch-Site`` is the browser's own word (Fetch Metadata, section 2.3), which no page
+        can forge; it says ``none`` of what the user asked for, such as a typed address.
+        """
+        if self._lets_all_in:
+            return self._without_origin
+        site = environ.get("HTTP_SEC_FETCH_SITE")
+        if site == "same-origin":
+            return self._without_origin
+        if site is not None and site != "none":
+            return self._refusals[Reason.CROSS_SITE]
+        if is_jsonp(environ):
+            return self._refusals[Reason.JSONP]
+        return self._without_origin
+
+    def _judge_preflight(self, origin: str, verdict: Verdict, environ: WSGIEnvironment) -> Verdict:
+        """Complete an allowed origin's verdict with what a preflight asks (Fetch, section 4.8)."""
+        requested = (
+            environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS") if self._reflects_headers else None
+        )
+        to_private_network = (
+            self.options.allow_private_network
+            and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
+        )
+        key = (origin, requested, to_private_network)
+        seen = self._seen_preflights.get(key)
+        if seen is not None:
+            return seen
+        headers = [verdict.headers[0], *self._preflight]
+        if requested and _HEADER_NAMES.fullmatch(requested):
+            headers.append(("Access-Control-Allow-Headers", requested))
+        if to_private_network:
+            headers.append(("Access-Control-Allow-Private-Network", "true"))
+        status = self._preflight_status
+        preflight = Verdict(Outcome.PREFLIGHT, verdict.reason, tuple(headers), status)
+        if origin in self._seen:
+            _keep(self._seen_preflights, key, preflight)
+        return preflight
+
+    # --- Its parts --------------------------------------------------------------------------
+
+    def _allow(self, origin: str, reason: Reason) -> Verdict:
+        if self.options.origins is EveryOrigin.WILDCARD:
+            return self._any_origin
+        headers = (("Access-Control-Allow-Origin", origin), *self._actual)
+        verdict = Verdict(ALLOWED, reason, headers)
+        if self._keeps_verdicts and reason is Reason.ORIGIN_ALLOWED:
+            _keep(self._seen, origin, verdict)
+        return verdict
+
+    def _is_trusted_host(self, environ: WSGIEnvironment) -> bool:
+        host = environ.get("HTTP_HOST")
+        if host in self._seen_hosts:
+            return True
+        try:
+            trusted = bool(get_host(environ, self._trusted_hosts))
+        except SecurityError:
+            return False
+        if trusted and host and len(self._seen_hosts) < SEEN_LIMIT:
+            self._seen_hosts.add(host)
+        return trusted
+
+    def _ask_callable(self, origin: str) -> Reason:
+        """Ask the application's function; only ``True`` lets an origin in."""
+        try:
+            answer = self.options.origins(origin)  # type: ignore[operator]
+        except Exception as error:  # noqa: BLE001 - whatever it raises, the door stays shut
+            complaint = f"raised {type(error).__name__}; the request was refused"
+            self._journal.fault(self._callable_key, error, complaint)
+            return Reason.ORIGIN_CALLABLE_FAILED
+        if answer is True:
+            return Reason.ORIGIN_ALLOWED
+        if answer is not False:
+            complaint = (
+                f"returned {type(answer).__name__}, not True or False; the request was refused"
+            )
+            self._journal.fault(self._callable_key, None, complaint)
+            return Reason.ORIGIN_CALLABLE_FAILED
+        return Reason.ORIGIN_NOT_ALLOWED
+
+    @property
+    def _callable_key(self) -> str:
+        return self.options.sources.get("ORIGINS", "SIO_CORS_ORIGINS")
+
+
+def _rule_of(options: Options, ask_callable: Callable[[str], Reason]) -> Callable[[str], Reason]:
+    """Return the function that decides about a cross-origin request's origin."""
+    origins = options.origins
+    if origins is EveryOrigin.WILDCARD:
+        return lambda origin: Reason.ORIGIN_ALLOWED
+    if origins is EveryOrigin.REFLECTED:
+        return _well_formed_first(lambda origin: Reason.ORIGIN_ALLOWED)
+    if isinstance(origins, OriginSet):
+
+        def is_listed(origin: str) -> Reason:
+            return Reason.ORIGIN_ALLOWED if origin in origins else Reason.ORIGIN_NOT_ALLOWED
+
+        # What a regular expression admits is not known before it comes; everything else was
+        # checked when the configuration was read.
+        if not (options.supports_credentials and origins.has_regexes):
+            return is_listed
+        return _credentialed(is_listed, options)
+    if options.supports_credentials:
+        return _well_formed_first(_credentialed(ask_callable, options))
+    return _well_formed_first(ask_callable)
+
+
+def _well_formed_first(rule: Callable[[str], Reason]) -> Callable[[str], Reason]:
+    """Keep what no browser sends from the application's function and from being reflected."""
+
+    def decide(origin: str) -> Reason:
+        return rule(origin) if is_well_formed(origin) else Reason.ORIGIN_MALFORMED
+
+    return decide
+
+
+def _credentialed(rule: Callable[[str], Reason], options: Options) -> Callable[[str], Reason]:
+    """Keep out what must not come with credentials, whatever the rule says of it."""
+
+    def decide(origin: str) -> Reason:
+        if origin in OPAQUE_ORIGINS:
+            return Reason.ORIGIN_OPAQUE
+        if not options.tolerate_insecure_origins and is_insecure(origin):
+            return Reason.ORIGIN_INSECURE
+        return rule(origin)
+
+    return decide
+
+
+def is_same_origin(origin: str, environ: WSGIEnvironment) -> bool:
+    """Tell whether a request comes from a page of the server's own origin.
+
+    That is the scheme and host of the request or, as Engine.IO has it, the first values of
+    ``X-Forwarded-Proto`` and ``X-Forwarded-Host``. A page elsewhere cannot send these two without
+    a preflight, which is judged without them.
+    """
+    host = environ.get("HTTP_HOST")
+    if not host:
+        return False
+    scheme = environ["wsgi.url_scheme"]
+    if origin == _origin_of(scheme, host):
+        return is_well_formed(origin)
+    forwarded_scheme = environ.get("HTTP_X_FORWARDED_PROTO")
+    forwarded_host = environ.get("HTTP_X_FORWARDED_HOST")
+    if forwarded_scheme is None and forwarded_host is None:
+        return False
+    scheme = (forwarded_scheme or scheme).partition(",")[0].strip()
+    host = (forwarded_host or host).partition(",")[0].strip()
+    return origin == _origin_of(scheme, host) and is_well_formed(origin)
+
+
+def _origin_of(scheme: str, host: str) -> str:
+    return f"{scheme}://{host.removesuffix(_DEFAULT_PORT_SUFFIXES.get(scheme, ''))}"
+
+
+def is_jsonp(environ: WSGIEnvironment) -> bool:
+    """Tell whether Engine.IO would answer with a script, which any page can include."""
+    query = environ.get("QUERY_STRING", "")
+    # Only these two spellings of "j=" decode to it; most requests have neither.
+    return ("j=" in query or "%6" in query) and "j" in parse_qs(query)
+
+
+def is_handshake(environ: WSGIEnvironment) -> bool:
+    """Tell whether Engine.IO would open a session; it reads the query exactly like this."""
+    return environ["REQUEST_METHOD"] == "GET" and "sid" not in parse_qs(
+        environ.get("QUERY_STRING", "")
+    )
+
+
+def _list_header(name: str, values: tuple[str, ...]) -> Header:
+    return (name, ", ".join(values))
+
+
+def _vary_header(*names: str) -> tuple[Header, ...]:
+    return (_list_header("Vary", names),) if names else ()
+
+
+_Key = TypeVar("_Key")
+
+
+def _keep(table: dict[_Key, Verdict], key: _Key, verdict: Verdict) -> None:
+    if len(table) >= SEEN_LIMIT:
+        table.clear()
+    table[key] = verdict

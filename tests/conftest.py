@@ -1,0 +1,53 @@
+"""The fixtures that start real servers and real clients."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.clients import NodeProcess, Outcome
+from tests.harness import Description, Server, start
+
+Serve = Callable[..., Server]
+RunClients = Callable[..., list[Outcome]]
+
+
+@pytest.fixture(scope="module")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """A function that starts a server, or gives the running one with the same arguments.
+
+    `config` and `after` are Python source, run before `SocketIO(app)` with `app` and
+    `socketio_options` in scope, and after `SioCors(app)` with `app`, `socketio` and `cors`.
+    `plain=True` leaves SioCors away. `server` is a key of `tests.harness.SERVERS`. With
+    `fresh=True` the server is shared with nobody. All end with the module that asked for them.
+
+    >>> server = serve("app.config['SIO_CORS_ORIGINS'] = 'https://app.example'")
+    """
+    logs = tmp_path_factory.mktemp("servers")
+    started: list[Server] = []
+    shared: dict[str, Server] = {}
+
+    def serve(config: str = "", *, fresh: bool = False, **description: object) -> Server:
+        wanted = Description(config, **description)
+        found = None if fresh else shared.get(wanted.key)
+        if found is not None and found.running:
+            return found
+        server = start(wanted, logs)
+        started.append(server)
+        if not fresh:
+            shared[wanted.key] = server
+        return server
+
+    yield serve
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def run_clients() -> Iterator[RunClients]:
+    """A function that runs pages and Node programs at once, and returns their `Outcome`s.
+
+    >>> allowed, refused = run_clients(page(server.url, FRIEND), page(server.url, STRANGER))
+    """
+    node_process = NodeProcess()
+    yield node_process.run_clients
+    node_process.stop()
