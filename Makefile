@@ -35,7 +35,7 @@ demo-client:
 clean: ## Remove all that the other targets made
 	rm -rf $(VENV) tests/node/node_modules example_app/node_modules build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
-	find flask_sio_cors tests example_app -name __pycache__ -prune -exec rm -rf {} +
+	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Python 3.11 brings a pip that does not know dependency groups, hence the newer one.
 $(VENV_READY): pyproject.toml | need-venv
