@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
+from .callbacks import Interrupter, never_interrupts
 from .guard import Guard
 from .journal import Journal
 from .options import AllowRequest, Options, Problem
@@ -58,9 +59,10 @@ class SioCors:
         middleware = _find_middleware(app, socketio)
         options = self._read(app, _conflicts(socketio))
 
-        journal = Journal()
-        server = middleware.engineio_app
-        guard = Guard(server, Policy(options, journal), lambda: middleware.wsgi_app, journal)
+        journal, server = Journal(), middleware.engineio_app
+        interrupter = _interrupter(server.eio.async_mode)
+        policy = Policy(options, journal, interrupter)
+        guard = Guard(server, policy, lambda: middleware.wsgi_app, journal, interrupter)
         hook = stray_hook(guard, middleware.engineio_path)
         # Nothing can fail from here on.
         middleware.engineio_app = guard
@@ -119,7 +121,7 @@ class SioCors:
         # Whoever reaches Engine.IO past the guard never sees one policy's origins with the
         # other's credentials.
         engineio.cors_credentials = False
-        guard.policy = Policy(options, guard.journal)
+        guard.policy = Policy(options, guard.journal, guard.interrupter)
         engineio.cors_credentials = options.supports_credentials
 
     def _guard(self, app: Flask) -> Guard:
@@ -161,3 +163,16 @@ def _conflicts(socketio: SocketIO | None) -> Iterable[Problem]:
             else "is no option of Flask-SocketIO, so it silently does nothing"
         )
         yield Problem(f"SocketIO({name}=…)", value, reason, "SocketIO(app)")
+
+
+def _interrupter(async_mode: str) -> Interrupter:
+    """Return what ends a callback that waits too long on this kind of server."""
+    if async_mode == "eventlet":
+        import eventlet
+
+        return cast("Interrupter", eventlet.Timeout)
+    if async_mode in ("gevent", "gevent_uwsgi"):
+        import gevent
+
+        return cast("Interrupter", gevent.Timeout)
+    return never_interrupts

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask_socketio import ConnectionRefusedError
 
+from .callbacks import Callback, Interrupter, never_interrupts
 from .explain import explain_refusal
 from .journal import Journal
+from .options import AllowRequest
 from .policy import ALLOWED, REFUSED, Header, Policy, Reason, Verdict, is_handshake
 from .signals import request_refused
 
@@ -49,6 +51,8 @@ class Guard:
     :param policy: the rules in force; one assignment replaces them.
     :param flask_side: returns the application's own WSGI side, for preflights that it answers.
         Asked at each use, because a debugger may be put around it later.
+    :param journal: where refusals and faults are logged.
+    :param interrupter: ends an ``allow_request`` that takes too long, where the server can.
     """
 
     def __init__(
@@ -57,11 +61,13 @@ class Guard:
         policy: Policy,
         flask_side: Callable[[], WSGIApplication],
         journal: Journal,
+        interrupter: Interrupter = never_interrupts,
     ) -> None:
         self.engineio = engineio
         self.policy = policy
         self.journal = journal
         self._flask_side = flask_side
+        self.interrupter = interrupter
 
     def handle_request(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -98,25 +104,29 @@ class Guard:
     ) -> tuple[Verdict, str] | None:
         """Ask ``allow_request``; return the refusal and its message, or ``None`` to let pass."""
         app: Flask = environ["flask.app"]
-        source = policy.options.sources.get("ALLOW_REQUEST", "allow_request")
-        try:
+
+        def ask_in_context(allow_request: AllowRequest) -> bool:
             with app.request_context(environ) as context:
-                answer = policy.allow_request(context.request)  # type: ignore[misc]
+                return allow_request(context.request)
+
+        options = policy.options
+        name = options.sources.get("ALLOW_REQUEST", "allow_request")
+        callback = Callback(
+            ask_in_context,
+            name,
+            options.callback_timeout,
+            self.journal,
+            self.interrupter,
+            passing=(ConnectionRefusedError,),
+        )
+        try:
+            answer = callback.ask(options.allow_request)
         except ConnectionRefusedError as refusal:
             return _denied(verdict, Reason.DENIED), str(refusal.error_args["message"])
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the door stays shut
-            complaint = f"raised {type(error).__name__}; the handshake was refused"
-            self.journal.fault(source, error, complaint)
-            return _denied(verdict, Reason.ALLOW_REQUEST_FAILED), "Forbidden"
-        if answer is True:
+        if answer:
             return None
-        if answer is False:
-            return _denied(verdict, Reason.DENIED), "Forbidden"
-        complaint = (
-            f"returned {type(answer).__name__}, not True or False; the handshake was refused"
-        )
-        self.journal.fault(source, None, complaint)
-        return _denied(verdict, Reason.ALLOW_REQUEST_FAILED), "Forbidden"
+        reason = Reason.DENIED if answer is False else Reason.ALLOW_REQUEST_FAILED
+        return _denied(verdict, reason), "Forbidden"
 
     def refuse(
         self,
@@ -169,7 +179,7 @@ class Guard:
 
 def _denied(verdict: Verdict, reason: Reason) -> Verdict:
     """Refuse a handshake whose origin is allowed, so that its page can read the message."""
-    return Verdict(REFUSED, reason, verdict.headers, "403 FORBIDDEN")
+    return Verdict(REFUSED, reason, verdict.headers, "403 Forbidden")
 
 
 def _completing(start_response: StartResponse, verdict: Verdict) -> StartResponse:

@@ -13,7 +13,7 @@ logger = logging.getLogger("flask_sio_cors")
 LIMIT: Final = 200
 #: Seconds after which all are forgotten, so that what goes on is logged again.
 PERIOD: Final = 3600.0
-#: Characters of an origin that are logged and remembered.
+#: Characters of an origin that are remembered.
 SHOWN: Final = 120
 
 
@@ -31,14 +31,15 @@ class Journal:
     def refused(self, origin: str | None, reason: str, explanation: Callable[[], str]) -> None:
         """Log that a request was refused.
 
-        :param origin: its ``Origin`` header as it came; anything unprintable is escaped.
-        :param reason: a short name of the reason, by which repetitions are recognised.
-        :param explanation: what the operator should know; called when it is logged.
+        :param origin: its ``Origin`` header as it came.
+        :param reason: a short name of the reason; with the origin, it tells repetitions.
+        :param explanation: what the operator should know, unprintable characters escaped; called
+            when it is logged.
         """
         shown = origin[:SHOWN] if origin is not None else None
         level = logging.WARNING if self._is_new((shown, reason)) else logging.DEBUG
         if logger.isEnabledFor(level):
-            logger.log(level, "Refused origin %a (%s): %s", shown, reason, explanation())
+            logger.log(level, "Refused (%s): %s", reason, explanation())
 
     def fault(self, callback: str, error: BaseException | None, complaint: str) -> None:
         """Log that a function of the application failed; with its traceback the first time.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ class Options:
     preflight_continue: bool
     options_success_status: int
     allow_request: AllowRequest | None
+    callback_timeout: float
     allow_private_network: bool
     tolerate_insecure_origins: bool
     tolerate_public_suffixes: bool
@@ -241,6 +243,17 @@ def _read_status(value: Any, report: Report) -> int:
         )
         report(value, reason, "204")
     return status
+
+
+def _read_timeout(value: Any, report: Report) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    try:
+        seconds = float(seconds) if not isinstance(seconds, bool) else math.nan
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not 0 < seconds <= 60:
+        report(value, "is not a number of seconds above 0 and up to 60", "1")
+    return float(seconds)
 
 
 def _items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
@@ -419,6 +432,7 @@ SETTINGS: Final = (
     Setting("PREFLIGHT_CONTINUE", "preflightContinue", "bool", False, _read_bool),
     Setting("OPTIONS_SUCCESS_STATUS", "optionsSuccessStatus", "200…299", 204, _read_status),
     Setting("ALLOW_REQUEST", "allowRequest", 'callable, "module:name"', None, _read_allow_request),
+    Setting("CALLBACK_TIMEOUT", "", "seconds, up to 60", 1.0, _read_timeout),
     Setting("ALLOW_PRIVATE_NETWORK", "", "bool", False, _read_bool),
     Setting("TOLERATE_INSECURE_ORIGINS", "", "bool", False, _read_bool),
     Setting("TOLERATE_PUBLIC_SUFFIXES", "", "bool", False, _read_bool),

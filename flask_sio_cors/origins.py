@@ -174,7 +174,7 @@ class OriginSet:
     :param regexes: compiled regular expressions, each to match an origin from end to end.
     """
 
-    __slots__ = ("_any_port", "_any_port_tails", "_exact", "_regexes", "_tails")
+    __slots__ = ("_any_port", "_any_port_tails", "_exact", "_has_patterns", "_regexes", "_tails")
 
     def __init__(
         self, patterns: Iterable[OriginPattern] = (), regexes: Iterable[re.Pattern[str]] = ()
@@ -203,14 +203,13 @@ class OriginSet:
         self._tails = tails
         self._any_port_tails = any_port_tails
         self._regexes = tuple((regex, repr(regex)) for regex in regexes)
+        self._has_patterns = bool(any_port or tails or any_port_tails or self._regexes)
 
     def __contains__(self, origin: str) -> bool:
-        return self.rule(origin) is not None
+        return origin in self._exact or (self._has_patterns and self.rule(origin) is not None)
 
     def __bool__(self) -> bool:
-        return bool(
-            self._exact or self._any_port or self._tails or self._any_port_tails or self._regexes
-        )
+        return bool(self._exact) or self._has_patterns
 
     @property
     def has_regexes(self) -> bool:

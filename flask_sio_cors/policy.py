@@ -9,16 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar, cast
 from urllib.parse import parse_qs
 
 from werkzeug.exceptions import SecurityError
 from werkzeug.wsgi import get_host
 
+from .callbacks import Callback, Interrupter, never_interrupts
 from .journal import Journal
 from .options import EveryOrigin, Options
-from .origins import DEFAULT_PORTS, OPAQUE_ORIGINS, OriginSet, is_insecure, is_well_formed
+from .origins import (
+    DEFAULT_PORTS,
+    MAX_ORIGIN_LENGTH,
+    OPAQUE_ORIGINS,
+    OriginSet,
+    is_insecure,
+    is_well_formed,
+)
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -63,10 +72,15 @@ class Reason(str, Enum):
     ALLOW_REQUEST_FAILED = "allow-request-failed"
 
 
+# The members that every request meets; looking one up in its class costs as much as the rest.
 ALLOWED: Final = Outcome.ALLOWED
 REFUSED: Final = Outcome.REFUSED
-_FORBIDDEN: Final = "403 FORBIDDEN"
-_REFUSED_STATUS: Final = {Reason.HOST_NOT_TRUSTED: "400 BAD REQUEST"}
+ORIGIN_ALLOWED: Final = Reason.ORIGIN_ALLOWED
+ORIGIN_NOT_ALLOWED: Final = Reason.ORIGIN_NOT_ALLOWED
+
+_OK: Final = "200 OK"
+_FORBIDDEN: Final = "403 Forbidden"
+_REFUSED_STATUS: Final = {Reason.HOST_NOT_TRUSTED: "400 Bad Request"}
 
 
 class Verdict(NamedTuple):
@@ -75,7 +89,13 @@ class Verdict(NamedTuple):
     outcome: Outcome
     reason: Reason
     headers: tuple[Header, ...]
-    status: str = "200 OK"  #: of the guard's own answers
+    status: str = _OK  #: of the guard's own answers
+
+
+# What Verdict._make does, at half its cost.
+_new_verdict: Final = cast(
+    "Callable[[tuple[object, ...]], Verdict]", partial(tuple.__new__, Verdict)
+)
 
 
 def status_line(code: int) -> str:
@@ -94,18 +114,24 @@ class Policy:
 
     :param options: the settings.
     :param journal: where faults of a configured callable are logged.
+    :param interrupter: ends a callable that takes too long, where the server can.
     """
 
-    def __init__(self, options: Options, journal: Journal | None = None) -> None:
+    def __init__(
+        self,
+        options: Options,
+        journal: Journal | None = None,
+        interrupter: Interrupter = never_interrupts,
+    ) -> None:
         self.options = options
         self.allow_request = options.allow_request
         self.preflight_continue = options.preflight_continue
-        self._journal = journal or Journal()
-        self._rule = _rule_of(options, self._ask_callable)
+        self._decide = _decision(options, journal or Journal(), interrupter)
         self._lets_all_in = isinstance(options.origins, EveryOrigin)
         # What a callable says may change, and whoever reflects every origin would keep them all.
         self._keeps_verdicts = isinstance(options.origins, OriginSet)
         self._trusted_hosts = options.trusted_hosts
+        self._allows_private_network = options.allow_private_network
         self._compile_headers()
         self._seen: dict[str, Verdict] = {}
         self._seen_preflights: dict[tuple[str, str | None, bool], Verdict] = {}
@@ -118,7 +144,8 @@ class Policy:
         readable = [_ALLOW_CREDENTIALS] if options.supports_credentials else []
         if options.expose_headers:
             readable.append(_list_header("Access-Control-Expose-Headers", options.expose_headers))
-        common = [_NO_STORE, *_vary_header(*vary)]
+        common = (_NO_STORE, *_vary_header(*vary))
+        #: What an allowed response has besides ``Access-Control-Allow-Origin``.
         self._actual = (*readable, *common)
 
         preflight = [
@@ -140,14 +167,13 @@ class Policy:
         self._preflight = (*preflight, *_vary_header(*vary))
         self._preflight_status = status_line(options.options_success_status)
 
-        any_origin = (_ANY_ORIGIN, *self._actual)
-        self._any_origin = Verdict(ALLOWED, Reason.ORIGIN_ALLOWED, any_origin)
-        anonymous = any_origin if is_wildcard else tuple(common)
-        self._without_origin = Verdict(ALLOWED, Reason.NO_ORIGIN, anonymous)
-        self._refusals = {
-            reason: Verdict(REFUSED, reason, tuple(common), _REFUSED_STATUS.get(reason, _FORBIDDEN))
-            for reason in Reason
-        }
+        to_everyone = (_ANY_ORIGIN, *self._actual)
+        self._any_origin = Verdict(ALLOWED, ORIGIN_ALLOWED, to_everyone) if is_wildcard else None
+        self._without_origin = Verdict(
+            ALLOWED, Reason.NO_ORIGIN, to_everyone if is_wildcard else common
+        )
+        self._not_allowed = _refusal(ORIGIN_NOT_ALLOWED, common)
+        self._refusals = {reason: _refusal(reason, common) for reason in Reason}
 
     # --- The verdict table ------------------------------------------------------------------
 
@@ -161,7 +187,9 @@ class Policy:
         origin = environ.get("HTTP_ORIGIN")
         if origin is None:
             return self._judge_without_origin(environ)
-        verdict = self._seen.get(origin) or self._judge_origin(origin, environ)
+        verdict = self._seen.get(origin)
+        if verdict is None:
+            verdict = self._judge_origin(origin, environ)
         if (
             environ["REQUEST_METHOD"] == "OPTIONS"
             and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
@@ -171,15 +199,18 @@ class Policy:
         return verdict
 
     def _judge_origin(self, origin: str, environ: WSGIEnvironment) -> Verdict:
-        rule = self._rule(origin)
-        if rule is Reason.ORIGIN_ALLOWED:
-            return self._allow(origin, rule)
+        reason = self._decide(origin)
+        if reason is ORIGIN_ALLOWED:
+            verdict = self._any_origin or self._allowed(origin, reason)
+            if self._keeps_verdicts:
+                _keep(self._seen, origin, verdict)
+            return verdict
         if is_same_origin(origin, environ):
-            return self._allow(origin, Reason.SAME_ORIGIN)
-        return self._refusals[rule]
+            return self._allowed(origin, Reason.SAME_ORIGIN)
+        return self._not_allowed if reason is ORIGIN_NOT_ALLOWED else self._refusals[reason]
 
     def _judge_without_origin(self, environ: WSGIEnvironment) -> Verdict:
-        """Judge what may be a script, an image, an address typed by hand, curl, or a native client.
+        """Judge what may be a script, an image, a typed address, curl, or a native client.
 
         ``Sec-Fetch-Site`` is the browser's own word (Fetch Metadata, section 2.3), which no page
         can forge; it says ``none`` of what the user asked for, such as a typed address.
@@ -201,34 +232,28 @@ class Policy:
             environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS") if self._reflects_headers else None
         )
         to_private_network = (
-            self.options.allow_private_network
+            self._allows_private_network
             and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
         )
         key = (origin, requested, to_private_network)
-        seen = self._seen_preflights.get(key)
-        if seen is not None:
-            return seen
-        headers = [verdict.headers[0], *self._preflight]
-        if requested and _HEADER_NAMES.fullmatch(requested):
-            headers.append(("Access-Control-Allow-Headers", requested))
-        if to_private_network:
-            headers.append(("Access-Control-Allow-Private-Network", "true"))
-        status = self._preflight_status
-        preflight = Verdict(Outcome.PREFLIGHT, verdict.reason, tuple(headers), status)
-        if origin in self._seen:
-            _keep(self._seen_preflights, key, preflight)
+        preflight = self._seen_preflights.get(key)
+        if preflight is None:
+            headers = [verdict.headers[0], *self._preflight]
+            if requested and _HEADER_NAMES.fullmatch(requested):
+                headers.append(("Access-Control-Allow-Headers", requested))
+            if to_private_network:
+                headers.append(("Access-Control-Allow-Private-Network", "true"))
+            status = self._preflight_status
+            preflight = Verdict(Outcome.PREFLIGHT, verdict.reason, tuple(headers), status)
+            if origin in self._seen and len(requested or "") <= MAX_ORIGIN_LENGTH:
+                _keep(self._seen_preflights, key, preflight)
         return preflight
 
     # --- Its parts --------------------------------------------------------------------------
 
-    def _allow(self, origin: str, reason: Reason) -> Verdict:
-        if self.options.origins is EveryOrigin.WILDCARD:
-            return self._any_origin
+    def _allowed(self, origin: str, reason: Reason) -> Verdict:
         headers = (("Access-Control-Allow-Origin", origin), *self._actual)
-        verdict = Verdict(ALLOWED, reason, headers)
-        if self._keeps_verdicts and reason is Reason.ORIGIN_ALLOWED:
-            _keep(self._seen, origin, verdict)
-        return verdict
+        return _new_verdict((ALLOWED, reason, headers, _OK))
 
     def _is_trusted_host(self, environ: WSGIEnvironment) -> bool:
         host = environ.get("HTTP_HOST")
@@ -242,71 +267,70 @@ class Policy:
             self._seen_hosts.add(host)
         return trusted
 
-    def _ask_callable(self, origin: str) -> Reason:
-        """Ask the application's function; only ``True`` lets an origin in."""
-        try:
-            answer = self.options.origins(origin)  # type: ignore[operator]
-        except Exception as error:  # noqa: BLE001 - whatever it raises, the door stays shut
-            complaint = f"raised {type(error).__name__}; the request was refused"
-            self._journal.fault(self._callable_key, error, complaint)
-            return Reason.ORIGIN_CALLABLE_FAILED
-        if answer is True:
-            return Reason.ORIGIN_ALLOWED
-        if answer is not False:
-            complaint = (
-                f"returned {type(answer).__name__}, not True or False; the request was refused"
-            )
-            self._journal.fault(self._callable_key, None, complaint)
-            return Reason.ORIGIN_CALLABLE_FAILED
-        return Reason.ORIGIN_NOT_ALLOWED
 
-    @property
-    def _callable_key(self) -> str:
-        return self.options.sources.get("ORIGINS", "SIO_CORS_ORIGINS")
+# --- What decides about a cross-origin request's origin --------------------------------------
+
+_Decision: TypeAlias = Callable[[str], Reason]
 
 
-def _rule_of(options: Options, ask_callable: Callable[[str], Reason]) -> Callable[[str], Reason]:
-    """Return the function that decides about a cross-origin request's origin."""
+def _decision(options: Options, journal: Journal, interrupter: Interrupter) -> _Decision:
     origins = options.origins
     if origins is EveryOrigin.WILDCARD:
-        return lambda origin: Reason.ORIGIN_ALLOWED
+        return lambda origin: ORIGIN_ALLOWED
     if origins is EveryOrigin.REFLECTED:
-        return _well_formed_first(lambda origin: Reason.ORIGIN_ALLOWED)
+        return _well_formed(lambda origin: ORIGIN_ALLOWED)
     if isinstance(origins, OriginSet):
-
-        def is_listed(origin: str) -> Reason:
-            return Reason.ORIGIN_ALLOWED if origin in origins else Reason.ORIGIN_NOT_ALLOWED
-
         # What a regular expression admits is not known before it comes; everything else was
         # checked when the configuration was read.
-        if not (options.supports_credentials and origins.has_regexes):
-            return is_listed
-        return _credentialed(is_listed, options)
-    if options.supports_credentials:
-        return _well_formed_first(_credentialed(ask_callable, options))
-    return _well_formed_first(ask_callable)
+        decide = _listed(origins)
+        is_checked = not (options.supports_credentials and origins.has_regexes)
+        return decide if is_checked else _credentialed(decide, options)
+    key = options.sources.get("ORIGINS", "SIO_CORS_ORIGINS")
+    callback = Callback(origins, key, options.callback_timeout, journal, interrupter)
+    decide = _asked(callback)
+    return _well_formed(_credentialed(decide, options) if options.supports_credentials else decide)
 
 
-def _well_formed_first(rule: Callable[[str], Reason]) -> Callable[[str], Reason]:
-    """Keep what no browser sends from the application's function and from being reflected."""
-
+def _listed(origins: OriginSet) -> _Decision:
     def decide(origin: str) -> Reason:
-        return rule(origin) if is_well_formed(origin) else Reason.ORIGIN_MALFORMED
+        return ORIGIN_ALLOWED if origin in origins else ORIGIN_NOT_ALLOWED
 
     return decide
 
 
-def _credentialed(rule: Callable[[str], Reason], options: Options) -> Callable[[str], Reason]:
+def _asked(callback: Callback) -> _Decision:
+    answers = {
+        True: ORIGIN_ALLOWED,
+        False: ORIGIN_NOT_ALLOWED,
+        None: Reason.ORIGIN_CALLABLE_FAILED,
+    }
+    return lambda origin: answers[callback.ask(origin)]
+
+
+def _well_formed(rule: _Decision) -> _Decision:
+    """Keep what no browser sends from the application's function and from being reflected."""
+    return lambda origin: rule(origin) if is_well_formed(origin) else Reason.ORIGIN_MALFORMED
+
+
+def _credentialed(rule: _Decision, options: Options) -> _Decision:
     """Keep out what must not come with credentials, whatever the rule says of it."""
 
     def decide(origin: str) -> Reason:
-        if origin in OPAQUE_ORIGINS:
+        reason = rule(origin)
+        if reason is ORIGIN_ALLOWED and origin in OPAQUE_ORIGINS:
             return Reason.ORIGIN_OPAQUE
-        if not options.tolerate_insecure_origins and is_insecure(origin):
+        if (
+            reason is ORIGIN_ALLOWED
+            and not options.tolerate_insecure_origins
+            and is_insecure(origin)
+        ):
             return Reason.ORIGIN_INSECURE
-        return rule(origin)
+        return reason
 
     return decide
+
+
+# --- What a request is -----------------------------------------------------------------------
 
 
 def is_same_origin(origin: str, environ: WSGIEnvironment) -> bool:
@@ -316,23 +340,17 @@ def is_same_origin(origin: str, environ: WSGIEnvironment) -> bool:
     ``X-Forwarded-Proto`` and ``X-Forwarded-Host``. A page elsewhere cannot send these two without
     a preflight, which is judged without them.
     """
-    host = environ.get("HTTP_HOST")
-    if not host:
-        return False
-    scheme = environ["wsgi.url_scheme"]
-    if origin == _origin_of(scheme, host):
+    scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")
+    if origin == f"{scheme}://{host}":
         return is_well_formed(origin)
     forwarded_scheme = environ.get("HTTP_X_FORWARDED_PROTO")
     forwarded_host = environ.get("HTTP_X_FORWARDED_HOST")
-    if forwarded_scheme is None and forwarded_host is None:
-        return False
-    scheme = (forwarded_scheme or scheme).partition(",")[0].strip()
-    host = (forwarded_host or host).partition(",")[0].strip()
-    return origin == _origin_of(scheme, host) and is_well_formed(origin)
-
-
-def _origin_of(scheme: str, host: str) -> str:
-    return f"{scheme}://{host.removesuffix(_DEFAULT_PORT_SUFFIXES.get(scheme, ''))}"
+    if forwarded_scheme or forwarded_host:
+        scheme = (forwarded_scheme or scheme).partition(",")[0].strip()
+        host = (forwarded_host or host).partition(",")[0].strip()
+    # Browsers leave a default port out; some proxies write it.
+    host = host.removesuffix(_DEFAULT_PORT_SUFFIXES.get(scheme, ""))
+    return origin == f"{scheme}://{host}" and is_well_formed(origin)
 
 
 def is_jsonp(environ: WSGIEnvironment) -> bool:
@@ -349,12 +367,19 @@ def is_handshake(environ: WSGIEnvironment) -> bool:
     )
 
 
+# --- Headers and verdicts --------------------------------------------------------------------
+
+
 def _list_header(name: str, values: tuple[str, ...]) -> Header:
     return (name, ", ".join(values))
 
 
 def _vary_header(*names: str) -> tuple[Header, ...]:
     return (_list_header("Vary", names),) if names else ()
+
+
+def _refusal(reason: Reason, headers: tuple[Header, ...]) -> Verdict:
+    return Verdict(Outcome.REFUSED, reason, headers, _REFUSED_STATUS.get(reason, _FORBIDDEN))
 
 
 _Key = TypeVar("_Key")

@@ -52,7 +52,7 @@ def _answer(guard: Guard, mount: str) -> Response:
     if f"{request.path}/" == mount:
         message += " (with the slash at its end; do not set addTrailingSlash: false)"
     body = json.dumps({"code": 3, "message": message}).encode()
-    return _respond("404 NOT FOUND", verdict.headers, body)
+    return _respond("404 Not Found", verdict.headers, body)
 
 
 def _respond(status: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
