@@ -3,13 +3,16 @@
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from textwrap import dedent
 
 from tests import raw_http
 from tests.raw_http import Header, Response
@@ -22,22 +25,47 @@ PORT_ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Launch:
-    """How to start one kind of server. `{port}` in a word of `command` becomes its port."""
+    """How to start one kind of server. `{port}` in a word of `command` becomes its port.
+
+    Modules in `without` cannot be imported, as if their packages were not installed. `packages` is
+    a folder with packages that go before the installed ones.
+    """
 
     async_mode: str
     command: tuple[str, ...]
+    without: tuple[str, ...] = ()
+    packages: Path | None = None
 
 
 _SOCKETIO_RUN = (sys.executable, "-m", "tests.serve")
 _FLASK_RUN = (sys.executable, "-m", "flask", "--app", "tests.serve:create_app", "run")
 _GUNICORN = (sys.executable, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--workers", "1")
 
+# gunicorn 26 dropped its eventlet worker; `make test` installs the last version that has it here.
+_GUNICORN_25 = Path(sys.prefix) / "gunicorn-25"
+
+
+def _gunicorn(*worker: str) -> tuple[str, ...]:
+    return (*_GUNICORN, *worker, "tests.wsgi:app")
+
+
+_GEVENT_WEBSOCKET_WORKER = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
+
 SERVERS = {
     "eventlet": Launch("eventlet", _SOCKETIO_RUN),
     "gevent": Launch("gevent", _SOCKETIO_RUN),
+    "gevent, simple-websocket": Launch("gevent", _SOCKETIO_RUN, without=("geventwebsocket",)),
     "threading": Launch("threading", _SOCKETIO_RUN),
     "flask run": Launch("threading", (*_FLASK_RUN, "--no-reload", "--port", "{port}")),
-    "gunicorn": Launch("threading", (*_GUNICORN, "--threads", "50", "tests.serve:create_app()")),
+    "flask run --debug": Launch("threading", (*_FLASK_RUN, "--debug", "--port", "{port}")),
+    "gunicorn": Launch("threading", _gunicorn("--threads", "50")),
+    "gunicorn eventlet": Launch(
+        "eventlet", _gunicorn("--worker-class", "eventlet"), packages=_GUNICORN_25
+    ),
+    "gunicorn gevent": Launch("gevent", _gunicorn("--worker-class", _GEVENT_WEBSOCKET_WORKER)),
+    "gunicorn gevent, simple-websocket": Launch(
+        "gevent", _gunicorn("--worker-class", "gevent"), without=("geventwebsocket",)
+    ),
 }
 
 
@@ -76,17 +104,25 @@ class Server:
         told = {
             **asdict(description),
             "async_mode": launch.async_mode,
+            "without": launch.without,
             "port": self.port,
             "token": self._token,
+        }
+        search_path = [launch.packages, os.environ.get("PYTHONPATH")]
+        environment = {
+            "PYTHONPATH": os.pathsep.join(str(folder) for folder in search_path if folder),
+            "SERVE": json.dumps(told),
+            "PYTHONUNBUFFERED": "1",
         }
         with self._log_file.open("wb") as output:
             self._process = subprocess.Popen(
                 [word.replace("{port}", str(self.port)) for word in launch.command],
                 cwd=REPOSITORY,
-                env={**os.environ, "SERVE": json.dumps(told), "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def __enter__(self) -> "Server":
@@ -104,12 +140,14 @@ class Server:
         return self._log_file.read_text(errors="replace")
 
     def stop(self) -> None:
-        """End the child, first politely; a second call does nothing."""
-        self._process.terminate()
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        """End the child, first politely, and its own children; a second call does nothing."""
+        if self._process.returncode is None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)
+            # A reloader's and gunicorn's children are in the group that the child leads.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def exchange(self, raw: bytes) -> Response:
@@ -140,6 +178,20 @@ class Server:
         cookie = self.request("GET", f"/login?user={user}").header("Set-Cookie")
         assert cookie is not None
         return cookie.partition(";")[0]
+
+    def run(self, source: str) -> str:
+        """Run Python source in the child, with `app`, `socketio` and `cors`; return its `answer`.
+
+        It goes in by a way of its own, past the guard and Flask. What it raises is an
+        `AssertionError` here.
+        """
+        response = self.request("POST", "/_run", body=dedent(source).encode())
+        assert response.status == 200, response.body.decode()
+        return response.body.decode()
+
+    def configure(self, source: str = "") -> None:
+        """Give a guarded child the configuration that this source sets, and no other."""
+        self.run(f"reset()\n{dedent(source)}\ncors.reconfigure(app)")
 
     def wait_until_ready(self) -> None:
         """Wait for this very child to answer; raises `ServerDiedError` or `TimeoutError`."""

@@ -1,18 +1,22 @@
 """The server of the integration tests, run by `tests.harness` in a process of its own.
 
-The environment variable `SERVE` holds, as JSON, a `tests.harness.Description` and the port and
-the token of this start. Eventlet, gevent and threading run `python -m tests.serve`; `flask run`
-and gunicorn import `create_app`.
+The environment variable `SERVE` holds, as JSON, a `tests.harness.Description` and the async mode,
+the missing modules, the port and the token of this start. Eventlet, gevent and threading run
+`python -m tests.serve`; `flask run` calls `create_app`; gunicorn imports `tests.wsgi`.
 """
 
 import json
 import os
+import sys
+import traceback
 from textwrap import dedent
 
-from flask import Flask, request, session
-from flask_socketio import SocketIO, emit
-
 SERVE = json.loads(os.environ["SERVE"])
+# Before the first import that would find them.
+sys.modules.update(dict.fromkeys(SERVE["without"]))
+
+from flask import Flask, request, session  # noqa: E402
+from flask_socketio import SocketIO, emit  # noqa: E402
 
 
 def create_app() -> Flask:
@@ -24,13 +28,13 @@ def create_app() -> Flask:
     socketio = SocketIO(app, async_mode=SERVE["async_mode"], **socketio_options)
     _add_routes(app)
     _add_events(socketio)
-    if SERVE["plain"]:
-        _run("after", app=app, socketio=socketio)
-    else:
+    names = {"app": app, "socketio": socketio}
+    if not SERVE["plain"]:
         from flask_sio_cors import SioCors
 
-        _run("after", app=app, socketio=socketio, cors=SioCors(app))
-    app.wsgi_app = _announce_ready(app.wsgi_app)
+        names["cors"] = SioCors(app)
+    _run("after", **names)
+    app.wsgi_app = _obey(app.wsgi_app, names)
     return app
 
 
@@ -60,16 +64,39 @@ def _add_events(socketio):
         return session.get("user")
 
 
-def _announce_ready(wsgi_app):
-    """Answer `/_ready` before everything else: no configuration under test can refuse it."""
+def _obey(wsgi_app, names):
+    """Answer the harness before everything else: no configuration under test can refuse it."""
 
-    def ready_or_app(environ, start_response):
-        if environ["PATH_INFO"] != "/_ready":
+    def harness_or_app(environ, start_response):
+        path = environ["PATH_INFO"]
+        if path == "/_ready":
+            status, body = "200 OK", SERVE["token"]
+        elif path == "/_run":
+            source = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            status, body = _execute(source, names)
+        else:
             return wsgi_app(environ, start_response)
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return [SERVE["token"].encode()]
+        start_response(status, [("Content-Type", "text/plain")])
+        return [body.encode()]
 
-    return ready_or_app
+    return harness_or_app
+
+
+def _execute(source, names):
+    scope = {**names, "reset": lambda: _reset(names["app"])}
+    try:
+        exec(compile(source, "<run>", "exec"), scope)
+    except Exception:  # noqa: BLE001 - the harness reports it
+        return "500 INTERNAL SERVER ERROR", traceback.format_exc()
+    return "200 OK", str(scope.get("answer", ""))
+
+
+def _reset(app):
+    """Take away every setting of the extension, and what it takes from Flask and Flask-CORS."""
+    app.debug = False
+    app.config["TRUSTED_HOSTS"] = None
+    for key in [key for key in app.config if key.startswith(("SIO_CORS_", "CORS_"))]:
+        del app.config[key]
 
 
 # The reloader would put the server into a second process; threading asks for the last option.
