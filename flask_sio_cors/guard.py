@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 #: Where the guard leaves its verdict, for Engine.IO's own check and for the stray hook.
 VERDICT: Final = "flask_sio_cors.verdict"
 
-# Socket.IO's error codes (engine.io, "Server.errors").
-_BAD_REQUEST: Final = 3
-_FORBIDDEN: Final = 4
+# Socket.IO's error codes and messages (engine.io, "Server.errors").
+_FORBIDDEN: Final = (4, "Forbidden")
+_ERRORS: Final = {Reason.HOST_NOT_TRUSTED: (3, "Bad request")}
+
+# What the verdict says in the server's place.
+_REPLACED: Final = ("access-control-", "cache-control")
 
 
 class EngineIO(Protocol):
@@ -87,7 +90,7 @@ class Guard:
         if policy.preflight_continue:
             environ[VERDICT] = verdict
             return self._flask_side()(environ, _completing(start_response, verdict))
-        start_response(verdict.status, list(verdict.headers))
+        start_response(verdict.status, [*verdict.headers, ("Content-Length", "0")])
         return []
 
     def allows(self, origin: str | None, environ: WSGIEnvironment) -> bool:
@@ -101,7 +104,7 @@ class Guard:
 
     def _ask(
         self, environ: WSGIEnvironment, policy: Policy, verdict: Verdict
-    ) -> tuple[Verdict, str] | None:
+    ) -> tuple[Verdict, str | None] | None:
         """Ask ``allow_request``; return the refusal and its message, or ``None`` to let pass."""
         app: Flask = environ["flask.app"]
 
@@ -126,7 +129,7 @@ class Guard:
         if answer:
             return None
         reason = Reason.DENIED if answer is False else Reason.ALLOW_REQUEST_FAILED
-        return _denied(verdict, reason), "Forbidden"
+        return _denied(verdict, reason), None
 
     def refuse(
         self,
@@ -134,15 +137,18 @@ class Guard:
         start_response: StartResponse,
         policy: Policy,
         verdict: Verdict,
-        message: str = "Forbidden",
+        message: str | None = None,
     ) -> list[bytes]:
-        """Answer with the refusal, after telling the log and the application's receivers."""
+        """Answer with the refusal, after telling the log and the application's receivers.
+
+        :param message: the application's own words for it.
+        """
         body = self.report(environ, policy, verdict, message)
         websocket = environ.get("wsgi.websocket")
         if websocket is not None:
             # gevent-websocket has sent "101 Switching Protocols" before it called us, so that a
             # status would be lost and the client wait for its own timeout (RFC 6455, 7.4.1).
-            websocket.close(1008, message.encode()[:123])
+            websocket.close(1008, b"Forbidden")
             return []
         headers = [
             *verdict.headers,
@@ -153,7 +159,11 @@ class Guard:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def report(
-        self, environ: WSGIEnvironment, policy: Policy, verdict: Verdict, message: str
+        self,
+        environ: WSGIEnvironment,
+        policy: Policy,
+        verdict: Verdict,
+        message: str | None = None,
     ) -> bytes:
         """Log a refusal, send `request_refused`, and return the answer's JSON body."""
         app: Flask = environ["flask.app"]
@@ -169,11 +179,9 @@ class Guard:
             except Exception as error:  # noqa: BLE001 - a receiver's fault changes nothing
                 complaint = f"a receiver raised {type(error).__name__}; the refusal stands"
                 self.journal.fault("request_refused", error, complaint)
-        if app.debug and message == "Forbidden":
-            message = explanation()
-        code = _BAD_REQUEST if reason is Reason.HOST_NOT_TRUSTED else _FORBIDDEN
-        if code == _BAD_REQUEST and not app.debug:
-            message = "Bad request"
+        code, default = _ERRORS.get(reason, _FORBIDDEN)
+        if message is None:
+            message = explanation() if app.debug else default
         return json.dumps({"code": code, "message": message}).encode()
 
 
@@ -183,14 +191,12 @@ def _denied(verdict: Verdict, reason: Reason) -> Verdict:
 
 
 def _completing(start_response: StartResponse, verdict: Verdict) -> StartResponse:
-    """Put the verdict's headers in the place of the server's own CORS headers."""
+    """Put the verdict's headers in the place of those that the server sends of the same kind."""
 
     def complete(
         status: str, headers: list[Header], exc_info: _ExcInfo | None = None
     ) -> Callable[[bytes], Any]:
-        completed = [
-            header for header in headers if not header[0].lower().startswith("access-control-")
-        ]
+        completed = [header for header in headers if not header[0].lower().startswith(_REPLACED)]
         completed += verdict.headers
         return start_response(status, completed, exc_info)
 

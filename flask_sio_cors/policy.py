@@ -151,7 +151,6 @@ class Policy:
         preflight = [
             *readable,
             _list_header("Access-Control-Allow-Methods", options.methods),
-            ("Content-Length", "0"),
             _NO_STORE,
         ]
         # With credentials "*" is no wildcard (Fetch standard, section 4.8), so that the requested

@@ -41,7 +41,7 @@ def _answer(guard: Guard, mount: str) -> Response:
     policy, environ = guard.policy, request.environ
     verdict = policy.judge(environ)
     if verdict.outcome is REFUSED:
-        body = guard.report(environ, policy, verdict, "Forbidden")
+        body = guard.report(environ, policy, verdict)
         return _respond(verdict.status, verdict.headers, body)
     if verdict.outcome is Outcome.PREFLIGHT:
         return _respond(verdict.status, verdict.headers, b"")
