@@ -76,7 +76,7 @@ class SioCors:
     def reconfigure(self, app: Flask) -> None:
         """Read ``app.config`` again and put the new policy in force, for all requests at once.
 
-        Connected clients stay connected.
+        A connected WebSocket stays; a client that polls is judged at its next request.
 
         :raise ConfigError: if it has a mistake; the old policy stays in force.
         :raise RuntimeError: if the extension is not installed on this application.

@@ -1,0 +1,420 @@
+"""Initialisation, `allow_request` and `reconfigure`: what they install, what an error leaves."""
+
+import gc
+import weakref
+
+import pytest
+from flask import Flask
+from flask_socketio import ConnectionRefusedError, SocketIO
+from socketio import WSGIApp
+from werkzeug.test import Client
+
+from flask_sio_cors import ConfigError, SioCors
+from tests.clients import python_client
+
+FRIEND = "https://friend.example"
+STRANGER = "https://stranger.example"
+POLLING = "/socket.io/?EIO=4&transport=polling"
+# Engine.IO answers this one at once, and opens no session in the tests' own process.
+OUTDATED = "/socket.io/?EIO=3&transport=polling"
+
+
+def make_app(**settings):
+    app = Flask("factory")
+    app.config.update(settings)
+    return app
+
+
+def make_served_app(**settings):
+    """An app with its SocketIO."""
+    app = make_app(**settings)
+    SocketIO(app, async_mode="threading")
+    return app
+
+
+def preflight(app, origin, target=POLLING):
+    """The status and the allowed origin of the answer to a preflight."""
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    response = app.test_client().options(target, headers=headers)
+    return response.status_code, response.headers.get("Access-Control-Allow-Origin")
+
+
+ALLOWED = (204, FRIEND)
+REFUSED = (403, None)
+
+
+# --- Where it can be initialised -------------------------------------------------------------
+
+
+def test_it_is_installed_right_after_the_socketio():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors = SioCors(app)
+    assert app.extensions["sio_cors"] is cors
+    assert preflight(app, FRIEND) == ALLOWED
+    assert preflight(app, STRANGER) == REFUSED
+
+
+def test_it_is_installed_in_a_factory_by_objects_that_are_made_before_the_app():
+    socketio, cors = SocketIO(async_mode="threading"), SioCors()
+
+    def create_app():
+        app = make_app(SIO_CORS_ORIGINS=FRIEND)
+        socketio.init_app(app)
+        cors.init_app(app)
+        return app
+
+    app = create_app()
+    assert preflight(app, FRIEND) == ALLOWED
+    assert preflight(app, STRANGER) == REFUSED
+
+
+def test_it_takes_the_socketio_as_an_argument():
+    app = make_app(SIO_CORS_ORIGINS=FRIEND)
+    socketio = SocketIO(app, async_mode="threading")
+    # As an application does that keeps its own table of extensions.
+    del app.extensions["socketio"]
+    SioCors(app, socketio)
+    assert preflight(app, FRIEND) == ALLOWED
+
+
+def test_two_apps_with_one_siocors_have_each_its_own_policy():
+    cors = SioCors()
+    first, second = (make_served_app(SIO_CORS_ORIGINS=origin) for origin in (FRIEND, STRANGER))
+    cors.init_app(first)
+    cors.init_app(second)
+    assert (preflight(first, FRIEND), preflight(first, STRANGER)) == (ALLOWED, REFUSED)
+    assert (preflight(second, FRIEND), preflight(second, STRANGER)) == (REFUSED, (204, STRANGER))
+    assert cors.policy(first) is not cors.policy(second)
+
+
+def test_one_socketio_on_two_apps_is_guarded_on_both():
+    socketio, cors = SocketIO(async_mode="threading"), SioCors()
+    first, second = (make_app(SIO_CORS_ORIGINS=origin) for origin in (FRIEND, STRANGER))
+    socketio.init_app(first)
+    socketio.init_app(second)
+    cors.init_app(first)
+    cors.init_app(second)
+    assert (preflight(first, FRIEND), preflight(first, STRANGER)) == (ALLOWED, REFUSED)
+    assert (preflight(second, FRIEND), preflight(second, STRANGER)) == (REFUSED, (204, STRANGER))
+
+
+@pytest.mark.parametrize("path", ["ws", "/ws", "ws/", "/deep/er/"])
+def test_it_guards_whatever_path_the_server_has(path):
+    app = make_app(SIO_CORS_ORIGINS=FRIEND)
+    SocketIO(app, async_mode="threading", path=path)
+    SioCors(app)
+    target = f"/{path.strip('/')}/?EIO=4&transport=polling"
+    assert preflight(app, FRIEND, target) == ALLOWED
+    assert preflight(app, STRANGER, target) == REFUSED
+
+
+def test_middleware_that_was_put_around_the_app_before_it_stays():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    seen = []
+    inner = app.wsgi_app
+
+    def outer(environ, start_response):
+        seen.append(environ["PATH_INFO"])
+        return inner(environ, start_response)
+
+    app.wsgi_app = outer
+    SioCors(app)
+    assert preflight(app, STRANGER) == REFUSED
+    assert seen == ["/socket.io/"]
+
+
+def test_engineio_decides_by_the_same_policy_when_it_is_reached_past_the_guard():
+    app = make_app(SIO_CORS_ORIGINS=FRIEND, SIO_CORS_SUPPORTS_CREDENTIALS=True)
+    server = SocketIO(app, async_mode="threading").server
+    SioCors(app)
+    past_the_guard = Client(WSGIApp(server))
+    allowed, refused = (
+        past_the_guard.options(POLLING, headers={"Origin": origin}) for origin in (FRIEND, STRANGER)
+    )
+    assert allowed.status_code == 200
+    assert allowed.headers["Access-Control-Allow-Origin"] == FRIEND
+    assert allowed.headers["Access-Control-Allow-Credentials"] == "true"
+    assert refused.status_code == 400
+    assert "Access-Control-Allow-Origin" not in refused.headers
+
+
+# --- Errors leave the app as it was -----------------------------------------------------------
+
+
+def everything_about(app):
+    """What initialisation could change of an app, in a form that compares."""
+    about = {
+        "wsgi_app": app.wsgi_app,
+        "config": dict(app.config),
+        "extensions": dict(app.extensions),
+        "hooks": {name: list(hooks) for name, hooks in app.before_request_funcs.items()},
+        "after": {name: list(hooks) for name, hooks in app.after_request_funcs.items()},
+        "url_map": [str(rule) for rule in app.url_map.iter_rules()],
+        "cli": set(app.cli.commands),
+    }
+    socketio = app.extensions.get("socketio")
+    if socketio is not None:
+        about["middleware"] = dict(vars(socketio.sockio_mw))
+        about["engineio"] = dict(vars(socketio.server.eio))
+    return about
+
+
+def too_early():
+    return make_app(), None
+
+
+def socketio_not_initialised():
+    return make_app(), SocketIO(async_mode="threading")
+
+
+def socketio_of_another_app():
+    return make_app(), SocketIO(make_app(), async_mode="threading")
+
+
+def without_slash():
+    return make_served_app(SIO_CORS_ORIGINS=f"{FRIEND}/"), None
+
+
+def several_mistakes():
+    settings = {"SIO_CORS_ORIGIN": FRIEND, "SIO_CORS_MAX_AGE": -1, "SIO_CORS_METHODS": "get"}
+    return make_served_app(**settings), None
+
+
+def credentials_for_all():
+    return make_served_app(SIO_CORS_ORIGINS="*", SIO_CORS_SUPPORTS_CREDENTIALS=True), None
+
+
+def socketio_with(**options):
+    def make():
+        app = make_app(SIO_CORS_ORIGINS=FRIEND)
+        SocketIO(app, async_mode="threading", **options)
+        return app, None
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "advice"),
+    [
+        pytest.param(too_early, RuntimeError, "below SocketIO(app)", id="too early"),
+        pytest.param(
+            socketio_not_initialised,
+            RuntimeError,
+            "socketio.init_app(app) first",
+            id="with a SocketIO that has no app yet",
+        ),
+        pytest.param(
+            socketio_of_another_app,
+            RuntimeError,
+            "not installed on this application",
+            id="with another app's SocketIO",
+        ),
+        pytest.param(without_slash, ConfigError, f"write: '{FRIEND}'", id="broken origin"),
+        pytest.param(several_mistakes, ConfigError, "3 problems", id="several mistakes"),
+        pytest.param(credentials_for_all, ConfigError, "write: False", id="credentials for all"),
+        pytest.param(
+            socketio_with(cors_allowed_origins="*"),
+            ConfigError,
+            "SocketIO(cors_allowed_origins=…): '*'",
+            id="SocketIO(cors_allowed_origins=…)",
+        ),
+        pytest.param(
+            socketio_with(cors_allowed_origins=[]),
+            ConfigError,
+            "write: SocketIO(app)",
+            id="SocketIO(cors_allowed_origins=[])",
+        ),
+        pytest.param(
+            socketio_with(cors_credentials=False),
+            ConfigError,
+            "SIO_CORS_ settings decide",
+            id="SocketIO(cors_credentials=…)",
+        ),
+    ],
+)
+def test_an_error_says_what_to_do_and_leaves_the_app_as_it_was(make, error, advice):
+    app, socketio = make()
+    before = everything_about(app)
+    with pytest.raises(error) as caught:
+        SioCors(app, socketio)
+    assert advice in str(caught.value)
+    assert everything_about(app) == before
+
+
+def test_an_option_of_socketio_that_does_not_exist_is_named():
+    app = make_app()
+    # python-socketio itself complains about it since some version; Flask-SocketIO never did.
+    socketio = SocketIO(app, async_mode="threading")
+    socketio.server_options["cors_allowed_origin"] = "*"
+    with pytest.raises(ConfigError, match="no option of Flask-SocketIO"):
+        SioCors(app)
+
+
+def test_after_an_error_the_corrected_configuration_is_taken():
+    app = make_served_app(SIO_CORS_ORIGINS="friend.example")
+    cors = SioCors()
+    with pytest.raises(ConfigError):
+        cors.init_app(app)
+    app.config["SIO_CORS_ORIGINS"] = FRIEND
+    cors.init_app(app)
+    assert preflight(app, FRIEND) == ALLOWED
+
+
+def test_a_second_initialisation_is_an_error_and_the_first_stays_in_force():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors = SioCors(app)
+    app.config["SIO_CORS_ORIGINS"] = STRANGER
+    before = everything_about(app)
+    for again in (lambda: cors.init_app(app), lambda: SioCors(app)):
+        with pytest.raises(RuntimeError, match=r"already installed.*reconfigure"):
+            again()
+    assert everything_about(app) == before
+    assert preflight(app, FRIEND) == ALLOWED
+
+
+# --- allow_request ----------------------------------------------------------------------------
+
+
+def nobody(request):
+    raise ConnectionRefusedError("nobody today")
+
+
+def handshake(app):
+    """The message of the answer to a handshake that Engine.IO would answer without a session."""
+    response = app.test_client().get(OUTDATED, headers={"Origin": FRIEND})
+    return response.status_code, response.get_json()
+
+
+DENIED = (403, {"code": 4, "message": "nobody today"})
+
+
+def test_allow_request_is_decorated_before_the_app_is_there():
+    cors = SioCors()
+    assert cors.allow_request(nobody) is nobody
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors.init_app(app)
+    assert handshake(app) == DENIED
+
+
+def test_allow_request_is_decorated_after_the_app_was_initialised():
+    first, second = (make_served_app(SIO_CORS_ORIGINS=FRIEND) for _ in range(2))
+    cors = SioCors(first)
+    cors.init_app(second)
+    assert handshake(first)[0] == 400
+    cors.allow_request(nobody)
+    assert handshake(first) == handshake(second) == DENIED
+
+
+def test_allow_request_is_a_configured_function_or_its_name():
+    for spelled in (nobody, f"{__name__}:nobody", f"{__name__}.nobody"):
+        app = make_served_app(SIO_CORS_ORIGINS=FRIEND, SIO_CORS_ALLOW_REQUEST=spelled)
+        SioCors(app)
+        assert handshake(app) == DENIED
+
+
+def test_a_second_allow_request_is_an_error_and_the_first_stays():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors = SioCors(app)
+    cors.allow_request(nobody)
+    with pytest.raises(RuntimeError, match=r"already decorates.*nobody"):
+        cors.allow_request(lambda request: True)
+    assert handshake(app) == DENIED
+
+
+@pytest.mark.parametrize("decorated_first", [True, False])
+def test_allow_request_by_key_and_by_decorator_is_an_error(decorated_first):
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND, SIO_CORS_ALLOW_REQUEST=nobody)
+    cors = SioCors() if decorated_first else SioCors(app)
+    before = everything_about(app)
+    with pytest.raises(ConfigError, match="one place decides"):
+        _decorate_and_initialise(cors, app, decorated_first)
+    assert everything_about(app) == before
+
+
+def _decorate_and_initialise(cors, app, decorated_first):
+    cors.allow_request(lambda request: True)
+    if decorated_first:
+        cors.init_app(app)
+
+
+def test_a_refused_decoration_does_not_count():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors = SioCors(app)
+    with pytest.raises(ConfigError, match="cannot be called with the request alone"):
+        cors.allow_request(lambda: True)
+    cors.allow_request(nobody)
+    assert handshake(app) == DENIED
+
+
+# --- reconfigure ------------------------------------------------------------------------------
+
+
+def test_reconfigure_puts_the_changed_configuration_in_force():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors = SioCors(app)
+    engineio = app.extensions["socketio"].server.eio
+    app.config.update(SIO_CORS_ORIGINS=STRANGER, SIO_CORS_SUPPORTS_CREDENTIALS=True)
+    assert preflight(app, FRIEND) == ALLOWED
+    cors.reconfigure(app)
+    assert (preflight(app, FRIEND), preflight(app, STRANGER)) == (REFUSED, (204, STRANGER))
+    assert engineio.cors_credentials is True
+    app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = False
+    cors.reconfigure(app)
+    assert engineio.cors_credentials is False
+
+
+def test_a_broken_reconfiguration_leaves_the_old_policy_in_force():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors = SioCors(app)
+    policy = cors.policy(app)
+    app.config["SIO_CORS_ORIGINS"] = "nonsense"
+    with pytest.raises(ConfigError, match="https://nonsense"):
+        cors.reconfigure(app)
+    assert cors.policy(app) is policy
+    assert preflight(app, FRIEND) == ALLOWED
+
+
+def test_reconfigure_keeps_the_decorated_allow_request():
+    app = make_served_app(SIO_CORS_ORIGINS=STRANGER)
+    cors = SioCors(app)
+    cors.allow_request(nobody)
+    app.config["SIO_CORS_ORIGINS"] = FRIEND
+    cors.reconfigure(app)
+    assert handshake(app) == DENIED
+
+
+@pytest.mark.parametrize("ask", ["reconfigure", "policy"])
+def test_an_app_without_the_extension_is_told_to_initialise_it(ask):
+    with pytest.raises(RuntimeError, match=r"Call init_app\(app\) first"):
+        getattr(SioCors(), ask)(make_served_app())
+
+
+def test_reconfigure_takes_effect_on_a_running_server(serve):
+    server = serve("app.config['SIO_CORS_ORIGINS'] = 'https://friend.example'")
+    assert python_client(server.url, FRIEND).connected
+    assert not python_client(server.url, STRANGER).connected
+    sid = server.request("GET", POLLING, [("Origin", FRIEND)]).sid
+    server.configure("app.config['SIO_CORS_ORIGINS'] = 'https://stranger.example'")
+    # A client that polls asks again; a connected WebSocket does not (see test_transports.py).
+    assert server.request("GET", f"{POLLING}&sid={sid}", [("Origin", FRIEND)]).status == 403
+    assert not python_client(server.url, FRIEND).connected
+    assert python_client(server.url, STRANGER).connected
+
+
+# --- Memory -----------------------------------------------------------------------------------
+
+
+def test_an_app_that_is_dropped_is_collected_while_its_siocors_lives_on():
+    cors = SioCors()
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors.init_app(app)
+    assert preflight(app, FRIEND) == ALLOWED
+    dropped = weakref.ref(app)
+    del app
+    gc.collect()
+    assert dropped() is None
+    # And nothing of it stands in the way of what comes after.
+    cors.allow_request(nobody)
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors.init_app(app)
+    assert handshake(app) == DENIED
