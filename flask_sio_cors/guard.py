@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flask_socketio import ConnectionRefusedError
 
-from .callbacks import Callback, Interrupter, never_interrupts
+from .callbacks import Callback, Fault, Interrupter, call, never_interrupts
 from .explain import explain_refusal
 from .journal import Journal
 from .options import AllowRequest
@@ -174,11 +175,11 @@ class Guard:
 
         self.journal.refused(origin, reason.value, explanation)
         for receiver in request_refused.receivers_for(app):
-            try:
-                receiver(app, origin=origin, reason=reason, environ=environ)
-            except Exception as error:  # noqa: BLE001 - a receiver's fault changes nothing
-                complaint = f"a receiver raised {type(error).__name__}; the refusal stands"
-                self.journal.fault("request_refused", error, complaint)
+            tell = partial(receiver, app, origin=origin, reason=reason, environ=environ)
+            fault = call(tell, policy.options.callback_timeout, self.interrupter)
+            if isinstance(fault, Fault):
+                complaint = f"a receiver {fault.complaint}; the refusal stands"
+                self.journal.fault("request_refused", fault.error, complaint)
         code, default = _ERRORS.get(reason, _FORBIDDEN)
         if message is None:
             message = explanation() if app.debug else default

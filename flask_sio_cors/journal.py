@@ -48,9 +48,10 @@ class Journal:
         :param error: what it raised; ``None`` where it returned nonsense.
         :param complaint: what happened and what follows from it.
         """
-        kind = (callback, type(error), complaint)
-        level = logging.ERROR if self._is_new(kind) else logging.DEBUG
-        logger.log(level, "%s: %s", callback, complaint, exc_info=error)
+        if self._is_new((callback, type(error), complaint)):
+            logger.error("%s: %s", callback, complaint, exc_info=error)
+        else:
+            logger.debug("%s: %s", callback, complaint)
 
     def _is_new(self, kind: Hashable) -> bool:
         known = self._known
