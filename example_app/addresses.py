@@ -1,0 +1,45 @@
+"""Which origins the example has: one server, and pages in places that differ in one thing each."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Addresses(NamedTuple):
+    """The ports that the example listens on, and the origins that they make.
+
+    Browsers resolve ``localhost`` and every name below it to this machine without asking DNS, so
+    that one machine has as many origins, and sites, as one likes.
+    """
+
+    server_port: int = 3000
+    page_port: int = 8080
+    other_port: int = 8081
+
+    @property
+    def server(self) -> str:
+        """Where the Socket.IO server is."""
+        return f"http://localhost:{self.server_port}"
+
+    @property
+    def page(self) -> str:
+        """Where the pages are, and the only origin that may edit the policy."""
+        return f"http://localhost:{self.page_port}"
+
+    @property
+    def refused_page(self) -> str:
+        """The same pages one port further: same site, other origin, and in no list."""
+        return f"http://localhost:{self.other_port}"
+
+    @property
+    def subdomain(self) -> str:
+        return f"http://team.chat.localhost:{self.page_port}"
+
+    @property
+    def subdomain_pattern(self) -> str:
+        return f"http://*.chat.localhost:{self.page_port}"
+
+    @property
+    def other_site(self) -> str:
+        """The same pages by the machine's number: another host is another site."""
+        return f"http://127.0.0.1:{self.page_port}"
