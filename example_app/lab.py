@@ -1,0 +1,217 @@
+"""The CORS lab: every origin tries every way to connect, beside what the policy predicts.
+
+The pages of the grid are real ones, each on its own origin; the browser decides, and the lab only
+looks. The policy can be edited, by the lab's own page alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from flask import Blueprint, Flask, Response, abort, redirect, render_template, request
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Response as AnyResponse
+
+from flask_sio_cors import ConfigError
+from flask_sio_cors.policy import Outcome, Policy
+
+from . import editor
+from .addresses import Addresses
+from .fetch_standard import Answer
+from .recorder import Recorder
+from .ways import WAYS, Page, Prediction, Server, predict
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Policies to start from: name → settings, in the form's words.
+EXAMPLES: Final[Mapping[str, Mapping[str, str | bool]]] = {
+    "The server's own origin only": {},
+    "One origin, and the subdomains of another": {
+        "ORIGINS": "{page}\n{subdomain_pattern}",
+        "SUPPORTS_CREDENTIALS": True,
+        "ALLOW_HEADERS": "my-custom-header",
+    },
+    "Any port of localhost, and no other header": {
+        "ORIGINS": "http://localhost:*",
+        "SUPPORTS_CREDENTIALS": True,
+        "ALLOW_HEADERS": "x-requested-with",
+    },
+    "Without credentials": {"ORIGINS": "{page}\n{other_site}\nnull"},
+    "Everybody: *": {"ORIGINS": "*"},
+    "Everybody, reflected": {"ORIGINS": "true", "MAX_AGE": "600", "ALLOW_HEADERS": "*"},
+}
+
+
+class Row(NamedTuple):
+    """A page of the grid.
+
+    :param host: the origin that serves it.
+    :param is_sandboxed: its origin is then ``null``, whoever serves it.
+    :param site: its relation to the server, as ``Sec-Fetch-Site`` has it.
+    """
+
+    key: str
+    title: str
+    host: str
+    site: str
+    is_sandboxed: bool = False
+
+    @property
+    def origin(self) -> str:
+        return "null" if self.is_sandboxed else self.host
+
+
+def rows(addresses: Addresses) -> tuple[Row, ...]:
+    """Return the pages of the grid."""
+    return (
+        Row("server", "The server itself", addresses.server, "same-origin"),
+        Row("page", "The chat's page", addresses.page, "same-site"),
+        Row("subdomain", "A subdomain", addresses.subdomain, "cross-site"),
+        Row("port", "Another port", addresses.refused_page, "same-site"),
+        Row("site", "Another site", addresses.other_site, "cross-site"),
+        Row("null", "A sandboxed iframe", addresses.page, "cross-site", is_sandboxed=True),
+    )
+
+
+def environ_of(
+    server_origin: str, method: str, query: str, headers: Mapping[str, str]
+) -> WSGIEnvironment:
+    """Make the WSGI environment of a request to the Socket.IO server."""
+    return EnvironBuilder(
+        "/socket.io/", server_origin, query, method=method, headers=dict(headers)
+    ).get_environ()
+
+
+def ask_policy(policy: Policy, addresses: Addresses) -> Server:
+    """Make the function that tells what the policy answers to a request."""
+
+    def answer(method: str, query: str, headers: Mapping[str, str]) -> Answer:
+        verdict = policy.judge(environ_of(addresses.server, method, query, headers))
+        status = 200 if verdict.outcome is Outcome.ALLOWED else int(verdict.status[:3])
+        return Answer(status, {name.lower(): value for name, value in verdict.headers})
+
+    return answer
+
+
+def predict_grid(
+    policy: Policy, addresses: Addresses, *, fetch_metadata: bool, is_named: bool = False
+) -> dict[str, dict[str, Prediction]]:
+    """Predict every cell, by the keys of its row and of its way.
+
+    :param fetch_metadata: whether the browser sends ``Sec-Fetch-Site``.
+    :param is_named: as for `Page`.
+    """
+    server = ask_policy(policy, addresses)
+
+    def predict_row(row: Row) -> Iterator[tuple[str, Prediction]]:
+        site = row.site if fetch_metadata else ""
+        page = Page(row.origin, addresses.server, site, is_named)
+        for way in WAYS:
+            yield way.key, predict(way, page, server)
+
+    return {row.key: dict(predict_row(row)) for row in rows(addresses)}
+
+
+def probe_blueprint(addresses: Addresses) -> Blueprint:
+    """Serve the page that tries to connect, from every origin of the grid."""
+    blueprint = Blueprint("probe", __name__)
+
+    @blueprint.get("/lab/probe")
+    def probe() -> str:
+        return render_template("probe.html", addresses=addresses)
+
+    return blueprint
+
+
+def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blueprint:
+    """Serve the lab, and let its page read and change the chat server's policy.
+
+    :param chat: whose configuration is edited.
+    :param recorder: in front of `chat`.
+    """
+    blueprint = Blueprint("lab", __name__, url_prefix="/lab")
+    cors = chat.extensions["sio_cors"]
+
+    def describe() -> dict[str, Any]:
+        predict = partial(
+            predict_grid,
+            cors.policy(chat),
+            addresses,
+            fetch_metadata="Sec-Fetch-Site" in request.headers,
+        )
+        return {
+            "form": editor.to_form(chat.config),
+            "source": editor.to_source(chat.config),
+            "rows": [{**row._asdict(), "origin": row.origin} for row in rows(addresses)],
+            "ways": [way._asdict() for way in WAYS],
+            "predictions": _as_json(predict()),
+            # Which of the two applies to a no-cors request shows when the browser has made it.
+            "predictions_if_named": _as_json(predict(is_named=True)),
+        }
+
+    @blueprint.before_request
+    def keep_to_one_origin() -> AnyResponse | None:
+        if request.host_url == f"{addresses.page}/":
+            return None
+        return redirect(f"{addresses.page}{request.full_path.rstrip('?')}")
+
+    @blueprint.get("")
+    def lab() -> str:
+        examples = {
+            name: {key: _fill(value, addresses) for key, value in form.items()}
+            for name, form in EXAMPLES.items()
+        }
+        return render_template(
+            "lab.html", addresses=addresses, fields=editor.FIELDS, examples=examples
+        )
+
+    @blueprint.get("/grid")
+    def grid() -> dict[str, Any]:
+        return describe()
+
+    @blueprint.post("/policy")
+    def change_policy() -> dict[str, Any] | tuple[dict[str, Any], int]:
+        # The host was compared above, so that a rebound name does not get here either.
+        if request.headers.get("Origin") != addresses.page:
+            abort(403)
+        form = request.get_json()
+        before = {f.key: chat.config[f.key] for f in editor.FIELDS if f.key in chat.config}
+        editor.replace_settings(chat.config, editor.to_config(form))
+        try:
+            cors.reconfigure(chat)
+        except ConfigError as error:
+            editor.replace_settings(chat.config, before)
+            return {"problems": editor.to_marks(error)}, 422
+        return describe()
+
+    @blueprint.get("/answers/<probe>")
+    def answers(probe: str) -> list[dict[str, Any]]:
+        return recorder.answers(probe)
+
+    @blueprint.after_request
+    def forbid_framing(response: Response) -> Response:
+        # A page that lays the editor under its own buttons would have its visitors press them.
+        response.headers["Content-Security-Policy"] = "frame-ancestors 'none'"
+        return response
+
+    return blueprint
+
+
+def _as_json(predictions: Mapping[str, Mapping[str, Prediction]]) -> dict[str, Any]:
+    return {
+        row: {way: prediction._asdict() for way, prediction in cells.items()}
+        for row, cells in predictions.items()
+    }
+
+
+def _fill(value: str | bool, addresses: Addresses) -> str | bool:
+    if isinstance(value, bool):
+        return value
+    return value.format(
+        page=addresses.page,
+        subdomain_pattern=addresses.subdomain_pattern,
+        other_site=addresses.other_site,
+    )
