@@ -6,6 +6,7 @@ collects every problem before it raises, so that a configuration is mended in on
 
 from __future__ import annotations
 
+import ast
 import difflib
 import inspect
 import math
@@ -19,8 +20,8 @@ from typing import Any, Final, NamedTuple
 from flask import Request
 from werkzeug.utils import import_string
 
-from .origins import OriginPattern, OriginSet, is_loopback, parse_pattern
-from .spelling import correct
+from .origins import DEFAULT_PORTS, OriginPattern, OriginSet, is_loopback, parse_pattern
+from .spelling import EXAMPLE, correct
 
 PREFIX: Final = "SIO_CORS_"
 FALLBACK_PREFIX: Final = "CORS_"
@@ -58,8 +59,24 @@ class Problem(NamedTuple):
         value = repr(self.value)
         if len(value) > 200:
             value = f"{value[:197]}..."
-        advice = f"\n      write: {self.correction}" if self.correction else ""
+        verb = "for example" if self.correction in _EXAMPLES else "write"
+        advice = f"\n      {verb}: {self.correction}" if self.correction else ""
         return f"{self.key}: {value}\n      {self.reason}{advice}"
+
+
+#: Corrections that only show the form, where nobody can know what was meant.
+_EXAMPLES: Final = frozenset(
+    [
+        EXAMPLE,
+        f"[{EXAMPLE}]",
+        "'https://*.example.com'",
+        "lambda request: False",
+        "'X-Requested-With'",
+        "['X-Requested-With']",
+        "'X-Request-Id'",
+        "['X-Request-Id']",
+    ]
+)
 
 
 class ConfigError(ValueError):
@@ -193,6 +210,8 @@ class _Listed(NamedTuple):
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "n", "f"})
+# What people mean by other words. Everything else is corrected to False, which opens nothing.
+_MEANT: Final = {"enabled": True, "include": True, "allow": True, "disabled": False, "omit": False}
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
 
@@ -206,7 +225,10 @@ def _spelled_bool(value: object) -> bool | None:
 def _read_bool(value: Any, report: Report) -> bool:
     answer = _spelled_bool(value)
     if answer is None:
-        report(value, "is neither true nor false", "False" if not value else "True")
+        word = value.strip().lower() if isinstance(value, str) else ""
+        meant = difflib.get_close_matches(word, (*_TRUE, *_FALSE, *_MEANT), 1)
+        is_true = bool(meant) and _MEANT.get(meant[0], meant[0] in _TRUE)
+        report(value, "is neither true nor false", repr(is_true))
     return bool(answer)
 
 
@@ -224,12 +246,25 @@ def _read_max_age(value: Any, report: Report) -> int | None:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     age = _read_integer(seconds)
     if age is None:
-        report(value, "is not a whole number of seconds", "600")
+        report(value, "is not a whole number of seconds", str(_guess_seconds(value)))
     elif age < 0:
         report(value, "is negative; 0 keeps browsers from caching preflights", "0")
     elif age > 86400:
         report(value, "is more than a day, where every browser stops counting", "86400")
     return age
+
+
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _guess_seconds(value: Any) -> int:
+    """Guess what "10 min", 599.5 or a timedelta with a fraction means, within what is permitted."""
+    if isinstance(value, timedelta):
+        value = value.total_seconds()
+    if isinstance(value, float) and math.isfinite(value):
+        return int(min(max(value, 0), 86400))
+    duration = re.fullmatch(r"([0-9]{1,9}) ?([smhd]?)[a-z]*", str(value).strip().lower())
+    return min(int(duration[1]) * _UNITS[duration[2]], 86400) if duration else 600
 
 
 def _read_status(value: Any, report: Report) -> int:
@@ -256,32 +291,74 @@ def _read_timeout(value: Any, report: Report) -> float:
     return float(seconds)
 
 
+def _kind(value: object) -> str:
+    if isinstance(value, bytes):
+        return "bytes"
+    name = type(value).__name__
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+
+
+# A comma between items; one in brackets, as in "[a-z]{2,3}", belongs to a regular expression.
+_COMMA: Final = re.compile(r",(?![^\[({]*[\])}])")
+
+
 def _items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
     """Read a list that may be written as one item or, from the environment, with commas."""
     if isinstance(value, str):
-        return [item.strip() for item in value.split(",") if item.strip()]
+        listed = _list_in_text(value)
+        if listed is not None:
+            report(value, "is the source of a list in quotes", repr(listed))
+            return listed
+        return [item.strip() for item in _COMMA.split(value) if item.strip()]
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
-    report(value, f"is a {type(value).__name__}, where a list of {what} is needed", correction)
+    report(value, f"is {_kind(value)}, where a list of {what} is needed", correction)
     return []
+
+
+def _list_in_text(text: str) -> list[Any] | None:
+    try:
+        listed = ast.literal_eval(text.strip())
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return None
+    return list(listed) if isinstance(listed, (list, tuple)) else None
 
 
 def _tokens(value: Any, report: Report, what: str, correction: str) -> list[str]:
     tokens = []
-    for item in _items(value, report, what, correction):
+    for item in _items(value, report, what, f"[{correction}]"):
         if not isinstance(item, str):
-            report(item, f"is a {type(item).__name__}, where a text is needed", correction)
+            report(item, f"is {_kind(item)}, where one of the {what} is needed", correction)
         elif not _TOKEN.fullmatch(item.strip()):
-            mended = re.sub(r"[^!#$%&'*+.^_`|~0-9A-Za-z-]+", "-", item.strip().rstrip(":")).strip(
-                "-"
-            )
-            reason = "has characters that cannot stand in it (RFC 9110, section 5.6.2)"
-            report(item, reason, repr(mended) if mended else correction)
+            report(item, *_correct_token(item, what, correction))
         else:
             tokens.append(item.strip())
     return tokens
 
 
+def _correct_token(item: str, what: str, correction: str) -> tuple[str, str]:
+    """Return why a text is no method or header name, and what to write instead."""
+    pieces = [piece for piece in re.split(r"[\s,;|]+", item) if piece]
+    if len(pieces) > 1 and all(map(_is_whole_name, pieces)):
+        reason = f"holds several {what} in one text, where each needs a text of its own"
+        return reason, ", ".join(map(repr, pieces))
+    if not pieces:
+        return f"is empty, and none of the {what} is", correction
+    name, colon, _ = item.partition(":")
+    mended = "-".join(_TOKEN.findall(name))
+    if colon and mended:
+        return "is a header with its value, where only its name belongs", repr(mended)
+    odd = " ".join(ascii(c) for c in sorted({c for c in item.strip() if not _TOKEN.match(c)})[:5])
+    reason = f"has characters that no such name has: {odd} (RFC 9110, section 5.6.2)"
+    return reason, repr(mended) if mended else correction
+
+
+def _is_whole_name(text: str) -> bool:
+    is_known = text.upper() in _STANDARD_METHODS or text.lower() in _HEADERS_WITHOUT_HYPHEN
+    return bool(_TOKEN.fullmatch(text)) and (is_known or "-" in text)
+
+
+_HEADERS_WITHOUT_HYPHEN: Final = frozenset("accept authorization etag location range date".split())
 _STANDARD_METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "QUERY"}
 )
@@ -290,17 +367,17 @@ _FORBIDDEN_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
 
 
 def _read_methods(value: Any, report: Report) -> tuple[str, ...]:
-    methods = _tokens(value, report, "methods", '["GET", "POST"]')
+    methods = _tokens(value, report, "methods", "'GET', 'POST'")
     for method in methods:
         upper = method.upper()
         if upper in _FORBIDDEN_METHODS:
-            report(method, "is a method that browsers forbid (Fetch standard, 2.2.1)", '"POST"')
+            report(method, "is a method that browsers forbid (Fetch standard, 2.2.1)", "'POST'")
         elif method == "*":
-            report(method, "is no method; Engine.IO has only GET and POST", '["GET", "POST"]')
+            report(method, "is no method; Engine.IO has only GET and POST", "'GET', 'POST'")
         elif upper in _STANDARD_METHODS and method != upper:
             report(method, "is not in upper case, and methods are case-sensitive", repr(upper))
-    if not methods:
-        report(value, "names no method; Engine.IO needs GET and POST", '["GET", "POST"]')
+    if not (value.strip(" ,") if isinstance(value, str) else value):
+        report(value, "names no method; Engine.IO needs GET and POST", "['GET', 'POST']")
     return tuple(dict.fromkeys(methods))
 
 
@@ -313,27 +390,31 @@ _FORBIDDEN_REQUEST_HEADERS: Final = frozenset(
 
 
 def _read_allow_headers(value: Any, report: Report) -> tuple[str, ...]:
-    names = _tokens(value, report, "header names", '["X-Requested-With"]')
+    names = _tokens(value, report, "header names", "'X-Requested-With'")
     for name in names:
         lower = name.lower()
         if lower in _FORBIDDEN_REQUEST_HEADERS or lower.startswith(("proxy-", "sec-")):
             reason = "is a header that only the browser sets, so no page can send it (Fetch, 2.2.2)"
-            report(name, reason, '"X-Requested-With"')
+            report(name, reason, "'X-Requested-With'")
         elif lower.startswith("access-control-"):
             reason = "is a header that a server sends, and this list is of those a page sends"
-            report(name, reason, '"X-Requested-With"')
+            report(name, reason, "'X-Requested-With'")
     return tuple(dict.fromkeys(names))
 
 
 def _read_expose_headers(value: Any, report: Report) -> tuple[str, ...]:
-    names = _tokens(value, report, "header names", '["X-Request-Id"]')
+    names = _tokens(value, report, "header names", "'X-Request-Id'")
     for name in names:
         if name.lower() in ("set-cookie", "set-cookie2"):
             # Fetch standard, section 2.2.2, "forbidden response-header name".
-            report(name, "is hidden from every page (Fetch standard, 2.2.2)", '"X-Request-Id"')
+            report(name, "is hidden from every page (Fetch standard, 2.2.2)", "'X-Request-Id'")
     if len(names) > 1 and "*" in names:
-        report(value, "names every header and then single ones", '"*"')
+        report(value, "names every header and then single ones", "'*'")
     return tuple(dict.fromkeys(names))
+
+
+#: Keeps everybody out until the function that was meant is there.
+_REFUSE_ALL: Final = "lambda request: False"
 
 
 def _read_allow_request(value: Any, report: Report) -> AllowRequest | None:
@@ -342,34 +423,56 @@ def _read_allow_request(value: Any, report: Report) -> AllowRequest | None:
         try:
             function = import_string(value.strip())
         except ImportError as error:
-            cause = str(error).splitlines()[0]
-            report(value, f"cannot be imported ({cause}); it is spelled module:name", "None")
+            cause = getattr(error, "exception", error)  # import_string's own words tell too much
+            reason = f'cannot be imported ({cause}); it is spelled "module:name"'
+            report(value, reason, _nearest_import(value.strip()) or _REFUSE_ALL)
             return None
         except Exception as error:  # noqa: BLE001 - the application's own module may raise anything
-            report(value, f"raised {error!r} while it was imported", "None")
+            report(value, f"raised {error!r} while it was imported", _REFUSE_ALL)
             return None
-    return function if _is_asked_with_one(function, value, "request", report) else None
+    is_fit = _is_asked_with_one(function, value, "request", _REFUSE_ALL, report)
+    return function if is_fit else None
 
 
-def _is_asked_with_one(function: Any, value: Any, argument: str, report: Report) -> bool:
+def _nearest_import(path: str) -> str | None:
+    """Find the function that `module:nmae` misspells; Python source."""
+    module_name, _, name = path.replace(":", ".").rpartition(".")
+    try:
+        module = import_string(module_name)
+    except Exception:  # noqa: BLE001 - the application's own module may raise anything
+        return None
+    fit = inspect.getmembers(module, lambda member: not _why_not_asked_with_one(member, "request"))
+    nearest = difflib.get_close_matches(name, [known for known, _ in fit], 1)
+    return repr(f"{module_name}:{nearest[0]}") if nearest else None
+
+
+def _is_asked_with_one(
+    function: Any, value: Any, argument: str, correction: str, report: Report
+) -> bool:
     """Tell whether a configured function can be called as ``function(argument)`` -> bool."""
+    reason = _why_not_asked_with_one(function, argument)
+    if reason:
+        report(value, reason, correction)
+    return not reason
+
+
+def _why_not_asked_with_one(function: Any, argument: str) -> str:
     if not callable(function):
-        kind = type(function).__name__
-        report(value, f"is a {kind}, where a function of one argument is needed", "None")
-        return False
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        report(value, "is asynchronous, and nobody would await its answer", "None")
-        return False
+        return f"is {_kind(function)}, where a function of one argument is needed"
+    if isinstance(function, type):
+        return "is a class, and calling it makes an object, which is neither True nor False"
+    for called in (function, type(function).__call__):
+        if inspect.iscoroutinefunction(called):
+            return "is asynchronous, and nobody would await its answer"
+        if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
+            return "is a generator, so that calling it answers neither True nor False"
     try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return True  # built-in functions do not always tell
-    try:
-        signature.bind(object())
+        inspect.signature(function).bind(object())
     except TypeError as error:
-        report(value, f"cannot be called with the {argument} alone ({error})", "None")
-        return False
-    return True
+        return f"cannot be called with the {argument} alone ({error})"
+    except ValueError:
+        pass  # built-in functions do not always tell
+    return ""
 
 
 def _read_origins(value: Any, report: Report) -> _Listed | EveryOrigin | OriginCallable:
@@ -378,21 +481,40 @@ def _read_origins(value: Any, report: Report) -> _Listed | EveryOrigin | OriginC
         return EveryOrigin.REFLECTED if spelled else _Listed([], [])
     if isinstance(value, str) and value.strip() == "*":
         return EveryOrigin.WILDCARD
-    if isinstance(value, type) or callable(value):
-        _is_asked_with_one(value, value, "origin", report)
+    if callable(value):
+        _is_asked_with_one(value, value, "origin", "None", report)
         return value  # type: ignore[no-any-return]
     if isinstance(value, re.Pattern):
         value = [value]
     listed = _Listed([], [])
-    for item in _items(value, report, "origins", '["https://app.example.com"]'):
+    items = _items(value, report, "origins", f"[{EXAMPLE}]")
+    if any(map(_stands_alone, items)):
+        _report_company(value, items, report)
+    for item in items:
         pattern = parse_pattern(item) if isinstance(item, str) else None
         if pattern is not None:
             listed.patterns.append(pattern)
         elif isinstance(item, re.Pattern) and isinstance(item.pattern, str):
             listed.regexes.append(item)
-        else:
+        elif not _stands_alone(item):
             _report_origin(item, report)
     return listed
+
+
+def _stands_alone(item: Any) -> bool:
+    is_star = isinstance(item, str) and item.strip() == "*"
+    return is_star or isinstance(item, bool) or callable(item)
+
+
+def _report_company(value: Any, items: list[Any], report: Report) -> None:
+    """Report a list that holds what decides about every origin: ``*``, a bool, a function."""
+    others = [item for item in items if not _stands_alone(item)]
+    single = next(item for item in items if _stands_alone(item))
+    if isinstance(single, str):
+        single = single.strip()
+    shown = "a function" if callable(single) else repr(single)
+    reason = f"is a list with {shown}, which decides about every origin and so stands alone"
+    report(value, reason, repr(others) if others or callable(single) else repr(single))
 
 
 def _report_origin(item: Any, report: Report) -> None:
@@ -401,13 +523,15 @@ def _report_origin(item: Any, report: Report) -> None:
     elif isinstance(item, re.Pattern):
         pattern = item.pattern.decode("latin-1")
         report(item, "matches bytes, and an origin is text", f"re.compile({pattern!r})")
-    elif isinstance(item, bool) or callable(item):
-        report(item, "stands alone, not in a list with others", repr("https://app.example.com"))
     elif isinstance(item, bytes):
         report(item, "is bytes, and an origin is text", repr(item.decode("latin-1")))
+    elif item is None:
+        report(item, "is None, which is what an unset variable gives", EXAMPLE)
+    elif isinstance(item, (list, tuple, set, frozenset)) and item:
+        reason = f"is {_kind(item)} within the list, where its items belong into the list itself"
+        report(item, reason, ", ".join(map(repr, item)))
     else:
-        kind = type(item).__name__
-        report(item, f"is a {kind}, where an origin is needed", repr("https://app.example.com"))
+        report(item, f"is {_kind(item)}, where an origin is needed", EXAMPLE)
 
 
 def _read_trusted_hosts(config: Mapping[str, Any]) -> tuple[str, ...]:
@@ -448,19 +572,57 @@ _SHARED_WITH_FLASK_CORS: Final = frozenset(
 # --- Checks that concern more than one value -------------------------------------------------
 
 
+# The same settings by the names that other packages give them.
+_OTHER_NAMES: Final = {
+    "ORIGIN": "ORIGINS",
+    "ALLOWED_ORIGINS": "ORIGINS",
+    "ALLOW_ORIGINS": "ORIGINS",
+    "ALLOW_ORIGIN": "ORIGINS",
+    "ALLOWED_ORIGIN_REGEXES": "ORIGINS",
+    "ALLOW_ALL_ORIGINS": "ORIGINS",
+    "CREDENTIALS": "SUPPORTS_CREDENTIALS",
+    "ALLOW_CREDENTIALS": "SUPPORTS_CREDENTIALS",
+    "HEADERS": "ALLOW_HEADERS",
+    "PREFLIGHT_MAX_AGE": "MAX_AGE",
+    "SUCCESS_STATUS": "OPTIONS_SUCCESS_STATUS",
+    "PRIVATE_NETWORK": "ALLOW_PRIVATE_NETWORK",
+}
+# Flask-CORS's settings that nothing here corresponds to.
+_FLASK_CORS_ONLY: Final = frozenset(
+    """RESOURCES SEND_WILDCARD VARY_HEADER AUTOMATIC_OPTIONS ALWAYS_SEND
+    INTERCEPT_EXCEPTIONS""".split()
+)
+_OUR_PREFIX: Final = re.compile(r"(?:FLASK_)?(?:SIO|SOCKETIO|SOCKET_IO)_?(?:CORS_?)+")
+
+
 def _unknown_keys(config: Mapping[str, Any]) -> Iterable[Problem]:
     known = [setting.key for setting in SETTINGS]
     for key, value in config.items():
-        if not isinstance(key, str) or not key.upper().startswith("SIO") or key in known:
+        if not isinstance(key, str) or key in known:
             continue
-        ours = key.upper().startswith(PREFIX)
-        nearest = difflib.get_close_matches(key.upper(), known, 1, cutoff=0.6 if ours else 0.85)
-        if nearest:
-            reason = "is no setting, so it would silently do nothing"
-            yield Problem(key, value, reason, nearest[0])
-        elif ours:
-            names = ", ".join(known)
-            yield Problem(key, value, f"is no setting; those that exist are {names}", "")
+        upper = key.upper().replace("-", "_")
+        prefix = _OUR_PREFIX.match(upper)
+        name = upper[prefix.end() :] if prefix else ""
+        if name in _FLASK_CORS_ONLY:
+            reason = "is a setting of Flask-CORS alone; a Socket.IO server has no use for it"
+            yield Problem(key, value, reason, "")
+        elif nearest := _nearest_key(upper, name, known):
+            yield Problem(key, value, "is no setting, so it would silently do nothing", nearest)
+        elif prefix:
+            reason = f"is no setting; those that exist are {', '.join(known)}"
+            yield Problem(key, value, reason, "")
+
+
+def _nearest_key(key: str, name: str, known: list[str]) -> str:
+    """Return the setting that an unknown key means; ``""`` where none is near."""
+    if name:
+        key, cutoff = PREFIX + _OTHER_NAMES.get(name, name), 0.78
+    elif key.startswith("SIO"):
+        cutoff = 0.85
+    else:
+        return ""
+    nearest = difflib.get_close_matches(key, known, 1, cutoff)
+    return nearest[0] if nearest else ""
 
 
 def _add_decorated(
@@ -475,6 +637,10 @@ def _add_decorated(
         reason = "is set, and @cors.allow_request decorates another function; one place decides"
         found.append(Problem(sources["ALLOW_REQUEST"], values["allow_request"], reason, "None"))
     values["allow_request"], sources["ALLOW_REQUEST"] = function, "@cors.allow_request"
+
+
+# Origins that have nothing in common. Who lets them all in has named nobody (RFC 2606, section 2).
+_STRANGERS: Final = ("https://a.invalid", "https://b-2.site.test", "https://localhost.example")
 
 
 def _check_credentials(
@@ -494,9 +660,13 @@ def _check_credentials(
     elif isinstance(origins, _Listed):
         for pattern in origins.patterns:
             _check_credentialed(pattern, values, sources, found)
+        for regex in origins.regexes:
+            if all(map(regex.fullmatch, _STRANGERS)):
+                reason = f"lets every site act in its visitors' name, with {switch} set"
+                found.append(Problem(sources["ORIGINS"], regex, reason, "'https://*.example.com'"))
     if "*" in values["expose_headers"]:
         reason = f'means a header called "*" where {switch} is set (Fetch, 3.3.3); name them'
-        found.append(Problem(sources["EXPOSE_HEADERS"], "*", reason, '["X-Request-Id"]'))
+        found.append(Problem(sources["EXPOSE_HEADERS"], "*", reason, "'X-Request-Id'"))
 
 
 def _check_credentialed(
@@ -521,7 +691,8 @@ def _check_credentialed(
             f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_INSECURE_ORIGINS = True "
             "permits it"
         )
-        secure = str(pattern._replace(scheme="https"))
+        port = "" if pattern.port == DEFAULT_PORTS["https"] else pattern.port
+        secure = str(pattern._replace(scheme="https", port=port))
         found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(secure)))
     if pattern.subdomains and not values["tolerate_public_suffixes"]:
         suffix = _public_suffix_within(pattern.host)

@@ -31,6 +31,11 @@ _PORT: Final = r"[1-9][0-9]{0,4}"
 _IPV6: Final = r"\[[0-9a-f:]{2,39}\]"
 _APP_SCHEME: Final = r"(?!https?:)[a-z][a-z0-9+.-]{0,31}"
 _APP_HOST: Final = r"[A-Za-z0-9._~-]{0,253}"
+# Schemes that no page has. The middle line is "http" and "https" with letters lost or doubled.
+_NO_PAGES: Final = re.compile(
+    r"about|blob|data|filesystem|ftp|javascript|mailto|tel|view-source|wss?"
+    r"|[htps]{3,7}"
+)
 
 _labels = re.compile(_HOST)
 _well_formed = re.compile(
@@ -88,10 +93,17 @@ def parse_pattern(text: str) -> OriginPattern | None:
         return None
     scheme, wildcard, host, port, app_scheme, app_host, app_port = match.groups()
     if app_scheme is not None:
+        if not is_app_scheme(app_scheme) or (app_port and int(app_port) > 65535):
+            return None
         return OriginPattern(app_scheme, app_host, app_port or "", False)
     if (port and not is_explicit_port(scheme, port)) or not _is_canonical_host(host, wildcard):
         return None
     return OriginPattern(scheme, host, port or "", wildcard is not None)
+
+
+def is_app_scheme(scheme: str) -> bool:
+    """Tell whether an app's or an extension's pages could have this scheme, in lower case."""
+    return _NO_PAGES.fullmatch(scheme) is None and re.fullmatch(_APP_SCHEME, scheme) is not None
 
 
 def is_explicit_port(scheme: str, port: str) -> bool:
