@@ -9,7 +9,7 @@ from typing import Final
 
 logger = logging.getLogger("flask_sio_cors")
 
-#: How many different refusals, or faults of callbacks, are logged in one `PERIOD`.
+#: How many different refusals are logged in one `PERIOD`, and as many faults of callbacks.
 LIMIT: Final = 200
 #: Seconds after which all are forgotten, so that what goes on is logged again.
 PERIOD: Final = 3600.0
@@ -26,7 +26,9 @@ class Journal:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._since = clock()
+        # Apart, because anybody can send so many origins that nothing else would be new.
         self._known: set[Hashable] = set()
+        self._known_faults: set[Hashable] = set()
 
     def refused(self, origin: str | None, reason: str, explanation: Callable[[], str]) -> None:
         """Log that a request was refused.
@@ -37,7 +39,7 @@ class Journal:
             when it is logged.
         """
         shown = origin[:SHOWN] if origin is not None else None
-        level = logging.WARNING if self._is_new((shown, reason)) else logging.DEBUG
+        level = logging.WARNING if self._is_new((shown, reason), self._known) else logging.DEBUG
         if logger.isEnabledFor(level):
             logger.log(level, "Refused (%s): %s", reason, explanation())
 
@@ -48,34 +50,35 @@ class Journal:
         :param error: what it raised; ``None`` where it returned nonsense.
         :param complaint: what happened and what follows from it.
         """
-        if self._is_new((callback, type(error), complaint)):
+        if self._is_new((callback, type(error), complaint), self._known_faults):
             logger.error("%s: %s", callback, complaint, exc_info=error)
         else:
             logger.debug("%s: %s", callback, complaint)
 
-    def _is_new(self, kind: Hashable) -> bool:
-        known = self._known
+    def _is_new(self, kind: Hashable, known: set[Hashable]) -> bool:
         if kind in known:
-            return self._is_stale() and self._remember(kind)
+            return self._is_stale() and self._remember(kind, known)
         if len(known) >= LIMIT and not self._is_stale():
             return False
-        return self._remember(kind)
+        return self._remember(kind, known)
 
     def _is_stale(self) -> bool:
         """Forget everything when the period is over; tell whether it was."""
         now = self._clock()
         if now - self._since < PERIOD:
             return False
-        self._since, self._known = now, set()
+        self._since = now
+        self._known.clear()
+        self._known_faults.clear()
         return True
 
-    def _remember(self, kind: Hashable) -> bool:
-        self._known.add(kind)
-        if len(self._known) == LIMIT:
+    def _remember(self, kind: Hashable, known: set[Hashable]) -> bool:
+        known.add(kind)
+        if len(known) == LIMIT:
             logger.warning(
-                "%d different refusals or faults so far; new ones are logged at DEBUG level for "
-                "%.0f minutes",
+                "%d different %s so far; new ones are logged at DEBUG level for %.0f minutes",
                 LIMIT,
+                "refusals" if known is self._known else "faults of callbacks",
                 PERIOD / 60,
             )
         return True
