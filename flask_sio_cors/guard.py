@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -30,6 +32,10 @@ VERDICT: Final = "flask_sio_cors.verdict"
 # Socket.IO's error codes and messages (engine.io, "Server.errors").
 _FORBIDDEN: Final = (4, "Forbidden")
 _ERRORS: Final = {Reason.HOST_NOT_TRUSTED: (3, "Bad request")}
+
+# RFC 6455, section 7.4.1, and a packet type that Engine.IO's protocol does not know.
+_POLICY_VIOLATION: Final = 1008
+_NO_PACKET_TYPE: Final = "7"
 
 # What the verdict says in the server's place.
 _REPLACED: Final = ("access-control-", "cache-control")
@@ -147,9 +153,7 @@ class Guard:
         body = self.report(environ, policy, verdict, message)
         websocket = environ.get("wsgi.websocket")
         if websocket is not None:
-            # gevent-websocket has sent "101 Switching Protocols" before it called us, so that a
-            # status would be lost and the client wait for its own timeout (RFC 6455, 7.4.1).
-            websocket.close(1008, b"Forbidden")
+            end_websocket(websocket, body)
             return []
         headers = [
             *verdict.headers,
@@ -184,6 +188,21 @@ class Guard:
         if message is None:
             message = explanation() if app.debug else default
         return json.dumps({"code": code, "message": message}).encode()
+
+
+def end_websocket(websocket: Any, error: bytes) -> None:
+    """Refuse a WebSocket that gevent-websocket has opened before it asked anybody.
+
+    A status would be lost, and at a mere close frame clients wait for their own timeout. They fail
+    at once at a packet of a type that Engine.IO does not have.
+
+    :param error: the JSON that would have been the body of the answer.
+    """
+    # The client may have left; gevent-websocket's error for that is an OSError.
+    with suppress(OSError):
+        websocket.send_frame(_NO_PACKET_TYPE + error.decode(), websocket.OPCODE_TEXT)
+        # Its own close() sends the reason, but never the code.
+        websocket.send_frame(struct.pack("!H", _POLICY_VIOLATION), websocket.OPCODE_CLOSE)
 
 
 def _denied(verdict: Verdict, reason: Reason) -> Verdict:

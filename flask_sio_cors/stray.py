@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from flask import Request, Response, request
 
-from .guard import VERDICT, Guard
+from .guard import VERDICT, Guard, end_websocket
 from .policy import REFUSED, Outcome
 
 _DEFAULT_MOUNT = "/socket.io/"
@@ -56,6 +56,9 @@ def _answer(guard: Guard, mount: str) -> Response:
 
 
 def _respond(status: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
+    websocket = request.environ.get("wsgi.websocket")
+    if websocket is not None:
+        end_websocket(websocket, body)
     response = Response(body, status=status, mimetype="application/json")
     if not body:
         del response.headers["Content-Type"]

@@ -19,6 +19,7 @@ from typing import Any
 
 import requests
 import socketio
+import websocket
 
 CLIENT = Path(__file__).parent / "node" / "client.mjs"
 PATIENCE_SECONDS = 5
@@ -159,6 +160,7 @@ def _python_client(http_session: requests.Session, origin: str | None) -> socket
     is given among the headers.
     """
     websocket_options = {"suppress_origin": True} if origin is None else {"origin": origin}
+    websocket_options["class_"] = _HastyWebSocket
     return socketio.Client(
         reconnection=False,
         request_timeout=PATIENCE_SECONDS,
@@ -166,6 +168,17 @@ def _python_client(http_session: requests.Session, origin: str | None) -> socket
         websocket_extra_options=websocket_options,
         handle_sigint=False,
     )
+
+
+class _HastyWebSocket(websocket.WebSocket):
+    """Leaves without the three seconds in which websocket-client hopes for the other's farewell."""
+
+    def close(self, *args: object, **options: object) -> None:
+        super().close(*args, **{**options, "timeout": 0.1})
+
+    def __del__(self):
+        # python-engineio drops one that opens and is then refused, without closing it.
+        self.shutdown()
 
 
 def _converse(client: socketio.Client, url: str, *, path: str, **connect: object) -> Outcome:

@@ -46,7 +46,7 @@ _GUNICORN_25 = Path(sys.prefix) / "gunicorn-25"
 
 
 def _gunicorn(*worker: str) -> tuple[str, ...]:
-    return (*_GUNICORN, *worker, "tests.wsgi:app")
+    return (*_GUNICORN, "--graceful-timeout", "1", *worker, "tests.wsgi:app")
 
 
 _GEVENT_WEBSOCKET_WORKER = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
@@ -97,6 +97,7 @@ class Server:
 
     def __init__(self, description: Description, directory: Path):
         launch = SERVERS[description.server]
+        self.description = description
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._token = secrets.token_hex(8)
