@@ -326,7 +326,7 @@ def test_a_flood_of_refusals_does_not_fill_the_log(serve):
         log = server.log()
     assert log.count(f"Refused (origin-not-allowed): '{STRANGER}'") == 1
     assert log.count("Refused (") == 200
-    assert log.count("different refusals or faults so far") == 1
+    assert log.count("different refusals so far") == 1
 
 
 # --- Engine.IO's answers are completed --------------------------------------------------------
