@@ -1,13 +1,16 @@
 """The same behaviour on every server that Flask-SocketIO supports."""
 
 import json
+import re
+import socket
+from contextlib import suppress
 
 import pytest
 import websocket
 
 from tests.clients import node, page, python_client
-from tests.harness import SERVERS
-from tests.raw_http import POLLING, WEBSOCKET
+from tests.harness import SERVERS, wait_until
+from tests.raw_http import POLLING, WEBSOCKET, compose
 
 FRIEND = "https://friend.example"
 STRANGER = "https://stranger.example"
@@ -196,3 +199,47 @@ def refused_websocket(server, origin, target):
     assert packet[0] == "7"
     assert opcode == websocket.ABNF.OPCODE_CLOSE
     return json.loads(packet[1:])["message"], int.from_bytes(payload[:2], "big")
+
+
+# --- What refusals leave behind ---------------------------------------------------------------
+
+
+def test_the_body_of_a_refused_post_is_never_taken_for_a_request(server):
+    smuggled = compose("GET", "/api", port=server.port)
+    refused = compose(
+        "POST",
+        POLLING,
+        [("Origin", STRANGER), ("Connection", "keep-alive")],
+        smuggled,
+        port=server.port,
+    )
+    following = compose("GET", "/_ready", port=server.port)
+    statuses, answers = pipelined(server, refused + following)
+    assert statuses in ([403], [403, 200])
+    assert b"Flask has seen" not in answers
+
+
+def pipelined(server, requests):
+    """The status of each response on a connection that carries all these bytes, and everything."""
+    answers = b""
+    address = ("127.0.0.1", server.port)
+    # A server that closes without reading a body resets the connection.
+    with socket.create_connection(address, timeout=5) as connection, suppress(ConnectionError):
+        connection.sendall(requests)
+        while received := connection.recv(65536):
+            answers += received
+    return [int(status) for status in re.findall(rb"HTTP/1\.. (\d{3})", answers)], answers
+
+
+def test_refused_websockets_leave_no_socket_open(server):
+    before = open_files(server)
+    for _ in range(25):
+        with suppress(websocket.WebSocketException):
+            websocket.create_connection(
+                f"ws://127.0.0.1:{server.port}{WEBSOCKET}", origin=STRANGER, timeout=5
+            ).shutdown()
+    wait_until(lambda: open_files(server) < before + 5)
+
+
+def open_files(server):
+    return int(server.run("import os\nanswer = len(os.listdir('/proc/self/fd'))"))
