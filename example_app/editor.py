@@ -21,12 +21,16 @@ class Kind(str, Enum):
 
 
 class Field(NamedTuple):
-    """A setting that can be edited. Those that name code to run are not among them."""
+    """A setting that can be edited. Those that name code to run are not among them.
+
+    :param is_rare: shown only to those who ask for more.
+    """
 
     name: str
     kind: Kind
     label: str
     hint: str
+    is_rare: bool = False
 
     @property
     def key(self) -> str:
@@ -43,21 +47,25 @@ FIELDS: Final = (
     ),
     Field("SUPPORTS_CREDENTIALS", Kind.SWITCH, "Credentials", "Cookies may come along"),
     Field("ALLOW_HEADERS", Kind.LIST, "Headers that pages may send", "Empty: any"),
-    Field("EXPOSE_HEADERS", Kind.LIST, "Headers that pages may read", "Empty: the usual ones"),
-    Field("METHODS", Kind.LIST, "Methods", "Empty: GET, POST"),
-    Field("MAX_AGE", Kind.TEXT, "Preflights are valid for", "Seconds; empty: not said"),
-    Field("OPTIONS_SUCCESS_STATUS", Kind.TEXT, "Status of a preflight", "Empty: 204"),
+    Field(
+        "EXPOSE_HEADERS", Kind.LIST, "Headers that pages may read", "Empty: the usual ones", True
+    ),
+    Field("METHODS", Kind.LIST, "Methods", "Empty: GET, POST", True),
+    Field("MAX_AGE", Kind.TEXT, "Preflights are valid for", "Seconds; empty: not said", True),
+    Field("OPTIONS_SUCCESS_STATUS", Kind.TEXT, "Status of a preflight", "Empty: 204", True),
     Field(
         "TOLERATE_INSECURE_ORIGINS",
         Kind.SWITCH,
         "Credentials over http:",
         "For origins that are not on this machine",
+        True,
     ),
     Field(
         "TOLERATE_PUBLIC_SUFFIXES",
         Kind.SWITCH,
         "Credentials for public suffixes",
         "Such as https://*.github.io",
+        True,
     ),
 )
 

@@ -26,8 +26,8 @@ from .ways import WAYS, Page, Prediction, Server, predict
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: Policies to start from: name → settings, in the form's words.
-EXAMPLES: Final[Mapping[str, Mapping[str, str | bool]]] = {
+# Policies to start from: name → settings, in the form's words.
+_EXAMPLES: Final[Mapping[str, Mapping[str, str | bool]]] = {
     "The server's own origin only": {},
     "One origin, and the subdomains of another": {
         "ORIGINS": "{page}\n{subdomain_pattern}",
@@ -74,6 +74,14 @@ def rows(addresses: Addresses) -> tuple[Row, ...]:
         Row("site", "Another site", addresses.other_site, "cross-site"),
         Row("null", "A sandboxed iframe", addresses.page, "cross-site", is_sandboxed=True),
     )
+
+
+def examples(addresses: Addresses) -> dict[str, dict[str, str | bool]]:
+    """Return the policies to start from, by their names, as the form has them."""
+    return {
+        name: {key: _fill(value, addresses) for key, value in form.items()}
+        for name, form in _EXAMPLES.items()
+    }
 
 
 def environ_of(
@@ -160,12 +168,8 @@ def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blue
 
     @blueprint.get("")
     def lab() -> str:
-        examples = {
-            name: {key: _fill(value, addresses) for key, value in form.items()}
-            for name, form in EXAMPLES.items()
-        }
         return render_template(
-            "lab.html", addresses=addresses, fields=editor.FIELDS, examples=examples
+            "lab.html", addresses=addresses, fields=editor.FIELDS, examples=examples(addresses)
         )
 
     @blueprint.get("/grid")

@@ -214,6 +214,8 @@ function showProblems(problems) {
     const field = document.querySelector(`[data-field="${problem.field}"]`);
     field.querySelector(".problems").append(describeProblem(problem));
     field.querySelector("[name]").setAttribute("aria-invalid", "true");
+    const folded = field.closest(".rare");
+    if (folded) folded.open = true;
   }
   document.querySelector("[aria-invalid]")?.focus();
 }
