@@ -211,13 +211,31 @@ def _denied(verdict: Verdict, reason: Reason) -> Verdict:
 
 
 def _completing(start_response: StartResponse, verdict: Verdict) -> StartResponse:
-    """Put the verdict's headers in the place of those that the server sends of the same kind."""
-
     def complete(
         status: str, headers: list[Header], exc_info: _ExcInfo | None = None
     ) -> Callable[[bytes], Any]:
-        completed = [header for header in headers if not header[0].lower().startswith(_REPLACED)]
-        completed += verdict.headers
-        return start_response(status, completed, exc_info)
+        return start_response(status, completed(headers, verdict), exc_info)
 
     return complete
+
+
+def completed(headers: Iterable[Header], verdict: Verdict) -> list[Header]:
+    """Put a verdict's headers in the place of those that an answer has of the same kind.
+
+    Only what it varies by adds up.
+    """
+    kept, added = [], verdict.headers
+    for header in headers:
+        name = header[0].lower()
+        if name == "vary":
+            added = _varying(added, header[1])
+        elif not name.startswith(_REPLACED):
+            kept.append(header)
+    return [*kept, *added]
+
+
+def _varying(headers: tuple[Header, ...], names: str) -> tuple[Header, ...]:
+    own = [value for name, value in headers if name == "Vary"]
+    words = [word.strip() for value in (names, *own) for word in value.split(",")]
+    merged = {word.lower(): word for word in words}.values()
+    return (*(header for header in headers if header[0] != "Vary"), ("Vary", ", ".join(merged)))

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from flask import Request, Response, request
+from werkzeug.datastructures import Headers
 
-from .guard import VERDICT, Guard, end_websocket
-from .policy import REFUSED, Outcome
+from .guard import VERDICT, Guard, completed, end_websocket
+from .policy import REFUSED, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 _DEFAULT_MOUNT = "/socket.io/"
 
@@ -42,9 +47,9 @@ def _answer(guard: Guard, mount: str) -> Response:
     verdict = policy.judge(environ)
     if verdict.outcome is REFUSED:
         body = guard.report(environ, policy, verdict)
-        return _respond(verdict.status, verdict.headers, body)
+        return _respond(verdict.status, verdict, body)
     if verdict.outcome is Outcome.PREFLIGHT:
-        return _respond(verdict.status, verdict.headers, b"")
+        return _respond(verdict.status, verdict, b"")
     message = (
         f"There is no Socket.IO server at {request.script_root}{request.path}; this application's "
         f"is at {request.script_root}{mount}"
@@ -52,16 +57,25 @@ def _answer(guard: Guard, mount: str) -> Response:
     if f"{request.path}/" == mount:
         message += " (with the slash at its end; do not set addTrailingSlash: false)"
     body = json.dumps({"code": 3, "message": message}).encode()
-    return _respond("404 Not Found", verdict.headers, body)
+    return _respond("404 Not Found", verdict, body)
 
 
-def _respond(status: str, headers: tuple[tuple[str, str], ...], body: bytes) -> Response:
+class _Answer(Response):
+    """Says what the verdict says, whatever functions after the request add, as Flask-CORS does."""
+
+    verdict: Verdict
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
+        headers = super().get_wsgi_headers(environ)
+        return Headers(completed(headers, self.verdict))
+
+
+def _respond(status: str, verdict: Verdict, body: bytes) -> Response:
     websocket = request.environ.get("wsgi.websocket")
     if websocket is not None:
         end_websocket(websocket, body)
-    response = Response(body, status=status, mimetype="application/json")
+    response = _Answer(body, status=status, mimetype="application/json")
     if not body:
         del response.headers["Content-Type"]
-    for name, value in headers:
-        response.headers[name] = value
+    response.verdict = verdict
     return response

@@ -53,6 +53,7 @@ _GEVENT_WEBSOCKET_WORKER = "geventwebsocket.gunicorn.workers.GeventWebSocketWork
 
 SERVERS = {
     "eventlet": Launch("eventlet", _SOCKETIO_RUN),
+    "eventlet, debug": Launch("eventlet", (*_SOCKETIO_RUN, "--debug")),
     "gevent": Launch("gevent", _SOCKETIO_RUN),
     "gevent, simple-websocket": Launch("gevent", _SOCKETIO_RUN, without=("geventwebsocket",)),
     "threading": Launch("threading", _SOCKETIO_RUN),

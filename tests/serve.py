@@ -2,7 +2,7 @@
 
 The environment variable `SERVE` holds, as JSON, a `tests.harness.Description` and the async mode,
 the missing modules, the port and the token of this start. Eventlet, gevent and threading run
-`python -m tests.serve`; `flask run` calls `create_app`; gunicorn imports `tests.wsgi`.
+`python -m tests.serve [--debug]`; `flask run` calls `create_app`; gunicorn imports `tests.wsgi`.
 """
 
 import json
@@ -110,7 +110,8 @@ RUN_OPTIONS = {
 def main():
     app = create_app()
     socketio = app.extensions["socketio"]
-    socketio.run(app, host="127.0.0.1", port=SERVE["port"], **RUN_OPTIONS[SERVE["async_mode"]])
+    options = {**RUN_OPTIONS[SERVE["async_mode"]], "debug": "--debug" in sys.argv}
+    socketio.run(app, host="127.0.0.1", port=SERVE["port"], **options)
 
 
 if __name__ == "__main__":
