@@ -27,7 +27,9 @@ DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 # characters such as "`" and "{" through that no host name needs.
 _LABEL: Final = r"[a-z0-9_-]{1,63}"
 _HOST: Final = rf"{_LABEL}(?:\.{_LABEL})*"
-_PORT: Final = r"[1-9][0-9]{0,4}"
+_PORT: Final = (
+    r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
 _IPV6: Final = r"\[[0-9a-f:]{2,39}\]"
 _APP_SCHEME: Final = r"(?!https?:)[a-z][a-z0-9+.-]{0,31}"
 _APP_HOST: Final = r"[A-Za-z0-9._~-]{0,253}"
@@ -38,8 +40,12 @@ _NO_PAGES: Final = re.compile(
 )
 
 _labels = re.compile(_HOST)
+_WEB_HOST: Final = rf"(?:{_HOST}\.?|{_IPV6})"
 _well_formed = re.compile(
-    rf"https?://(?:{_HOST}\.?|{_IPV6})(?::{_PORT})?|{_APP_SCHEME}://{_APP_HOST}(?::{_PORT})?|null"
+    rf"https://{_WEB_HOST}(?::(?!443\Z){_PORT})?"
+    rf"|http://{_WEB_HOST}(?::(?!80\Z){_PORT})?"
+    rf"|{_APP_SCHEME}://{_APP_HOST}(?::{_PORT})?"
+    r"|null"
 )
 _pattern = re.compile(
     rf"(https?)://(\*\.)?({_HOST}|{_IPV6})(?::({_PORT}|\*))?"
@@ -93,7 +99,7 @@ def parse_pattern(text: str) -> OriginPattern | None:
         return None
     scheme, wildcard, host, port, app_scheme, app_host, app_port = match.groups()
     if app_scheme is not None:
-        if not is_app_scheme(app_scheme) or (app_port and int(app_port) > 65535):
+        if not is_app_scheme(app_scheme):
             return None
         return OriginPattern(app_scheme, app_host, app_port or "", False)
     if (port and not is_explicit_port(scheme, port)) or not _is_canonical_host(host, wildcard):
