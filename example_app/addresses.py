@@ -33,7 +33,7 @@ class Addresses(NamedTuple):
 
     @property
     def subdomain(self) -> str:
-        return f"http://team.chat.localhost:{self.page_port}"
+        return f"http://my.chat.localhost:{self.page_port}"
 
     @property
     def subdomain_pattern(self) -> str:

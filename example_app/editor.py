@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import re
 from collections.abc import Mapping, MutableMapping
 from enum import Enum
 from typing import Any, Final, NamedTuple
@@ -42,14 +44,12 @@ FIELDS: Final = (
         "ORIGINS",
         Kind.LINES,
         "Origins",
-        "One a line, with * for subdomains or any port; * alone for all; true to reflect all; "
-        "empty for the server's own origin only",
+        "One a line, with * for subdomains or any port, or re.compile(…); * alone for all; true "
+        "to reflect all; empty for the server's own origin only",
     ),
     Field("SUPPORTS_CREDENTIALS", Kind.SWITCH, "Credentials", "Cookies may come along"),
-    Field("ALLOW_HEADERS", Kind.LIST, "Headers that pages may send", "Empty: any"),
-    Field(
-        "EXPOSE_HEADERS", Kind.LIST, "Headers that pages may read", "Empty: the usual ones", True
-    ),
+    Field("ALLOW_HEADERS", Kind.LIST, "Headers pages may send", "Empty: any"),
+    Field("EXPOSE_HEADERS", Kind.LIST, "Headers pages may read", "Empty: the usual ones", True),
     Field("METHODS", Kind.LIST, "Methods", "Empty: GET, POST", True),
     Field("MAX_AGE", Kind.TEXT, "Preflights are valid for", "Seconds; empty: not said", True),
     Field("OPTIONS_SUCCESS_STATUS", Kind.TEXT, "Status of a preflight", "Empty: 204", True),
@@ -111,6 +111,8 @@ def _mark(problem: Problem) -> dict[str, str]:
 
 def _replacement(correction: str) -> str:
     """Turn a correction, which is Python, into what to type into the form; ``""`` for none."""
+    if isinstance(_entry(correction), re.Pattern):
+        return correction
     try:
         value = ast.literal_eval(correction)
     except (ValueError, SyntaxError):
@@ -124,8 +126,12 @@ def _shown(field: Field, value: Any) -> str | bool:
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
-        return ("\n" if field.kind is Kind.LINES else ", ").join(value)
+        return ("\n" if field.kind is Kind.LINES else ", ").join(map(_shown_entry, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _shown_entry(entry: str | re.Pattern[str]) -> str:
+    return f"re.compile({entry.pattern!r})" if isinstance(entry, re.Pattern) else entry
 
 
 def _value(field: Field, shown: Any) -> Any:
@@ -135,15 +141,32 @@ def _value(field: Field, shown: Any) -> Any:
     if field.kind is Kind.TEXT:
         return text
     separator = "\n" if field.kind is Kind.LINES else ","
-    entries = [entry.strip() for entry in text.split(separator) if entry.strip()]
+    entries = [_entry(entry.strip()) for entry in text.split(separator) if entry.strip()]
     if entries == ["*"]:
         return "*"
     return True if entries == ["true"] else entries
 
 
+def _entry(text: str) -> str | re.Pattern[str]:
+    """Read an entry of a list, which is a text or, spelled as in Python, a regular expression."""
+    call = re.fullmatch(r"re\.compile\((.+)\)", text)
+    if call is None:
+        return text
+    try:
+        return re.compile(ast.literal_eval(call[1]))
+    except (ValueError, SyntaxError, TypeError, re.error):
+        return text
+
+
 def _source(value: Any) -> str:
     if not isinstance(value, list):
-        return repr(value).replace("'", '"')
-    entries = [repr(entry).replace("'", '"') for entry in value]
+        return _literal(value)
+    entries = [_literal(entry) for entry in value]
     one_line = f"[{', '.join(entries)}]"
     return one_line if len(one_line) <= 50 else "[\n    " + ",\n    ".join(entries) + ",\n]"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, re.Pattern):
+        return f"re.compile({_literal(value.pattern)})"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)

@@ -6,6 +6,7 @@ looks. The policy can be edited, by the lab's own page alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -40,6 +41,10 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, str | bool]]] = {
         "ALLOW_HEADERS": "x-requested-with",
     },
     "Without credentials": {"ORIGINS": "{page}\n{other_site}\nnull"},
+    "A regular expression": {
+        "ORIGINS": repr(re.compile(r"http://(localhost|127\.0\.0\.1):\d+")),
+        "SUPPORTS_CREDENTIALS": True,
+    },
     "Everybody: *": {"ORIGINS": "*"},
     "Everybody, reflected": {"ORIGINS": "true", "MAX_AGE": "600", "ALLOW_HEADERS": "*"},
 }

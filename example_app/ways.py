@@ -114,10 +114,10 @@ def predict(way: Way, page: Page, server: Server) -> Prediction:
         failure = _failure(request, page, server)
         if failure is not None:
             return failure
-    return Prediction(
-        Outcome.CONNECTED,
-        "the server lets it in" if way.attack else "every answer passes the browser's checks",
-    )
+    if not way.attack:
+        return Prediction(Outcome.CONNECTED, "every answer passes the browser's checks")
+    named = "the browser names the page, which is allowed"
+    return Prediction(Outcome.CONNECTED, named if page.is_named else "the server lets it in")
 
 
 def _requests(way: Way) -> Iterator[_Request]:

@@ -113,10 +113,9 @@ async function tryRow(row, name, mine, cells) {
 }
 
 function judge(row, way, result, answers) {
-  const last = answers.at(-1);
-  const isError = Boolean(last && last.status >= 400);
+  const isError = answers.some(({ status }) => status >= 400);
   // Only the server can tell what became of a request whose answer no page may read.
-  const connected = result.connected ?? Boolean(last && !isError);
+  const connected = result.connected ?? (answers.length > 0 && !isError);
   const observed = connected ? "connected" : isError ? "refused" : "blocked";
   const isNamed = way.attack && answers[0]?.origin;
   const predictions = isNamed ? grid.predictions_if_named : grid.predictions;
@@ -226,9 +225,12 @@ function describeProblem(problem) {
     const use = element("button", { type: "button", class: "quiet" }, `Write ${problem.replacement}`);
     use.addEventListener("click", () => {
       correct(form.elements[problem.field], problem);
+      form.elements[problem.field].focus();
       item.remove();
     });
     item.append(use);
+  } else if (problem.correction) {
+    item.append("In Python: ", element("code", {}, problem.correction));
   }
   return item;
 }
@@ -308,6 +310,6 @@ async function start() {
   }
 }
 
-// A phone shows the grid first.
-if (matchMedia("(max-width: 800px)").matches) document.querySelector(".policy").open = false;
+// Where the policy stands above the grid, it is folded.
+if (matchMedia("(max-width: 1400px)").matches) document.querySelector(".policy").open = false;
 start();
