@@ -9,6 +9,7 @@ from threading import Thread
 
 import pytest
 import requests
+from flask import Flask
 
 from example_app import editor
 from example_app.addresses import Addresses
@@ -147,12 +148,18 @@ def test_a_form_that_was_read_is_shown_as_it_was(form):
 
 @pytest.mark.parametrize("form", EXAMPLES.values(), ids=EXAMPLES)
 def test_the_python_that_is_shown_makes_the_same_policy(form):
-    class App:
-        config: dict = {}  # noqa: RUF012 - as Flask's
+    app = Flask("shown")
+    before = dict(app.config)
+    exec(editor.to_source(editor.to_config(form)), {"app": app, "re": re})
+    assert app.config == {**before, **editor.to_config(form)}
 
-    App.config = {}
-    exec(editor.to_source(editor.to_config(form)), {"app": App})
-    assert App.config == editor.to_config(form)
+
+@pytest.mark.parametrize(
+    "text",
+    ["re.compile(", "re.compile()", "re.compile('(')", "re.compile(exit())", "re.compile(1)"],
+)
+def test_what_is_no_regular_expression_stays_a_text_that_the_policy_complains_about(text):
+    assert editor.to_config({"ORIGINS": text}) == {"SIO_CORS_ORIGINS": [text]}
 
 
 def test_a_policy_that_is_sent_is_in_force_at_once(example):
