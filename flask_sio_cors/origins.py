@@ -39,7 +39,10 @@ _NO_PAGES: Final = re.compile(
     r"|[htps]{3,7}"
 )
 
-_labels = re.compile(_HOST)
+# What may stand before what follows a wildcard's dot; ``https?`` where both schemes are listed.
+_before_tail: Final = {
+    scheme: re.compile(rf"{scheme}://(?:{_LABEL}\.)+") for scheme in ("http", "https", "https?")
+}
 _WEB_HOST: Final = rf"(?:{_HOST}\.?|{_IPV6})"
 _well_formed = re.compile(
     rf"https://{_WEB_HOST}(?::(?!443\Z){_PORT})?"
@@ -192,93 +195,99 @@ class OriginSet:
     :param regexes: compiled regular expressions, each to match an origin from end to end.
     """
 
-    __slots__ = ("_any_port", "_any_port_tails", "_exact", "_has_patterns", "_regexes", "_tails")
+    __slots__ = ("_any_port", "_any_port_tails", "_has_patterns", "_regexes", "_tails", "exact")
+
+    #: The origins that are listed as they are; everything else that is in matches a pattern.
+    exact: frozenset[str]
 
     def __init__(
         self, patterns: Iterable[OriginPattern] = (), regexes: Iterable[re.Pattern[str]] = ()
     ) -> None:
         exact: set[str] = set()
         any_port: set[str] = set()
-        tails: dict[str, tuple[str, ...]] = {}
-        any_port_tails: dict[str, tuple[str, ...]] = {}
+        tails: dict[str, re.Pattern[str]] = {}
+        any_port_tails: dict[str, re.Pattern[str]] = {}
         for pattern in patterns:
             scheme, host, port, subdomains = pattern
             if subdomains:
-                # Keyed by what follows the wildcard, ".example.com" or ".example.com:8443", so
-                # that each dot of a request's origin is one look-up.
                 table = any_port_tails if port == "*" else tails
-                tail = f".{host}:{port}" if port and port != "*" else f".{host}"
-                prefix = "https://" if scheme == "https" else "http://"
-                known = table.get(tail, ())
-                if prefix not in known:
-                    table[tail] = _SHARED[known + (prefix,)]  # noqa: RUF005 - Python 3.10
+                tail = f"{host}:{port}" if port and port != "*" else host
+                known = table.setdefault(tail, _before_tail[scheme])
+                if known is not _before_tail[scheme]:
+                    table[tail] = _before_tail["https?"]
             elif port == "*":
                 any_port.add(f"{scheme}://{host}")
             else:
                 exact.add(str(pattern))
-        self._exact = frozenset(exact)
+        self.exact = frozenset(exact)
         self._any_port = frozenset(any_port)
         self._tails = tails
         self._any_port_tails = any_port_tails
-        self._regexes = tuple((regex, repr(regex)) for regex in regexes)
+        self._regexes = tuple(regexes)
         self._has_patterns = bool(any_port or tails or any_port_tails or self._regexes)
 
     def __contains__(self, origin: str) -> bool:
-        return origin in self._exact or (self._has_patterns and self.rule(origin) is not None)
+        return origin in self.exact or self.matches(origin)
 
     def __bool__(self) -> bool:
-        return bool(self._exact) or self._has_patterns
+        return bool(self.exact) or self._has_patterns
 
     @property
     def has_regexes(self) -> bool:
         """Whether some origins are let in that nobody has seen when the set was made."""
         return bool(self._regexes)
 
+    def matches(self, origin: str) -> bool:
+        """Tell whether a pattern lets this origin in, of those that are not in `exact`.
+
+        :param origin: any text at all, as a client may send it.
+        """
+        if not self._has_patterns or len(origin) > MAX_ORIGIN_LENGTH:
+            return False
+        if self._tails and _wildcard_tail(origin, self._tails):
+            return True
+        if self._any_port or self._any_port_tails:
+            base = _without_port(origin)
+            if base in self._any_port or _wildcard_tail(base, self._any_port_tails):
+                return True
+        return bool(self._regexes) and self._regex(origin) is not None
+
     def rule(self, origin: str) -> str | None:
         """Return the configuration's own words for what lets this origin in, or ``None``.
 
         :param origin: any text at all, as a client may send it.
         """
-        if origin in self._exact:
+        if origin in self.exact:
             return origin
-        if len(origin) > MAX_ORIGIN_LENGTH:
+        if not self.matches(origin):
             return None
-        if self._tails and (rule := _wildcard(origin, self._tails)):
-            return rule
-        if self._any_port or self._any_port_tails:
-            base = _without_port(origin)
-            if base in self._any_port:
-                return f"{base}:*"
-            if self._any_port_tails and (rule := _wildcard(base, self._any_port_tails)):
-                return f"{rule}:*"
-        if self._regexes and _well_formed.fullmatch(origin):
-            for regex, rule in self._regexes:
-                if regex.fullmatch(origin):
-                    return rule
-        return None
+        scheme = origin.partition(":")[0]
+        if tail := _wildcard_tail(origin, self._tails):
+            return f"{scheme}://*.{tail}"
+        base = _without_port(origin)
+        if base in self._any_port:
+            return f"{base}:*"
+        if tail := _wildcard_tail(base, self._any_port_tails):
+            return f"{scheme}://*.{tail}:*"
+        return repr(self._regex(origin))
+
+    def _regex(self, origin: str) -> re.Pattern[str] | None:
+        if not _well_formed.fullmatch(origin):
+            return None
+        return next((regex for regex in self._regexes if regex.fullmatch(origin)), None)
 
 
-# The only values of the tails' tables, shared by all entries.
-_SHARED: Final[dict[tuple[str, ...], tuple[str, ...]]] = {
-    schemes: schemes
-    for schemes in [
-        ("http://",),
-        ("https://",),
-        ("http://", "https://"),
-        ("https://", "http://"),
-    ]
-}
+def _wildcard_tail(origin: str, tails: dict[str, re.Pattern[str]]) -> str | None:
+    """Return what follows the labels that a wildcard stands for, or ``None``.
 
-
-def _wildcard(origin: str, tails: dict[str, tuple[str, ...]]) -> str | None:
-    host = origin.find("://") + 3
-    dot = origin.find(".", host)
-    while dot != -1:
-        tail = origin[dot:]
-        schemes = tails.get(tail)
-        if schemes and origin[:host] in schemes:
-            return f"{origin[:host]}*{tail}" if _labels.fullmatch(origin, host, dot) else None
-        dot = origin.find(".", dot + 1)
+    :param tails: what follows the wildcards, ``example.com`` or ``example.com:8443``, each with
+        what may stand before it. Each dot of the origin is one look-up.
+    """
+    _, _, tail = origin.partition(".")
+    while tail:
+        if tail in tails and tails[tail].fullmatch(origin.removesuffix(tail)):
+            return tail
+        _, _, tail = tail.partition(".")
     return None
 
 

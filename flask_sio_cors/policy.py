@@ -9,9 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from enum import Enum
-from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 from urllib.parse import parse_qs
 
 from werkzeug.exceptions import SecurityError
@@ -43,6 +42,7 @@ _HEADER_NAMES: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z, \t-]{1,4096}")
 _NO_STORE: Final[Header] = ("Cache-Control", "no-store")
 _ANY_ORIGIN: Final[Header] = ("Access-Control-Allow-Origin", "*")
 _ALLOW_CREDENTIALS: Final[Header] = ("Access-Control-Allow-Credentials", "true")
+_ALLOW_PRIVATE_NETWORK: Final[Header] = ("Access-Control-Allow-Private-Network", "true")
 _DEFAULT_PORT_SUFFIXES: Final = {scheme: f":{port}" for scheme, port in DEFAULT_PORTS.items()}
 
 
@@ -74,6 +74,7 @@ class Reason(str, Enum):
 
 # The members that every request meets; looking one up in its class costs as much as the rest.
 ALLOWED: Final = Outcome.ALLOWED
+PREFLIGHT: Final = Outcome.PREFLIGHT
 REFUSED: Final = Outcome.REFUSED
 ORIGIN_ALLOWED: Final = Reason.ORIGIN_ALLOWED
 ORIGIN_NOT_ALLOWED: Final = Reason.ORIGIN_NOT_ALLOWED
@@ -92,10 +93,8 @@ class Verdict(NamedTuple):
     status: str = _OK  #: of the guard's own answers
 
 
-# What Verdict._make does, at half its cost.
-_new_verdict: Final = cast(
-    "Callable[[tuple[object, ...]], Verdict]", partial(tuple.__new__, Verdict)
-)
+# What Verdict(...) does, at half its cost.
+_new_tuple: Final = tuple.__new__
 
 
 def status_line(code: int) -> str:
@@ -130,6 +129,7 @@ class Policy:
         self._lets_all_in = isinstance(options.origins, EveryOrigin)
         # What a callable says may change, and whoever reflects every origin would keep them all.
         self._keeps_verdicts = isinstance(options.origins, OriginSet)
+        self._exact: frozenset[str] = getattr(options.origins, "exact", frozenset())
         self._trusted_hosts = options.trusted_hosts
         self._allows_private_network = options.allow_private_network
         self._compile_headers()
@@ -186,9 +186,7 @@ class Policy:
         origin = environ.get("HTTP_ORIGIN")
         if origin is None:
             return self._judge_without_origin(environ)
-        verdict = self._seen.get(origin)
-        if verdict is None:
-            verdict = self._judge_origin(origin, environ)
+        verdict = self._seen.get(origin) or self._judge_origin(origin, environ)
         if (
             environ["REQUEST_METHOD"] == "OPTIONS"
             and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
@@ -198,15 +196,15 @@ class Policy:
         return verdict
 
     def _judge_origin(self, origin: str, environ: WSGIEnvironment) -> Verdict:
-        reason = self._decide(origin)
-        if reason is ORIGIN_ALLOWED:
-            verdict = self._any_origin or self._allowed(origin, reason)
+        answer = origin in self._exact or self._decide(origin)
+        if answer is True:
+            verdict = self._any_origin or self._allowed(origin, ORIGIN_ALLOWED)
             if self._keeps_verdicts:
                 _keep(self._seen, origin, verdict)
             return verdict
         if is_same_origin(origin, environ):
             return self._allowed(origin, Reason.SAME_ORIGIN)
-        return self._not_allowed if reason is ORIGIN_NOT_ALLOWED else self._refusals[reason]
+        return self._refusals[answer] if answer else self._not_allowed
 
     def _judge_without_origin(self, environ: WSGIEnvironment) -> Verdict:
         """Judge what may be a script, an image, a typed address, curl, or a native client.
@@ -237,13 +235,13 @@ class Policy:
         key = (origin, requested, to_private_network)
         preflight = self._seen_preflights.get(key)
         if preflight is None:
-            headers = [verdict.headers[0], *self._preflight]
+            headers: tuple[Header, ...] = (verdict.headers[0], *self._preflight)
             if requested and _HEADER_NAMES.fullmatch(requested):
-                headers.append(("Access-Control-Allow-Headers", requested))
+                headers = (*headers, ("Access-Control-Allow-Headers", requested))
             if to_private_network:
-                headers.append(("Access-Control-Allow-Private-Network", "true"))
-            status = self._preflight_status
-            preflight = Verdict(Outcome.PREFLIGHT, verdict.reason, tuple(headers), status)
+                headers = (*headers, _ALLOW_PRIVATE_NETWORK)
+            fields = (PREFLIGHT, verdict.reason, headers, self._preflight_status)
+            preflight = _new_tuple(Verdict, fields)
             if origin in self._seen and len(requested or "") <= MAX_ORIGIN_LENGTH:
                 _keep(self._seen_preflights, key, preflight)
         return preflight
@@ -252,7 +250,7 @@ class Policy:
 
     def _allowed(self, origin: str, reason: Reason) -> Verdict:
         headers = (("Access-Control-Allow-Origin", origin), *self._actual)
-        return _new_verdict((ALLOWED, reason, headers, _OK))
+        return _new_tuple(Verdict, (ALLOWED, reason, headers, _OK))
 
     def _is_trusted_host(self, environ: WSGIEnvironment) -> bool:
         host = environ.get("HTTP_HOST")
@@ -269,41 +267,32 @@ class Policy:
 
 # --- What decides about a cross-origin request's origin --------------------------------------
 
-_Decision: TypeAlias = Callable[[str], Reason]
+#: ``True`` lets an origin in; ``False``, or a reason of its own, keeps it out.
+_Decision: TypeAlias = Callable[[str], "bool | Reason"]
 
 
 def _decision(options: Options, journal: Journal, interrupter: Interrupter) -> _Decision:
     origins = options.origins
     if origins is EveryOrigin.WILDCARD:
-        return lambda origin: ORIGIN_ALLOWED
+        return lambda origin: True
     if origins is EveryOrigin.REFLECTED:
-        return _well_formed(lambda origin: ORIGIN_ALLOWED)
+        return _well_formed(lambda origin: True)
     if isinstance(origins, OriginSet):
         # What a regular expression admits is not known before it comes; everything else was
         # checked when the configuration was read.
-        decide = _listed(origins)
         is_checked = not (options.supports_credentials and origins.has_regexes)
-        return decide if is_checked else _credentialed(decide, options)
+        return origins.matches if is_checked else _credentialed(origins.matches, options)
     key = options.sources.get("ORIGINS", "SIO_CORS_ORIGINS")
-    callback = Callback(origins, key, options.callback_timeout, journal, interrupter)
-    decide = _asked(callback)
+    decide = _asked(Callback(origins, key, options.callback_timeout, journal, interrupter))
     return _well_formed(_credentialed(decide, options) if options.supports_credentials else decide)
 
 
-def _listed(origins: OriginSet) -> _Decision:
-    def decide(origin: str) -> Reason:
-        return ORIGIN_ALLOWED if origin in origins else ORIGIN_NOT_ALLOWED
+def _asked(callback: Callback) -> _Decision:
+    def decide(origin: str) -> bool | Reason:
+        answer = callback.ask(origin)
+        return Reason.ORIGIN_CALLABLE_FAILED if answer is None else answer
 
     return decide
-
-
-def _asked(callback: Callback) -> _Decision:
-    answers = {
-        True: ORIGIN_ALLOWED,
-        False: ORIGIN_NOT_ALLOWED,
-        None: Reason.ORIGIN_CALLABLE_FAILED,
-    }
-    return lambda origin: answers[callback.ask(origin)]
 
 
 def _well_formed(rule: _Decision) -> _Decision:
@@ -314,17 +303,15 @@ def _well_formed(rule: _Decision) -> _Decision:
 def _credentialed(rule: _Decision, options: Options) -> _Decision:
     """Keep out what must not come with credentials, whatever the rule says of it."""
 
-    def decide(origin: str) -> Reason:
-        reason = rule(origin)
-        if reason is ORIGIN_ALLOWED and origin in OPAQUE_ORIGINS:
+    def decide(origin: str) -> bool | Reason:
+        answer = rule(origin)
+        if answer is not True:
+            return answer
+        if origin in OPAQUE_ORIGINS:
             return Reason.ORIGIN_OPAQUE
-        if (
-            reason is ORIGIN_ALLOWED
-            and not options.tolerate_insecure_origins
-            and is_insecure(origin)
-        ):
+        if is_insecure(origin) and not options.tolerate_insecure_origins:
             return Reason.ORIGIN_INSECURE
-        return reason
+        return True
 
     return decide
 
