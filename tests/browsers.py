@@ -90,16 +90,18 @@ def require(engine: str) -> None:
 class Browser:
     """A running browser. As a context manager it ends with the block.
 
+    Everything that it writes is in `directory`.
+
     :param engine: a key of `ENGINES`.
     :param url: the page to open.
     :param files: by their names, what the new profile holds, such as Firefox's `user.js`.
     """
 
     def __init__(self, engine: str, url: str, files: dict[str, str] | None = None) -> None:
-        self._directory = tempfile.TemporaryDirectory(
+        self._temporary = tempfile.TemporaryDirectory(
             prefix=f"{engine}-", ignore_cleanup_errors=True
         )
-        home = Path(self._directory.name)
+        self.directory = home = Path(self._temporary.name)
         profile = home / "profile"
         profile.mkdir()
         for name, content in (files or {}).items():
@@ -108,7 +110,7 @@ class Browser:
         chosen = ENGINES[engine]
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                chosen.command(chosen.programs(), str(profile), url),
+                chosen.command([found for found in chosen.programs() if found], str(profile), url),
                 env={**os.environ, **_environment(home)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -144,7 +146,7 @@ class Browser:
         # Those that outlived the first one are in its group still.
         self._signal(signal.SIGKILL)
         self._process.wait()
-        self._directory.cleanup()
+        self._temporary.cleanup()
 
     def _signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
