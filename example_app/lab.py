@@ -94,7 +94,7 @@ def environ_of(
 ) -> WSGIEnvironment:
     """Make the WSGI environment of a request to the Socket.IO server."""
     return EnvironBuilder(
-        "/socket.io/", server_origin, query, method=method, headers=dict(headers)
+        "/socket.io/", server_origin, query, method=method, headers=list(headers.items())
     ).get_environ()
 
 
