@@ -5,13 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import secrets
-import socket
-import sys
-from collections.abc import Iterable, Sequence
-
-import eventlet
-import eventlet.wsgi
-from flask import Flask
+from collections.abc import Sequence
 
 from .addresses import Addresses
 from .chat import create_app
@@ -20,6 +14,7 @@ from .lab import probe_blueprint
 from .pages import create_pages
 from .plain import create_plain_app
 from .recorder import Recorder
+from .serving import listen, serve
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -36,12 +31,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     pages = create_pages(chat, recorder, addresses)
 
     listening = [
-        (chat, _listen(addresses.server_port, "--port")),
-        (pages, _listen(addresses.page_port, "--page-port")),
-        (pages, _listen(addresses.other_port, "--other-port")),
+        (chat, listen(addresses.server_port, "--port")),
+        (pages, listen(addresses.page_port, "--page-port")),
+        (pages, listen(addresses.other_port, "--other-port")),
     ]
     print(_greeting(addresses, plain=chosen.plain), flush=True)
-    _serve(listening)
+    serve(listening)
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -76,34 +71,6 @@ def _port(text: str) -> int:
     return port
 
 
-def _listen(port: int, option: str) -> list[socket.socket]:
-    """Listen on this machine only, by both of its names: ``localhost`` may mean either.
-
-    Without reuse_port, which is eventlet's default and shares a taken port in silence.
-    """
-    families = [(socket.AF_INET, "127.0.0.1")]
-    if _has_ipv6():
-        families.append((socket.AF_INET6, "::1"))
-    try:
-        return [
-            eventlet.listen((host, port), family, reuse_port=False) for family, host in families
-        ]
-    except OSError as error:
-        sys.exit(
-            f"Port {port} cannot be used ({error.strerror}). "
-            f"Choose another one: python -m example_app {option} {port + 1000}"
-        )
-
-
-def _has_ipv6() -> bool:
-    try:
-        with socket.socket(socket.AF_INET6) as probe:
-            probe.bind(("::1", 0))
-    except OSError:
-        return False
-    return True
-
-
 def _greeting(addresses: Addresses, *, plain: bool) -> str:
     lines = [
         f"The chat's page, which is allowed:    {addresses.page}",
@@ -118,19 +85,6 @@ def _greeting(addresses: Addresses, *, plain: bool) -> str:
     if installed_client() is None:
         lines.append(f"socket.io-client is not installed, so the pages take it from {CDN}")
     return "\n".join([*lines, "", "Ctrl+C ends it."])
-
-
-def _serve(listening: Iterable[tuple[Flask, list[socket.socket]]]) -> None:
-    servers = [
-        eventlet.spawn(eventlet.wsgi.server, listener, app, log_output=False)
-        for app, listeners in listening
-        for listener in listeners
-    ]
-    try:
-        for server in servers:
-            server.wait()
-    except KeyboardInterrupt:
-        print()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The example app in a process of its own, on free ports, for the tests of the chat and the lab."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -96,6 +97,11 @@ class Example:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def interrupt(self) -> int:
+        """Press Ctrl+C, and return the exit status."""
+        self._process.send_signal(signal.SIGINT)
+        return self._process.wait(STOP_SECONDS)
 
     def handshake(self, **headers: str) -> requests.Response:
         """Run the manual's curl command, with more headers."""

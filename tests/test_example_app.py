@@ -116,6 +116,12 @@ def test_without_npm_the_pages_take_the_client_from_the_cdn_and_it_says_so(tmp_p
     assert 'integrity="sha384-' in page
 
 
+def test_ctrl_c_ends_it_without_a_traceback(tmp_path):
+    with Example(tmp_path / "log") as example:
+        assert example.interrupt() == 0
+        assert "Traceback" not in example.printed()
+
+
 # --- Who can reach it -------------------------------------------------------------------------
 
 

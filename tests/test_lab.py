@@ -15,6 +15,7 @@ from example_app import editor
 from example_app.addresses import Addresses
 from example_app.fetch_standard import Answer, cors_check, preflight_check
 from example_app.lab import examples, predict_grid, rows
+from example_app.recorder import Recorder
 from example_app.ways import WAYS, Outcome
 from flask_sio_cors.options import Options
 from flask_sio_cors.policy import Policy
@@ -225,6 +226,39 @@ def grid_of(example):
     return requests.get(f"{example.addresses.page}/lab/grid", timeout=REQUEST_SECONDS).json()
 
 
+def test_the_recorder_remembers_what_was_answered_to_each_probe():
+    recorder = Recorder(answer_with("403 FORBIDDEN", [("Vary", "Origin"), ("Date", "today")]))
+    ask(recorder, "probe=one", HTTP_ORIGIN=PAGE)
+    ask(recorder, "")
+    assert recorder.answers("one") == [
+        {"method": "GET", "origin": PAGE, "status": 403, "headers": {"Vary": "Origin"}}
+    ]
+    assert recorder.answers("two") == []
+
+
+def test_a_flood_of_probes_does_not_fill_the_recorders_memory():
+    recorder = Recorder(answer_with("200 OK", []))
+    for number in range(5000):
+        ask(recorder, f"probe={number}")
+        ask(recorder, "probe=same")
+    assert len(recorder.answers("same")) < 100
+    assert recorder.answers("0") == []
+    assert recorder.answers("4999")
+
+
+def answer_with(status, headers):
+    def wsgi_app(environ, start_response):
+        start_response(status, headers)
+        return []
+
+    return wsgi_app
+
+
+def ask(wsgi_app, query, **environ):
+    start_response = lambda *_: None  # noqa: E731 - a WSGI server's function, of no interest
+    wsgi_app({"REQUEST_METHOD": "GET", "QUERY_STRING": query, **environ}, start_response)
+
+
 # --- Real browsers ----------------------------------------------------------------------------
 
 
@@ -306,6 +340,22 @@ def test_every_cell_is_as_predicted_in(engine, example):
         assert tried == {(row.key, way.key) for row in rows(example.addresses) for way in WAYS}
     outcomes = {cell["observed"] for report in reports for cell in report["cells"]}
     assert outcomes == {"connected", "refused", "blocked"}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_example_lets_in_its_own_pages_and_nobody_else_in(engine, example):
+    """What is written here knows nothing of the policy's own opinion."""
+    require(engine)
+    own = {"ORIGINS": f"{example.addresses.page}\n{example.addresses.subdomain_pattern}"}
+    form = {**own, "SUPPORTS_CREDENTIALS": True, "ALLOW_HEADERS": "my-custom-header"}
+    [report] = try_policies(example, engine, [form])
+    observed = {(cell["row"], cell["way"]): cell["observed"] for cell in report["cells"]}
+    clients = [way.key for way in WAYS if not way.attack]
+    attacks = [way.key for way in WAYS if way.attack]
+    assert {observed[row, way] for row in ("page", "subdomain") for way in clients} == {"connected"}
+    assert {observed["page", way] for way in attacks} == {"refused"}
+    strangers = ("port", "site", "null")
+    assert {observed[row, way] for row in strangers for way in clients + attacks} == {"refused"}
 
 
 @pytest.mark.parametrize("engine", ENGINES)

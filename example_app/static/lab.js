@@ -304,7 +304,8 @@ async function start() {
   layOut();
   openProbes();
   let cells = await tryAll();
-  while (collector() && (await report(cells))) {
+  // A run that somebody cut short has nothing to report.
+  while (cells && collector() && (await report(cells))) {
     await refresh();
     cells = await tryAll();
   }

@@ -45,9 +45,10 @@ function connect(probe, options) {
 function readByJsonp(probe) {
   return new Promise((resolve) => {
     let session = "";
-    window.___eio = [(packet) => { session = packet; }];
+    window.___eio ??= [];
+    const index = window.___eio.push((packet) => { session = packet; }) - 1;
     const script = document.createElement("script");
-    script.src = `${server}/socket.io/?EIO=4&transport=polling&j=0&probe=${probe}`;
+    script.src = `${server}/socket.io/?EIO=4&transport=polling&j=${index}&probe=${probe}`;
     const end = (words) => {
       script.remove();
       const connected = session.includes('"sid"');
