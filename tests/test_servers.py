@@ -23,7 +23,7 @@ TRANSPORTS = {
 
 # What clients in Node wait for a server that says nothing; those in Python wait five seconds.
 TIMEOUT_MS = 20_000
-AT_ONCE_MS = 3_000
+AT_ONCE_MS = 4_000
 
 CONFIG = """
     from flask_socketio import ConnectionRefusedError

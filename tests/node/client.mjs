@@ -59,8 +59,8 @@ async function run(description) {
 
 async function visit(description) {
   const options = { reconnection: false, forceNew: true, timeout: PATIENCE_MS, ...description.options };
-  const started = performance.now();
   const client = OPEN[description.mode](description, options);
+  const started = performance.now();
   const { socket } = client;
   const upgradeSettled = whenUpgradeSettles(socket.io.engine, options);
   const echoed = new Promise((resolve) => socket.once("echo", resolve));
