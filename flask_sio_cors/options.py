@@ -11,6 +11,7 @@ import difflib
 import inspect
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -299,7 +300,7 @@ def _kind(value: object) -> str:
 
 
 # A comma between items; one in brackets, as in "[a-z]{2,3}", belongs to a regular expression.
-_COMMA: Final = re.compile(r",(?![^\[({]*[\])}])")
+_COMMA: Final = re.compile(r",(?![^\[({]{0,99}[\])}])")
 
 
 def _items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
@@ -318,7 +319,9 @@ def _items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
 
 def _list_in_text(text: str) -> list[Any] | None:
     try:
-        listed = ast.literal_eval(text.strip())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a backslash in what is no Python, after all
+            listed = ast.literal_eval(text.strip())
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     return list(listed) if isinstance(listed, (list, tuple)) else None

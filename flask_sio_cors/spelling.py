@@ -9,6 +9,7 @@ done. A correction never lets in a domain that strangers can register unless the
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Final, NamedTuple
 from unicodedata import category
 from urllib.parse import unquote
@@ -141,7 +142,8 @@ def _explain_several(text: str) -> Misspelling | None:
 
 _GLOB: Final = re.compile(r"(?:[A-Za-z*]+://)?(?!\.)[A-Za-z0-9_.*-]+(?::[0-9*]+)?/?")
 _REGEX_SIGNS: Final = re.compile(
-    r"[\\^$()|{}]|\.[*+?]|\][*+?]|\[[a-z0-9]-[a-z0-9]|[a-z0-9]\?(?:://|\.)|\[[^\]:]*[|,]"
+    r"[\\^$()|{}]|\.[*+?]|\][*+]|\[[^\]:]{0,99}(?:\]\?|[|,])"
+    r"|\[[a-z0-9]-[a-z0-9]|[a-z0-9]\?(?:://|\.)"
 )
 _BACKSLASHES: Final = re.compile(r"[A-Za-z]+:\\(?!/)")
 _ANYTHING: Final = r"(?:\.[*+]\??|(?:\[[^\]]+\]|\\w|\\S)(?:[*+]\??|\{[0-9,]+\}))"
@@ -174,9 +176,7 @@ def _explain_regex(text: str) -> Misspelling | None:
         reason += '; and in one "." is any character, so that other domains match too'
     if "://" not in escaped:
         escaped = f"https://{escaped}"
-    try:
-        re.compile(escaped)
-    except re.error as error:
+    if error := _why_invalid(escaped):
         return Misspelling(f"{reason}, and is not a valid one either ({error})", EXAMPLE)
     return Misspelling(reason, _regex_source(escaped))
 
@@ -212,10 +212,21 @@ def _family(regex: str) -> list[str]:
     return origins if all(map(parse_pattern, origins)) else []
 
 
-def _regex_source(pattern: str) -> str:
+def _why_invalid(pattern: str) -> str:
     try:
-        re.compile(pattern)
-    except re.error:
+        with warnings.catch_warnings():
+            # Such as "possible nested set": for whoever wrote a regular expression on purpose.
+            warnings.simplefilter("ignore")
+            re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    except (RecursionError, OverflowError, MemoryError):
+        return "too deep"
+    return ""
+
+
+def _regex_source(pattern: str) -> str:
+    if _why_invalid(pattern):
         return EXAMPLE
     is_raw = '"' not in pattern and not pattern.endswith("\\") and pattern.isprintable()
     return f're.compile(r"{pattern}")' if is_raw else f"re.compile({pattern!r})"
@@ -258,7 +269,7 @@ class _Mender:
         scheme = self._mend_scheme(scheme_text, separator, host, port)
         if _NETWORK.fullmatch(f"{host}{rest}"):
             return self._correct_network(scheme, f"{host}{rest}")
-        if rest.startswith("?") and "." not in host and not is_loopback(host):
+        if re.match(r"\?[.-]", rest):
             self._found('has a "?", which stands for nothing')
             return self._give_up()
         if rest:
