@@ -42,7 +42,7 @@ $(VENV_READY): pyproject.toml | need-venv
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
 	$(VENV)/bin/python -m pip install --quiet --editable . --group test
-	$(VENV)/bin/python -m pip install --quiet --target $(VENV)/gunicorn-25 --group gunicorn-eventlet
+	$(VENV)/bin/python -m pip install --quiet --upgrade --target $(VENV)/gunicorn-25 --group gunicorn-eventlet
 	touch $@
 
 $(NODE_READY): tests/node/package.json tests/node/.npmrc | need-node need-npm
