@@ -29,9 +29,14 @@ if TYPE_CHECKING:
 #: Where the guard leaves its verdict, for Engine.IO's own check and for the stray hook.
 VERDICT: Final = "flask_sio_cors.verdict"
 
+
+def _error_body(code: int, message: str) -> bytes:
+    return json.dumps({"code": code, "message": message}).encode()
+
+
 # Socket.IO's error codes and messages (engine.io, "Server.errors").
-_FORBIDDEN: Final = (4, "Forbidden")
-_ERRORS: Final = {Reason.HOST_NOT_TRUSTED: (3, "Bad request")}
+_FORBIDDEN: Final = (4, _error_body(4, "Forbidden"))
+_ERRORS: Final = {Reason.HOST_NOT_TRUSTED: (3, _error_body(3, "Bad request"))}
 
 # RFC 6455, section 7.4.1, and a packet type that Engine.IO's protocol does not know.
 _POLICY_VIOLATION: Final = 1008
@@ -184,10 +189,10 @@ class Guard:
             if isinstance(fault, Fault):
                 complaint = f"a receiver {fault.complaint}; the refusal stands"
                 self.journal.fault("request_refused", fault.error, complaint)
-        code, default = _ERRORS.get(reason, _FORBIDDEN)
-        if message is None:
-            message = explanation() if app.debug else default
-        return json.dumps({"code": code, "message": message}).encode()
+        code, body = _ERRORS.get(reason, _FORBIDDEN)
+        if message is None and not app.debug:
+            return body
+        return _error_body(code, explanation() if message is None else message)
 
 
 def end_websocket(websocket: Any, error: bytes) -> None:
