@@ -13,7 +13,7 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
 .PHONY: test
-test: $(VENV_READY) $(NODE_READY) ## Set up what the tests need, and run them (ARGS="-k words" to choose)
+test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what the tests need, and run them (ARGS="-k words" to choose)
 	$(VENV)/bin/python -m pytest $(ARGS)
 
 .PHONY: check
@@ -46,7 +46,7 @@ $(VENV_READY): pyproject.toml | need-venv
 	touch $@
 
 $(NODE_READY): tests/node/package.json tests/node/.npmrc | need-node need-npm
-$(DEMO_READY): example_app/package.json
+$(DEMO_READY): example_app/package.json example_app/.npmrc
 
 $(NODE_READY) $(DEMO_READY):
 	cd $(@D)/.. && npm install --silent

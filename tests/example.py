@@ -12,7 +12,6 @@ from typing import Any
 import requests
 
 from example_app.addresses import Addresses
-from example_app.client import installed_client
 from tests.harness import wait_until
 
 REPOSITORY = Path(__file__).parents[1]
@@ -20,12 +19,6 @@ START_SECONDS = 30
 STOP_SECONDS = 5
 REQUEST_SECONDS = 10
 PORT_ATTEMPTS = 5
-
-
-def install_client() -> None:
-    """Fetch socket.io-client for the pages, as `make demo` does."""
-    if installed_client() is None:
-        subprocess.run(["make", "--silent", "demo-client"], cwd=REPOSITORY, check=True)
 
 
 def free_addresses() -> Addresses:

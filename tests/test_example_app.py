@@ -15,7 +15,7 @@ import socketio
 
 from example_app.client import CDN
 from tests.browsers import Browser, require
-from tests.example import REPOSITORY, Example, free_addresses, install_client, port_options
+from tests.example import REPOSITORY, Example, free_addresses, port_options
 
 HEADER = "my-custom-header"
 BROWSER_SECONDS = 60
@@ -24,7 +24,6 @@ PATIENCE_SECONDS = 5
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory) -> Iterator[Example]:
-    install_client()
     with Example(tmp_path_factory.mktemp("example") / "log") as running:
         yield running
 
@@ -257,7 +256,6 @@ def test_the_allowed_page_has_nothing_to_explain(example):
 @pytest.mark.parametrize("engine", ["chromium", "firefox", "webkit"])
 def test_a_tab_of_a_real_browser_joins_the_chat_with_its_cookie(engine, tmp_path):
     require(engine)
-    install_client()
     # A chat of its own: a browser that was ended may stay in the room until its ping is missed.
     with (
         Example(tmp_path / "log") as example,

@@ -20,7 +20,7 @@ from example_app.ways import WAYS, Outcome
 from flask_sio_cors.options import Options
 from flask_sio_cors.policy import Policy
 from tests.browsers import ENGINES, Browser, require
-from tests.example import REQUEST_SECONDS, Example, install_client
+from tests.example import REQUEST_SECONDS, Example
 
 GRID_SECONDS = 60
 EXAMPLES = examples(Addresses())
@@ -30,7 +30,6 @@ PAGE = "https://app.example"
 @pytest.fixture(scope="module")
 def start(tmp_path_factory) -> Iterator[Callable[..., Example]]:
     """A function that starts the example, or returns the one with the same options."""
-    install_client()
     running: dict[tuple[str, ...], Example] = {}
 
     def start(*options: str) -> Example:
