@@ -41,6 +41,8 @@ _ERRORS: Final = {Reason.HOST_NOT_TRUSTED: (3, _error_body(3, "Bad request"))}
 # RFC 6455, section 7.4.1, and a packet type that Engine.IO's protocol does not know.
 _POLICY_VIOLATION: Final = 1008
 _NO_PACKET_TYPE: Final = "7"
+#: Seconds that a client may take to answer a close frame.
+_FAREWELL_SECONDS: Final = 2.0
 
 # What the verdict says in the server's place.
 _REPLACED: Final = ("access-control-", "cache-control")
@@ -158,7 +160,7 @@ class Guard:
         body = self.report(environ, policy, verdict, message)
         websocket = environ.get("wsgi.websocket")
         if websocket is not None:
-            end_websocket(websocket, body)
+            end_websocket(websocket, body, self.interrupter)
             return []
         headers = [
             *verdict.headers,
@@ -195,19 +197,33 @@ class Guard:
         return _error_body(code, explanation() if message is None else message)
 
 
-def end_websocket(websocket: Any, error: bytes) -> None:
+def end_websocket(websocket: Any, error: bytes, interrupter: Interrupter) -> None:
     """Refuse a WebSocket that gevent-websocket has opened before it asked anybody.
 
     A status would be lost, and at a mere close frame clients wait for their own timeout. They fail
     at once at a packet of a type that Engine.IO does not have.
 
     :param error: the JSON that would have been the body of the answer.
+    :param interrupter: ends the wait for a client that does not answer.
     """
-    # The client may have left; gevent-websocket's error for that is an OSError.
-    with suppress(OSError):
+    # The client may have left, or stay silent; gevent-websocket's own errors are OSErrors too.
+    with suppress(OSError), interrupter(_FAREWELL_SECONDS, TimeoutError()):
         websocket.send_frame(_NO_PACKET_TYPE + error.decode(), websocket.OPCODE_TEXT)
         # Its own close() sends the reason, but never the code.
         websocket.send_frame(struct.pack("!H", _POLICY_VIOLATION), websocket.OPCODE_CLOSE)
+        # Chromium takes a second close frame, which the server would send, for an error.
+        websocket.closed = True
+        _await_farewell(websocket)
+
+
+def _await_farewell(websocket: Any) -> None:
+    """Wait for the client's close frame; Firefox shows its page nothing of a hasty connection."""
+    while True:
+        # RFC 6455, section 5.2: the opcode, and a length that is its own up to 125.
+        head = websocket.raw_read(2)
+        if len(head) < 2 or head[0] & 0x0F == websocket.OPCODE_CLOSE or head[1] & 0x7F > 125:
+            return
+        websocket.raw_read(4 + (head[1] & 0x7F))
 
 
 def _denied(verdict: Verdict, reason: Reason) -> Verdict:

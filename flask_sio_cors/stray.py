@@ -31,7 +31,11 @@ def stray_hook(guard: Guard, mount: str) -> Callable[[], Response | None]:
     def answer_stray() -> Response | None:
         if VERDICT in request.environ or not _is_stray(request, mount):
             return None
-        return _answer(guard, mount)
+        response = _answer(guard, mount)
+        websocket = request.environ.get("wsgi.websocket")
+        if websocket is not None:
+            end_websocket(websocket, response.get_data(), guard.interrupter)
+        return response
 
     return answer_stray
 
@@ -71,9 +75,6 @@ class _Answer(Response):
 
 
 def _respond(status: str, verdict: Verdict, body: bytes) -> Response:
-    websocket = request.environ.get("wsgi.websocket")
-    if websocket is not None:
-        end_websocket(websocket, body)
     response = _Answer(body, status=status, mimetype="application/json")
     if not body:
         del response.headers["Content-Type"]

@@ -4,13 +4,18 @@ import json
 import re
 import socket
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
+from threading import Thread
+from urllib.parse import urlencode
 
 import pytest
 import websocket
 
-from tests.clients import node, page, python_client
+from tests.browsers import ENGINES, Browser, require
+from tests.clients import CLIENT, node, page, python_client
 from tests.harness import SERVERS, wait_until
-from tests.raw_http import POLLING, WEBSOCKET, compose
+from tests.raw_http import POLLING, UPGRADE, WEBSOCKET, compose
 
 FRIEND = "https://friend.example"
 STRANGER = "https://stranger.example"
@@ -38,6 +43,20 @@ CONFIG = """
     app.config["SIO_CORS_ALLOW_REQUEST"] = unless_lost
 """
 
+BROWSER_SECONDS = 60
+SOCKET_IO = (CLIENT.parent / "node_modules/socket.io-client/dist/socket.io.min.js").read_bytes()
+PAGE = b"""<!doctype html><script src="/socket.io.js"></script><script>
+  const server = new URLSearchParams(location.search).get("server");
+  const report = (outcome) => {
+    const elapsed = performance.now() - started;
+    fetch("/", { method: "POST", body: JSON.stringify({ outcome, elapsed }) });
+  };
+  const started = performance.now();
+  const socket = io(server, { transports: ["websocket"], reconnection: false });
+  socket.once("connect", () => report("connected"));
+  socket.once("connect_error", (error) => report(error.message));
+</script>"""
+
 # These have said "101 Switching Protocols" before anybody is asked.
 OPENS_FIRST = ("gevent", "gunicorn gevent")
 
@@ -50,6 +69,50 @@ def server(serve, request):
 
 def opens_first(server):
     return server.description.server in OPENS_FIRST
+
+
+class Pages:
+    """A page of another origin that connects by WebSocket alone and reports what it saw."""
+
+    def __init__(self):
+        self.reports = Queue()
+        reports = self.reports
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                script = self.path.startswith("/socket.io.js")
+                self._answer(
+                    SOCKET_IO if script else PAGE, "text/javascript" if script else "text/html"
+                )
+
+            def do_POST(self):
+                reports.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                self._answer(b"", "text/plain")
+
+            def _answer(self, body, content_type):
+                self.send_response(200)
+                self.send_header("Content-Type", content_type)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture(scope="module")
+def pages():
+    running = Pages()
+    yield running
+    running.stop()
 
 
 # --- Allowed ----------------------------------------------------------------------------------
@@ -194,11 +257,32 @@ def refused_websocket(server, origin, target):
     connection = websocket.create_connection(url, origin=origin, timeout=5)
     packet = connection.recv()
     opcode, payload = connection.recv_data()
+    # websocket-client has answered the close frame, and nothing follows: least of all another one.
+    assert connection.sock.recv(100) == b""
     connection.shutdown()
     # No Engine.IO packet has this type: a client fails at it, and would wait at a mere close.
     assert packet[0] == "7"
     assert opcode == websocket.ABNF.OPCODE_CLOSE
     return json.loads(packet[1:])["message"], int.from_bytes(payload[:2], "big")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("kind", ["eventlet", *OPENS_FIRST])
+def test_real_browsers_notice_at_once_that_their_websocket_is_refused(serve, pages, engine, kind):
+    require(engine)
+    server = serve(CONFIG, server=kind)
+    with Browser(engine, f"{pages.url}/?{urlencode({'server': server.url})}"):
+        report = pages.reports.get(timeout=BROWSER_SECONDS)
+    assert report["outcome"] in ("websocket error", "server error")
+    assert report["elapsed"] < AT_ONCE_MS
+
+
+@pytest.mark.parametrize("kind", OPENS_FIRST)
+def test_a_refused_client_that_stays_silent_is_let_go(serve, kind):
+    server = serve(CONFIG, server=kind)
+    head = compose("GET", WEBSOCKET, [*UPGRADE, ("Origin", STRANGER)], port=server.port)
+    statuses, _ = exchanged(server, head)
+    assert statuses == [101]
 
 
 # --- What refusals leave behind ---------------------------------------------------------------
@@ -214,13 +298,16 @@ def test_the_body_of_a_refused_post_is_never_taken_for_a_request(server):
         port=server.port,
     )
     following = compose("GET", "/_ready", port=server.port)
-    statuses, answers = pipelined(server, refused + following)
+    statuses, answers = exchanged(server, refused + following)
     assert statuses in ([403], [403, 200])
     assert b"Flask has seen" not in answers
 
 
-def pipelined(server, requests):
-    """The status of each response on a connection that carries all these bytes, and everything."""
+def exchanged(server, requests):
+    """The status of each response on a connection that carries all these bytes, and everything.
+
+    It ends when the server ends it.
+    """
     answers = b""
     address = ("127.0.0.1", server.port)
     # A server that closes without reading a body resets the connection.
