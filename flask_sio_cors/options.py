@@ -21,8 +21,14 @@ from typing import Any, Final, NamedTuple
 from flask import Request
 from werkzeug.utils import import_string
 
-from .origins import DEFAULT_PORTS, OriginPattern, OriginSet, is_loopback, parse_pattern
-from .spelling import EXAMPLE, correct
+from .origins import (
+    DEFAULT_PORTS,
+    EXAMPLE,
+    OriginPattern,
+    OriginSet,
+    is_loopback,
+    parse_pattern,
+)
 
 PREFIX: Final = "SIO_CORS_"
 FALLBACK_PREFIX: Final = "CORS_"
@@ -156,9 +162,8 @@ class Options:
         _check_credentials(values, sources, found)
         if found:
             raise ConfigError(found)
-        patterns = values["origins"]
-        if isinstance(patterns, _Listed):
-            values["origins"] = OriginSet(patterns.patterns, patterns.regexes)
+        if isinstance(values["origins"], _Listed):
+            values["origins"] = values["origins"].origins
         return cls(**values, trusted_hosts=_read_trusted_hosts(config), sources=sources)
 
 
@@ -201,10 +206,17 @@ class Setting(NamedTuple):
 
 
 class _Listed(NamedTuple):
-    """The entries of ``SIO_CORS_ORIGINS`` before they are compiled into an `OriginSet`."""
+    """The entries of ``SIO_CORS_ORIGINS``, compiled and as they are written.
 
-    patterns: list[OriginPattern]
+    What they were parsed into is not kept: a million tuples keep the garbage collector busy.
+    """
+
+    origins: OriginSet
+    texts: list[str]
     regexes: list[re.Pattern[str]]
+
+
+_NOTHING_LISTED: Final = _Listed(OriginSet(), [], [])
 
 
 # --- Readers: one a kind of value ------------------------------------------------------------
@@ -481,7 +493,7 @@ def _why_not_asked_with_one(function: Any, argument: str) -> str:
 def _read_origins(value: Any, report: Report) -> _Listed | EveryOrigin | OriginCallable:
     spelled = _spelled_bool(value)
     if spelled is not None:
-        return EveryOrigin.REFLECTED if spelled else _Listed([], [])
+        return EveryOrigin.REFLECTED if spelled else _NOTHING_LISTED
     if isinstance(value, str) and value.strip() == "*":
         return EveryOrigin.WILDCARD
     if callable(value):
@@ -489,19 +501,31 @@ def _read_origins(value: Any, report: Report) -> _Listed | EveryOrigin | OriginC
         return value  # type: ignore[no-any-return]
     if isinstance(value, re.Pattern):
         value = [value]
-    listed = _Listed([], [])
     items = _items(value, report, "origins", f"[{EXAMPLE}]")
-    if any(map(_stands_alone, items)):
+    texts: list[str] = []
+    others: list[Any] = []
+
+    def patterns() -> Iterable[OriginPattern]:
+        for item in items:
+            pattern = parse_pattern(item) if isinstance(item, str) else None
+            if pattern is not None:
+                texts.append(item)
+                yield pattern
+            elif not _is_regex(item):
+                others.append(item)
+
+    regexes = [item for item in items if _is_regex(item)]
+    listed = _Listed(OriginSet(patterns(), regexes), texts, regexes)
+    if any(map(_stands_alone, others)):
         _report_company(value, items, report)
-    for item in items:
-        pattern = parse_pattern(item) if isinstance(item, str) else None
-        if pattern is not None:
-            listed.patterns.append(pattern)
-        elif isinstance(item, re.Pattern) and isinstance(item.pattern, str):
-            listed.regexes.append(item)
-        elif not _stands_alone(item):
+    for item in others:
+        if not _stands_alone(item):
             _report_origin(item, report)
     return listed
+
+
+def _is_regex(item: Any) -> bool:
+    return isinstance(item, re.Pattern) and isinstance(item.pattern, str)
 
 
 def _stands_alone(item: Any) -> bool:
@@ -522,6 +546,8 @@ def _report_company(value: Any, items: list[Any], report: Report) -> None:
 
 def _report_origin(item: Any, report: Report) -> None:
     if isinstance(item, str):
+        from .spelling import correct  # which only a mistake needs
+
         report(item, *correct(item))
     elif isinstance(item, re.Pattern):
         pattern = item.pattern.decode("latin-1")
@@ -548,7 +574,7 @@ SETTINGS: Final = (
         "ORIGINS",
         "origin",
         'origins and patterns, re.compile(…), "null", "*", True, callable',
-        _Listed([], []),
+        _NOTHING_LISTED,
         _read_origins,
     ),
     Setting("SUPPORTS_CREDENTIALS", "credentials", "bool", False, _read_bool),
@@ -661,7 +687,7 @@ def _check_credentials(
         )
         found.append(Problem(switch, True, reason, "False"))
     elif isinstance(origins, _Listed):
-        for pattern in origins.patterns:
+        for pattern in filter(None, map(parse_pattern, origins.texts)):
             _check_credentialed(pattern, values, sources, found)
         for regex in origins.regexes:
             if all(map(regex.fullmatch, _STRANGERS)):

@@ -20,6 +20,9 @@ MAX_ORIGIN_LENGTH: Final = 300
 #: files. Any page can obtain ``null`` (a sandboxed iframe suffices), so they identify nobody.
 OPAQUE_ORIGINS: Final = frozenset({"null", "file://"})
 
+#: Python source of an origin, to show how one is written where nobody can know which was meant.
+EXAMPLE: Final = repr("https://app.example.com")
+
 DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 # Labels as they occur in served host names. Wider than RFC 1123 by the underscore and by hyphens

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from .origins import (
     DEFAULT_PORTS,
+    EXAMPLE,
     canonical_ipv4,
     canonical_ipv6,
     is_app_scheme,
@@ -37,8 +38,6 @@ class Misspelling(NamedTuple):
     correction: str
 
 
-#: An origin to show how one is written, where nobody can know which was meant.
-EXAMPLE: Final = repr("https://app.example.com")
 _QUOTES: Final = "'\"`"
 
 _EVERY: Final = frozenset(
