@@ -38,7 +38,7 @@ class Misspelling(NamedTuple):
     correction: str
 
 
-_QUOTES: Final = "'\"`"
+_QUOTES: Final = "'\"`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 
 _EVERY: Final = frozenset(
     """* ** *.* *:* *://* *://*:* *://*.* http*://* http://* https://* http://*:* https://*:*
@@ -58,12 +58,21 @@ _NUMBERS_AND_BOOLEANS: Final = re.compile(r"true|false|yes|no|on|off|-?[0-9]+", 
 _PREFIX_OF_A_HEADER: Final = re.compile(
     r"\s*(?:access-control-allow-origin|origin)s?\s*[:=]\s*(?=\S)", re.IGNORECASE
 )
-_TEMPLATE: Final = re.compile(r"\$\{?[A-Za-z_]|\{\{?\s*[A-Za-z_]\w*\s*\}|%s|%\(\w+\)s|<[\w-]+>")
+_TEMPLATE: Final = re.compile(
+    r"\$\{?[A-Za-z_]|\{\{?\s*[A-Za-z_]\w*\s*\}|%s|%\(\w+\)s|<[\w-]+>"
+    r"|%[A-Z_]+%|\benviron\b|\bgetenv\b"
+)
 _PYTHON_REGEX: Final = re.compile(r"""(?:re\.compile\()?\s*r?(["'])(.+)\1\s*\)?""", re.DOTALL)
 
 _ORIGIN_LIKE: Final = re.compile(
     r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?(?:[\w*-][\w.*-]*|\[[0-9A-Fa-f:]+\])(?::[0-9*]+)?/?"
 )
+_MORE_THAN_A_WORD: Final = re.compile("[.:]|^null$|^localhost$")
+_URL: Final = re.compile(
+    r"(?<![\w/=?&@.-])https?://(?:\[[0-9A-Fa-f:]+\]|[\w*][\w.*-]*)(?::[0-9*]+)?"
+)
+# A comment behind a URL, or a quote or a bracket before one.
+_IN_ANOTHER_TEXT: Final = re.compile(r"\s(?:#|//)|[\"'{#\s]\s*https?://", re.IGNORECASE)
 
 
 def correct(text: str) -> Misspelling:
@@ -87,7 +96,7 @@ def _fix(text: str) -> str:
 
 def _explain_word(word: str) -> Misspelling | None:
     lower = word.lower()
-    if not word:
+    if word in ("", "[]", "()", "{}"):
         return Misspelling("is empty, and no origin is", EXAMPLE)
     if lower in _OPAQUE_WORDS:
         return Misspelling("is not spelled as browsers send it", repr(_OPAQUE_WORDS[lower]))
@@ -123,17 +132,19 @@ def _explain_source(text: str) -> Misspelling | None:
 
 def _explain_several(text: str) -> Misspelling | None:
     """Recognise a list in one text: `a, b`, `a b`, or Python's or JSON's brackets around them."""
-    inner, brackets = text.strip(), False
+    inner = text.strip()
     if inner[:1] in "[(" and inner[-1:] in "])" and re.search(r"[\"']|://", inner):
-        inner, brackets = inner[1:-1], True
+        inner = inner[1:-1]
     pieces = [piece.strip(_QUOTES) for piece in re.split(r"[\s,;|]+", inner) if piece]
-    if not all(_ORIGIN_LIKE.fullmatch(piece) and re.search("[.:]", piece) for piece in pieces):
-        return None
+    if not all(_ORIGIN_LIKE.fullmatch(p) and _MORE_THAN_A_WORD.search(p) for p in pieces):
+        pieces = _URL.findall(text)
+        if len(pieces) < 2 and not (pieces and _IN_ANOTHER_TEXT.search(text)):
+            return None
     if len(pieces) > 1:
         reason = "holds several origins in one text, where each needs a text of its own"
         return Misspelling(reason, ", ".join(map(_fix, pieces)))
-    if brackets and pieces:
-        return Misspelling("has the brackets of a list inside the text", _fix(pieces[0]))
+    if pieces and pieces[0] != text.strip().strip(_QUOTES):
+        return Misspelling("has something else around the origin", _fix(pieces[0]))
     return None
 
 
@@ -146,15 +157,17 @@ _REGEX_SIGNS: Final = re.compile(
 )
 _BACKSLASHES: Final = re.compile(r"[A-Za-z]+:\\(?!/)")
 _ANYTHING: Final = r"(?:\.[*+]\??|(?:\[[^\]]+\]|\\w|\\S)(?:[*+]\??|\{[0-9,]+\}))"
+_ANYTHING_AT_START: Final = re.compile(_ANYTHING)
 _DIGITS: Final = r"(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})"
 # "anything, a dot, this domain, any port", in the spellings that people use for it.
 _FAMILY: Final = re.compile(
     rf"(?:(?P<scheme>https\?|http\(s\)\??|https?)://)?"
-    rf"(?:(?P<optional>\((?:\?:)?{_ANYTHING}\\?\.\)[?*])"
+    rf"(?:(?P<optional>\((?:\?:)?{_ANYTHING}(?:\\?\.)?\)[?*])"
     rf"|(?P<any>\(?(?:\?:)?{_ANYTHING}\)?(?:\\?\.)?\)?\+?))?"
     rf"(?P<host>(?:[a-z0-9_-]+\\?\.)*[a-z0-9_-]+)"
     rf"(?::(?P<port>[0-9]+)|(?P<any_port>:{_DIGITS}|:\*|\((?:\?:)?:{_DIGITS}\)\?))?"
 )
+_STRANGER: Final = "https://a.invalid"
 _CHOICE: Final = re.compile(r"[({\[](?:\?:)?([a-z0-9-]+(?:[,|][a-z0-9-]+)+)[)}\]]")
 _DOT_IN_A_NAME: Final = re.compile(r"(?<=[A-Za-z0-9)\]}+*?])\.(?=[A-Za-z0-9(\[])")
 
@@ -167,6 +180,9 @@ def _explain_regex(text: str) -> Misspelling | None:
     body = (slashes[1] if slashes else text).replace("\\/", "/").removeprefix("^")
     if not body.endswith("\\$"):
         body = body.removesuffix("$")
+    if body.startswith((".", "\\.")) and not _ANYTHING_AT_START.match(body):
+        # In a search, ".example.com" is what any subdomain ends in.
+        body = f".*{body}"
     origins = _family(body) or _families(_choices(body))
     if origins:
         return Misspelling(reason, ", ".join(map(repr, origins)))
@@ -175,6 +191,8 @@ def _explain_regex(text: str) -> Misspelling | None:
         reason += '; and in one "." is any character, so that other domains match too'
     if "://" not in escaped:
         escaped = f"https://{escaped}"
+    if _matches(escaped, _STRANGER):
+        return Misspelling(f"{reason}, and as one it lets every site in", EXAMPLE)
     if error := _why_invalid(escaped):
         return Misspelling(f"{reason}, and is not a valid one either ({error})", EXAMPLE)
     return Misspelling(reason, _regex_source(escaped))
@@ -209,6 +227,10 @@ def _family(regex: str) -> list[str]:
     port = ":*" if match["any_port"] else f":{match['port']}" if match["port"] else ""
     origins = [f"{scheme}://{name}{port}" for scheme in schemes for name in hosts]
     return origins if all(map(parse_pattern, origins)) else []
+
+
+def _matches(pattern: str, origin: str) -> bool:
+    return not _why_invalid(pattern) and re.fullmatch(pattern, origin) is not None
 
 
 def _why_invalid(pattern: str) -> str:
@@ -290,13 +312,13 @@ class _Mender:
         self.reasons.append(reason)
 
     def _clean(self, text: str) -> str:
-        first_line, *more = text.strip().splitlines() or [""]
-        if any(_HTTP_LIKE.match(line) or ": " in line for line in more):
+        text_line, *more = text.strip().splitlines() or [""]
+        if more:
             self._found("has more than one line")
-            text = first_line
         # Cc and Cf are what nobody sees: control characters, zero-width spaces, marks of direction.
-        cleaned = "".join(c for c in text if not c.isspace() and category(c) not in ("Cc", "Cf"))
-        if cleaned != text:
+        cleaned = "".join(c for c in text_line if category(c) not in ("Cc", "Cf"))
+        cleaned = re.sub(r"\s*([:/])\s*", r"\1", cleaned).strip()
+        if cleaned != (text_line if more else text):
             self._found("has white space or control characters around or in it")
         bare = cleaned.strip(f"{_QUOTES}<>,;")
         if bare.count("[") != bare.count("]"):
@@ -313,9 +335,8 @@ class _Mender:
         if inner := _URL_IN_A_URL.match(text):
             self._found(f'has "{inner[1]}:" before the URL whose origin browsers send')
             text = text[inner.end() :]
-        parts = _PARTS.fullmatch(text)
-        if parts is None:  # not for any text; this keeps the type checker's word
-            return "", "", text, ""
+        parts = _PARTS.match(text)
+        assert parts is not None  # noqa: S101 - each of its parts may be empty
         scheme, separator = parts["scheme"] or "", parts["sep"] or ""
         authority, rest = parts["authority"], parts["rest"]
         if separator == ":" and scheme.lower() not in (*DEFAULT_PORTS, "file"):
@@ -340,7 +361,10 @@ class _Mender:
     # --- The parts ----------------------------------------------------------------------------
 
     def _mend_scheme(self, scheme: str, separator: str, host: str, port: str | None) -> str:
-        is_plain = is_loopback(host.lower().removeprefix("*.")) or port == DEFAULT_PORTS["http"]
+        is_plain = (
+            is_loopback(host.lower().removeprefix("*.").rstrip("."))
+            or port == DEFAULT_PORTS["http"]
+        )
         guess = "http" if is_plain else "https"
         if scheme == "*":
             self._found("has no scheme that browsers could send")
@@ -478,7 +502,10 @@ class _Mender:
         self._found(_WHERE_A_STAR_CAN_STAND)
         host = host.lower().strip(".")
         labels = host.split(".")
-        if re.fullmatch(r"[0-9]{1,3}(?:\.(?:[0-9]{1,3}|\*)){3}", host):
+        if is_loopback(host.strip("*")):
+            return self._finish(scheme, host.strip("*"), port or "*")
+        if re.fullmatch(r"[0-9]{1,3}(?:\.(?:[0-9]{1,3}|\*)){1,3}", host) and labels[-1] == "*":
+            labels += ["*"] * (4 - len(labels))
             return self._correct_with(scheme, labels, self._mend_port(scheme, port), _BYTE)
         last = max((i for i, label in enumerate(labels) if "*" in label), default=-1)
         fixed, starred = labels[last + 1 :], labels[: last + 1]

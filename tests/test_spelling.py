@@ -73,6 +73,14 @@ def lets_in(text, origin):
         ("[https://app.example]", ONE),
         ("Access-Control-Allow-Origin: https://app.example", ONE),
         ("origin=https://app.example/", ONE),
+        ("\u201chttps://app.example\u201d", ONE),
+        ("https://app.example|", ONE),
+        ("https://app.example # in production", ONE),
+        ("# https://app.example", ONE),
+        ('{"origin": "https://app.example"}', ONE),
+        ("('https://app.example',)", ONE),
+        ("https://app.example/?next=https://evil.net", ONE),
+        ("['null']", "null"),
         # host
         ("https://APP.example", ONE),
         ("https://app.example.", ONE),
@@ -102,6 +110,9 @@ def lets_in(text, origin):
         ("https://app.example:**", "https://app.example:*"),
         ("https://app.example:30*", "https://app.example:*"),
         ("http://localhost:3000-3010", "http://localhost:*"),
+        ("http://localhost*", "http://localhost:*"),
+        ("http://*localhost:3000", "http://localhost:3000"),
+        ("localhost.", "http://localhost"),
         # apps
         ("Capacitor://localhost/", "capacitor://localhost"),
         ("capacitor:localhost", "capacitor://localhost"),
@@ -125,6 +136,10 @@ def test_a_misspelt_origin_is_corrected_to_what_browsers_send(text, origin):
         ("https://a.example|https://b.example/", ["https://a.example", "https://b.example"]),
         ("['https://a.example', 'b.example:81']", ["https://a.example", "https://b.example:81"]),
         ("(https://a.example|https://b.example)", ["https://a.example", "https://b.example"]),
+        ("https://a.example or https://b.example/", ["https://a.example", "https://b.example"]),
+        ("localhost, 127.0.0.1", ["http://localhost", "http://127.0.0.1"]),
+        ("null, a.example", ["null", "https://a.example"]),
+        ("https://(.+)?a\\.example", ["https://a.example", "https://*.a.example"]),
         ("localhost:3000 [::1]:3000", ["http://localhost:3000", "http://[::1]:3000"]),
         ("https://(www|app)\\.a\\.example", ["https://www.a.example", "https://app.a.example"]),
         ("https://{www,app}.a.example", ["https://www.a.example", "https://app.a.example"]),
@@ -159,6 +174,8 @@ def test_several_origins_in_one_text_are_taken_apart(text, origins):
         "https://.*.a.example",
         "https://.*a.example",
         r".*\.a\.example",
+        r"\.a\.example$",
+        ".a.example$",
         "https://*a.example",
         "https://**.a.example",
         "https://*.*.a.example",
@@ -180,6 +197,7 @@ def test_what_means_all_subdomains_is_corrected_to_a_wildcard(text):
         ("http://192.168.1.*", "http://192.168.1.7", "http://192.168.12.7"),
         ("http://192.168.*.*:81", "http://192.168.1.7:81", "http://192.168.1.evil.net:81"),
         ("http://192.168.1.0/24", "http://192.168.1.7", "http://192.168.12.7"),
+        ("http://192.168.*", "http://192.168.1.7", "http://192.168.evil.net"),
         ("10.0.0.0/8", "https://10.1.2.3", "https://10.evil.net"),
         ("moz-extension://*", "moz-extension://a-b", "https://a.example"),
     ],
@@ -195,7 +213,8 @@ def test_a_pattern_that_wildcards_cannot_say_becomes_a_regular_expression_withou
 @pytest.mark.parametrize(
     "text",
     """* ** https://* http://* *://* *:* *.* https://*:* .* .+ ^.*$ all any ALL https://.* https?://.*
-    "*" https://a.* https://a.example.* https://*-a.example https://a-*.example *.*:3000""".split(),
+    "*" https://a.* https://a.example.* https://*-a.example https://a-*.example *.*:3000
+    (?!https://evil).* (https://evil)?.*""".split(),
 )
 def test_no_correction_lets_in_domains_that_anyone_can_register(text):
     assert correct(text).correction == EXAMPLE
@@ -225,6 +244,12 @@ def test_no_correction_lets_in_domains_that_anyone_can_register(text):
         ("{{ origin }}", "a template"),
         ("https://%s.a.example", "a template"),
         ("https://<tenant>.a.example", "a template"),
+        ('os.environ["ORIGIN"]', "a template"),
+        ("%ORIGIN%", "a template"),
+        ("[]", "is empty"),
+        ("https://app .example", "no host name has (' ')"),
+        ("import os", "no host name has (' ')"),
+        ("http://172.16.0.0/12", "a network"),
         ("lambda origin: True", "a template or source"),
         ("https://?.a.example", 'a "?"'),
         ("https://[app].a.example", "brackets in its host"),
