@@ -1,0 +1,472 @@
+"""One examination: what a page's Socket.IO client does, and then what tells causes apart."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from ..origins import is_loopback
+from . import polling, security, sockets, wording
+from .browser import Browser, Fetched, origin_of, preflight
+from .exchange import SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
+from .fetch import BAD_PORTS, Page, Response, preflight_check
+from .findings import Finding, Fix, Session, Severity, error_of, proof_of, session_of
+
+_DEFAULT_PATH: Final = "/socket.io/"
+
+
+class TargetError(ValueError):
+    """An address that cannot be examined; the message says what to write."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the page's client connects to.
+
+    :param base: scheme, host and port.
+    :param path: of the Socket.IO server, the client's option ``path``.
+    :param namespace: the path of the URL that the client is given.
+    """
+
+    base: str
+    path: str = _DEFAULT_PATH
+    namespace: str = "/"
+
+    @classmethod
+    def parse(cls, url: str, origin: str, path: str | None = None) -> Target:
+        """Read the URL that a client is given, or the one that a console shows.
+
+        :raise TargetError: if it names no host, or a scheme that is not of the web.
+        """
+        if "://" not in url and not url.startswith("//"):
+            url = f"//{url}"
+        if url.startswith("//"):
+            host = urlsplit(url).hostname or ""
+            scheme = "http" if is_loopback(host) else urlsplit(origin).scheme
+            url = f"{scheme if scheme in ('http', 'https') else 'https'}:{url}"
+        try:
+            parts = urlsplit(url)
+            base = origin_of(url)
+        except ValueError as error:
+            raise TargetError(f"{url} is no address: {error}.") from None
+        if not parts.hostname:
+            raise TargetError(f"{url} names no host; write it like https://api.example.com.")
+        if "EIO=" in parts.query or re.search(r"/socket\.io/?$", parts.path):
+            return cls(base, path or parts.path)
+        return cls(base, path or _DEFAULT_PATH, parts.path or "/")
+
+    def polling(self, version: int = 4) -> str:
+        """Return the address of a handshake, each time another one as the client does it."""
+        return f"{self.base}{self.path}?EIO={version}&transport=polling&t={secrets.token_hex(4)}"
+
+    def websocket(self, session: Session | None = None) -> str:
+        """Return the address of a WebSocket, of a session or on its own."""
+        base = self.base.replace("http", "ws", 1)
+        sid = f"&sid={session.sid}" if session is not None else ""
+        return f"{base}{self.path}?EIO=4&transport=websocket{sid}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of an examination.
+
+    :param polling: whether the page gets a session by polling.
+    :param websocket: whether it gets a WebSocket; ``None`` where that was not asked.
+    :param findings: what was found, worst first.
+    :param seconds: how long it took.
+    """
+
+    target: Target
+    page: Page
+    polling: bool
+    websocket: bool | None
+    findings: tuple[Finding, ...]
+    requests: int
+    seconds: float
+
+    @property
+    def works(self) -> bool:
+        """Whether everything that a browser needs works."""
+        return not any(finding.severity is Severity.BROKEN for finding in self.findings)
+
+
+class Examination:
+    """Examines one target for one page.
+
+    :param method: another method that the page uses, asked for in a preflight of its own.
+    """
+
+    def __init__(
+        self, target: Target, page: Page, wire: Wire | None = None, method: str | None = None
+    ) -> None:
+        self.target = target
+        self.page = page
+        self.wire = wire or Wire()
+        self.browser = Browser(page, self.wire)
+        self.findings: list[Finding] = []
+        self._method = method
+        self._polling = False
+        self._websocket: bool | None = None
+
+    def run(self) -> Report:
+        """Examine, within the bounds of `Wire`."""
+        try:
+            if not self._is_stopped_by_the_browser():
+                self._run()
+        except SpentError:
+            self._add(_spent(self.wire))
+        order = list(Severity)
+        found = sorted(self.findings, key=lambda finding: order.index(finding.severity))
+        return Report(
+            self.target, self.page, self._polling, self._websocket, tuple(found),
+            self.wire.requests, self.wire.seconds,
+        )  # fmt: skip
+
+    def _run(self) -> None:
+        url = self.target.polling()
+        fetched = self.browser.fetch("GET", url)
+        session = session_of(fetched.readable)
+        if session is None:
+            self._explain_no_session(fetched)
+            if fetched.failure is None:
+                self._try_websocket(None)
+            return
+        final = re.sub(r"\?.*", "", fetched.last.url)
+        self._polling = self._talk(final, session)
+        self._try_websocket(session)
+        self._ask_method(url)
+        self._warn(fetched)
+        stage = security.Stage(
+            self.browser, fetched.last.url, self.target.websocket(), fetched.last
+        )
+        if "sid=" not in stage.polling:
+            for finding in security.examine(stage):
+                self._add(finding)
+        self.browser.fetch("POST", f"{final}?EIO=4&transport=polling&sid={session.sid}", b"1")
+
+    def _add(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+    # --- What never leaves the browser -----------------------------------------------------
+
+    def _is_stopped_by_the_browser(self) -> bool:
+        target, page = self.target, self.page
+        parts = urlsplit(target.base)
+        url = target.polling()
+        if parts.scheme not in ("http", "https"):
+            self._add(_not_web(url, page))
+        elif parts.port in BAD_PORTS:
+            self._add(_bad_port(url, parts.port or 0))
+        elif (
+            page.origin.startswith("https://")
+            and parts.scheme == "http"
+            and not is_loopback(parts.hostname or "")
+        ):
+            self._add(_mixed_content(url, page, self._speaks_tls()))
+        return bool(self.findings)
+
+    def _speaks_tls(self) -> str | None:
+        """Return the https address that serves the same Socket.IO server, if one does."""
+        parts = urlsplit(self.target.base)
+        ports = {"", f":{parts.port}" if parts.port else ""}
+        for port in sorted(ports):
+            host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+            secure = replace(self.target, base=f"https://{host}{port}")
+            answer = self._look(secure.polling())
+            if session_of(answer.response) is not None:
+                return secure.base
+        return None
+
+    # --- Polling ---------------------------------------------------------------------------
+
+    def _explain_no_session(self, fetched: Fetched) -> None:
+        finding = polling.explain(fetched, self.page)
+        for look in _LOOKS.get(finding.id, ()):
+            finding = look(self, finding, fetched)
+        self._add(finding)
+
+    def _look_for_cache(self, finding: Finding, fetched: Fetched) -> Finding:
+        """A session that comes twice comes from a cache."""
+        if session_of(fetched.response) is None:
+            return finding
+        again = self.browser.fetch("GET", self.target.polling())
+        if not security.is_cached(fetched.response, again.response):
+            return finding
+        cached = security.cached_finding([*fetched.exchanges, again.last], self.page)
+        return replace(
+            cached, firefox=finding.firefox, chromium=finding.chromium, client=finding.client
+        )
+
+    def _look_for_path(self, finding: Finding, fetched: Fetched) -> Finding:
+        """Try where else the server might be, and name it in the fix."""
+        is_preflight = finding.id == "preflight-status"
+        for path in ([self.target.path] if is_preflight else []) + self._paths():
+            target = replace(self.target, path=path)
+            answer = self._look(target.polling())
+            session, message = session_of(answer.response), error_of(answer.response)
+            if session is None and message is None:
+                continue
+            if session is not None:
+                self._close(target, session, answer.headers)
+            if path == self.target.path:
+                cause = f"{finding.cause} Other requests do reach the Socket.IO server."
+                return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
+            return _found_at(finding, self.target, path, answer)
+        return finding
+
+    def _look(self, url: str) -> Exchange:
+        """Ask to tell causes apart, without waiting for long."""
+        return self.wire.send("GET", url, (("Origin", self.page.origin),), patience=SHORT_PATIENCE)
+
+    def _paths(self) -> list[str]:
+        """Return likely paths of the server, the likeliest first."""
+        given, namespace = self.target.path, self.target.namespace.rstrip("/")
+        inside = given.strip("/").split("/")[:-1]
+        candidates = [f"{given}/" if not given.endswith("/") else given.rstrip("/")]
+        candidates += [
+            _DEFAULT_PATH,
+            f"{namespace}{_DEFAULT_PATH}",
+            f"{given.rstrip('/')}{_DEFAULT_PATH}",
+        ]
+        candidates += [f"/{'/'.join(inside[:n])}{_DEFAULT_PATH}" for n in range(len(inside), 0, -1)]
+        candidates += ["/api/socket.io/", "/ws/socket.io/", "/socketio/", "/engine.io/"]
+        known = dict.fromkeys(path.replace("//", "/") for path in candidates)
+        return [path for path in known if path not in ("", given)][:9]
+
+    def _look_for_version(self, finding: Finding, fetched: Fetched) -> Finding:
+        answer = self._look(self.target.polling(3))
+        response = answer.response
+        if response is None or not response.is_ok:
+            return finding
+        cause = f"{finding.cause} It does answer EIO=3, that of socket.io-client 2."
+        return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
+
+    def _look_for_other_scheme(self, finding: Finding, fetched: Fetched) -> Finding:
+        secure = self.target.base.startswith("https")
+        scheme = ("https", "http") if secure else ("http", "https")
+        other = replace(self.target, base=self.target.base.replace(*scheme, 1))
+        answer = self._look(other.polling())
+        speaks = answer.response is not None or (not secure and _is_certificate(answer))
+        if not speaks:
+            return finding
+        cause = f"{finding.cause} Asked with {scheme[1]}://, it does answer."
+        fix = Fix(elsewhere=f"Use {other.base} in the client.")
+        return replace(finding, cause=cause, fix=fix, proof=(*finding.proof, *proof_of([answer])))
+
+    def _talk(self, url: str, session: Session) -> bool:
+        """Connect to the namespace as the client does after the handshake."""
+        base = f"{url}?EIO=4&transport=polling"
+        name = self.target.namespace.rstrip("/")
+        packet = f"40{name},".encode() if name else b"40"
+        sent = self.browser.fetch(
+            "POST", f"{base}&t={secrets.token_hex(4)}&sid={session.sid}", packet
+        )
+        if sent.readable is None or not sent.readable.is_ok:
+            self._add(_after_handshake(polling.explain(sent, self.page), "xhr post error"))
+            return False
+        got = self.browser.fetch("GET", f"{base}&t={secrets.token_hex(4)}&sid={session.sid}")
+        if got.readable is None or not got.readable.is_ok:
+            self._add(_after_handshake(polling.explain(got, self.page), "xhr poll error"))
+            return False
+        refusal = re.search(rb"(?:^|\x1e)44([^\x1e]*)", got.readable.body)
+        if refusal is not None:
+            self._add(_namespace_refused(got, name or "/", refusal[1].decode("utf-8", "replace")))
+        return refusal is None
+
+    def _ask_method(self, url: str) -> None:
+        if self._method is None or origin_of(url) == self.page.origin:
+            return
+        exchange = preflight(self.wire, self.page, self._method, url)
+        response = exchange.response
+        block = preflight_check(self.page, self._method, response) if response else None
+        if block is not None or response is None:
+            self._add(polling.explain(Fetched((exchange,), block), self.page))
+
+    def _warn(self, fetched: Fetched) -> None:
+        for exchange in fetched.exchanges:
+            names = {name.lower() for name, _ in self.page.headers}
+            listed = exchange.response and exchange.response.combined(
+                "Access-Control-Allow-Headers"
+            )
+            if exchange.method == "OPTIONS" and "authorization" in names and listed == "*":
+                self._add(_authorization(exchange))
+        host = urlsplit(self.target.base).hostname or ""
+        if is_loopback(host) and not is_loopback(urlsplit(self.page.origin).hostname or ""):
+            self._add(_only_here(host))
+
+    # --- WebSocket -------------------------------------------------------------------------
+
+    def _try_websocket(self, session: Session | None) -> None:
+        """Upgrade the session as the client does, or see whether a WebSocket alone works."""
+        if session is not None and "websocket" not in session.upgrades:
+            self._add(_not_offered())
+            return
+        headers = (*self.browser.headers(self.target.base),)
+        packet = "2probe" if session is not None else None
+        url = self.target.websocket(session)
+        exchange = self.wire.shake_hands(url, headers, self.page.origin, packet)
+        finding = sockets.explain(exchange, self.page, polling_works=self._polling)
+        self._websocket = finding is None
+        if finding is not None and session is not None:
+            self._add(finding)
+
+    def _close(
+        self, target: Target, session: Session, headers: tuple[tuple[str, str], ...]
+    ) -> None:
+        self.wire.send("POST", f"{target.polling()}&sid={session.sid}", headers, b"1")
+
+
+_Look = Callable[[Examination, Finding, Fetched], Finding]
+_LOOKS: Final[dict[str, Iterable[_Look]]] = {
+    "wrong-path": (Examination._look_for_path,),
+    "another-server": (Examination._look_for_path,),
+    "preflight-status": (Examination._look_for_path,),
+    "unsupported-version": (Examination._look_for_version,),
+    "connection-closed": (Examination._look_for_other_scheme,),
+    "tls": (Examination._look_for_other_scheme,),
+    "another-protocol": (Examination._look_for_other_scheme,),
+    "origin-mismatch": (Examination._look_for_cache,),
+    "origin-not-allowed": (Examination._look_for_cache,),
+    "header-missing": (Examination._look_for_cache,),
+}
+
+
+# --- Findings of the examination itself --------------------------------------------------------
+
+
+def _is_certificate(exchange: Exchange) -> bool:
+    outcome = exchange.outcome
+    return not isinstance(outcome, Response) and outcome.trouble is Trouble.CERTIFICATE
+
+
+def _not_web(url: str, page: Page) -> Finding:
+    return Finding(
+        "not-http",
+        Severity.BROKEN,
+        "The address is not of the web.",
+        "Pages can only ask http: and https: addresses of other origins.",
+        Fix(elsewhere="Give the client an address like https://api.example.com."),
+        (wording.not_http_line(url),),
+        wording.chromium_not_http(url, page.origin),
+        "xhr poll error",
+    )
+
+
+def _bad_port(url: str, port: int) -> Finding:
+    return Finding(
+        "bad-port",
+        Severity.BROKEN,
+        f"Browsers do not talk to port {port}.",
+        "The port belongs to another protocol (Fetch standard, “bad port”); no request is sent.",
+        Fix("socketio.run(app, port=5000)", "httpServer.listen(3000)", "Use another port."),
+        (),
+        (wording.network_error("UNSAFE_PORT"),),
+        "xhr poll error",
+    )
+
+
+def _mixed_content(url: str, page: Page, secure: str | None) -> Finding:
+    firefox, chromium = wording.mixed_content(url, page.origin)
+    cause = (
+        f"The page is served over https:, and asks {origin_of(url)} without; browsers forbid it."
+    )
+    fix = "Serve the Socket.IO server over TLS, for example behind the page's own proxy."
+    if secure is not None:
+        cause += f" {secure} answers, and is what to ask."
+        fix = f"Use {secure} in the client."
+    return Finding(
+        "mixed-content", Severity.BROKEN, "An https: page asks for http:.", cause,
+        Fix(elsewhere=fix), (firefox,), (chromium,), "xhr poll error",
+    )  # fmt: skip
+
+
+def _found_at(finding: Finding, target: Target, path: str, answer: Exchange) -> Finding:
+    cause = f"{finding.cause} The Socket.IO server is at {path}."
+    client = f'io("{target.base}", {{ path: "{path}" }})'
+    if f"{target.path}/" == path:
+        client += "  // with the slash at the end: no addTrailingSlash: false"
+    fix = Fix(
+        f'SocketIO(app, resource="{target.path.strip("/")}")',
+        f'new Server(httpServer, {{ path: "{target.path}" }})',
+        f"In the client: {client}",
+    )
+    proof = (*finding.proof, *proof_of([answer]))
+    id_ = "missing-slash" if f"{target.path}/" == path else "wrong-path"
+    title = f"There is no Socket.IO server at {target.path}, but at {path}."
+    return replace(finding, id=id_, title=title, cause=cause, fix=fix, proof=proof)
+
+
+def _after_handshake(finding: Finding, client: str) -> Finding:
+    if finding.id == "session-lost":
+        return replace(finding, client=client)
+    return replace(finding, title=f"After the handshake: {finding.title}", client=client)
+
+
+def _namespace_refused(fetched: Fetched, name: str, packet: str) -> Finding:
+    said = packet.removeprefix(f"{name},")
+    try:
+        content = json.loads(said)
+    except ValueError:
+        content = said
+    # The client makes an error of the field "message", and of nothing else.
+    message = str(content.get("message", "")) if isinstance(content, dict) else ""
+    cause = (
+        f"CORS is in order; the application refuses the namespace {name} and says "
+        f'"{message or content}". The path of the URL that io() is given is the namespace, not the '
+        "server's path."
+    )
+    fix = Fix(
+        f'@socketio.on("connect", namespace="{name}")',
+        f'io.of("{name}").on("connection", socket => {{}})',
+        "If the path belongs to the server: io(host, { path: … }).",
+    )
+    return Finding(
+        "namespace-refused", Severity.BROKEN, f"The namespace {name} is refused.", cause, fix,
+        client=message, proof=proof_of([fetched.last]),
+    )  # fmt: skip
+
+
+def _authorization(exchange: Exchange) -> Finding:
+    return Finding(
+        "authorization-wildcard",
+        Severity.NOTE,
+        "“*” will not cover the Authorization header for ever.",
+        "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers "
+        "let it pass still, and Firefox warns.",
+        Fix(
+            'app.config["SIO_CORS_ALLOW_HEADERS"] = ["Authorization"]',
+            'new Server(httpServer, { cors: { allowedHeaders: ["Authorization"] } })',
+        ),
+        (wording.authorization_warning(exchange.url),),
+        proof=proof_of([exchange]),
+    )
+
+
+def _only_here(host: str) -> Finding:
+    shown = ", ".join(addresses(host))
+    cause = (
+        f"{host} is {shown} here: every visitor's own machine. For anyone but you nothing listens "
+        "there, and browsers ask a public site's visitors before they let it in."
+    )
+    fix = Fix(elsewhere="Use the name under which visitors reach the server.")
+    return Finding(
+        "only-here", Severity.NOTE, f"{host} is a different machine for everyone.", cause, fix
+    )
+
+
+def _not_offered() -> Finding:
+    cause = "The handshake offers no upgrade, so that clients stay with polling."
+    fix = Fix("# pip install simple-websocket   (or eventlet, or gevent)")
+    return Finding(
+        "websocket-not-offered", Severity.NOTE, "The server offers no WebSocket.", cause, fix
+    )
+
+
+def _spent(wire: Wire) -> Finding:
+    cause = f"It ended after {wire.requests} requests and {wire.seconds:.0f} seconds, its bounds."
+    return Finding("incomplete", Severity.NOTE, "The examination is incomplete.", cause)

@@ -1,0 +1,334 @@
+"""The requests themselves: one HTTP exchange or WebSocket handshake at a time, within bounds.
+
+Needs the extra ``doctor``: urllib3, which shows every header as often as it came, and
+websocket-client.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import urllib3
+import websocket
+from urllib3.connection import HTTPConnection, HTTPSConnection
+
+from .fetch import Header, Response
+
+#: How many requests one examination may send, and how long it may take in seconds.
+MAX_REQUESTS: Final = 40
+MAX_SECONDS: Final = 30.0
+#: How long one request may take, and how much of an answer is read, in bytes.
+PATIENCE: Final = 8.0
+#: The same of a request that only tells causes apart.
+SHORT_PATIENCE: Final = 2.0
+MAX_BODY: Final = 64 * 1024
+
+_AGENT: Final = "Mozilla/5.0 (compatible; sio-cors doctor)"
+
+
+class Trouble(Enum):
+    """Why a request got no answer that is HTTP."""
+
+    NAME = "the name was not found"
+    REFUSED = "the connection was refused"
+    UNREACHABLE = "the machine could not be reached"
+    NO_CONNECTION = "no connection within the time limit"
+    CERTIFICATE = "the certificate was not trusted"
+    TLS = "the TLS handshake failed"
+    CLOSED = "the connection was closed without an answer"
+    SILENT = "no answer within the time limit"
+    NOT_HTTP = "the answer was not HTTP"
+    BAD_STATUS = "the status line was not HTTP"
+    CUT_SHORT = "the answer ended too early"
+    GARBLED = "the answer's body could not be decoded"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A request without a usable answer.
+
+    :param trouble: the kind of failure.
+    :param detail: what the operating system, the TLS library or the server said.
+    :param response: as much as came, where headers came.
+    """
+
+    trouble: Trouble
+    detail: str = ""
+    response: Response | None = None
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request and what came of it."""
+
+    method: str
+    url: str
+    headers: tuple[Header, ...]
+    outcome: Response | Failure
+
+    @property
+    def response(self) -> Response | None:
+        """The answer, where it is HTTP and complete."""
+        return self.outcome if isinstance(self.outcome, Response) else None
+
+
+class SpentError(Exception):
+    """The examination has used up its requests or its time."""
+
+
+@dataclass
+class Wire:
+    """Sends requests, and counts them.
+
+    :param tell: called with each request before it is sent, to show progress.
+    """
+
+    tell: Callable[[str], None] = lambda line: None
+    requests: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return time.monotonic() - self.started
+
+    @property
+    def left(self) -> int:
+        """How many requests may still be sent; none when the time is over."""
+        return MAX_REQUESTS - self.requests if self.seconds < MAX_SECONDS - 0.5 else 0
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: tuple[Header, ...] = (),
+        body: bytes | None = None,
+        patience: float = PATIENCE,
+    ) -> Exchange:
+        """Send one request and read its answer; redirects are not followed.
+
+        :param patience: how long it may take, in seconds.
+        :raise SpentError: if the bounds of the examination are reached.
+        """
+        limit = self._count(f"{method} {url}", patience)
+
+        def exchange() -> Response | Failure:
+            return _http(method, url, headers, body, limit)
+
+        return Exchange(method, url, headers, _within(limit + 0.5, exchange))
+
+    def shake_hands(
+        self, url: str, headers: tuple[Header, ...], origin: str, packet: str | None = None
+    ) -> Exchange:
+        """Open a WebSocket, exchange one packet, and close it.
+
+        :param packet: what to send before something is read.
+        :return: an exchange whose response has status 101 and the packet that came as its body.
+        :raise SpentError: if the bounds of the examination are reached.
+        """
+        limit = self._count(f"GET {url}", PATIENCE)
+
+        def exchange() -> Response | Failure:
+            return _websocket(url, headers, origin, packet, limit)
+
+        shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
+        return Exchange("GET", url, shown, _within(limit + 0.5, exchange))
+
+    def _count(self, line: str, patience: float) -> float:
+        if self.left <= 0:
+            raise SpentError
+        self.requests += 1
+        self.tell(line)
+        return max(0.2, min(patience, MAX_SECONDS - 0.5 - self.seconds))
+
+
+def _within(seconds: float, work: Callable[[], Response | Failure]) -> Response | Failure:
+    """Do `work`, and abandon it when the time is over.
+
+    A socket's own time limit counts each read, and a name's look-up knows none.
+    """
+    results: list[Response | Failure] = []
+    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return results[0] if results else Failure(Trouble.SILENT, f"{seconds:.0f} s")
+
+
+# --- HTTP ------------------------------------------------------------------------------------
+
+
+def _connection(url: str, limit: float) -> HTTPConnection:
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        context = ssl.create_default_context()
+        return HTTPSConnection(host, parts.port, timeout=limit, ssl_context=context)
+    return HTTPConnection(host, parts.port, timeout=limit)
+
+
+def _http(
+    method: str, url: str, headers: tuple[Header, ...], body: bytes | None, limit: float
+) -> Response | Failure:
+    failure = _find(url)
+    if failure is not None:
+        return failure
+    connection = _connection(url, limit)
+    parts = urlsplit(url)
+    target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+    sent = {"Accept": "*/*", "User-Agent": _AGENT, "Accept-Encoding": "gzip, deflate"}
+    connected = False
+    try:
+        connection.connect()
+        connected = True
+        connection.request(
+            method, target, body, {**sent, **dict(headers)}, preload_content=False,
+            decode_content=True,
+        )  # fmt: skip
+        return _read(connection)
+    except Exception as error:  # noqa: BLE001 - every failure is a finding
+        return _failure(error, connected=connected)
+    finally:
+        connection.close()
+
+
+def _read(connection: HTTPConnection) -> Response | Failure:
+    answer = connection.getresponse()
+    headers = tuple((name, value) for name, value in answer.headers.items())
+    head = Response(answer.status, answer.reason or "", headers)
+    try:
+        body = answer.read(MAX_BODY, decode_content=True)
+    except urllib3.exceptions.DecodeError as error:
+        return Failure(Trouble.GARBLED, str(error), head)
+    except (urllib3.exceptions.ProtocolError, OSError) as error:
+        return Failure(Trouble.CUT_SHORT, str(error), head)
+    return Response(head.status, head.reason, headers, body)
+
+
+def _find(url: str) -> Failure | None:
+    """Look a host's name up; ``None`` where it is found."""
+    host = urlsplit(url).hostname or ""
+    try:
+        addresses(host)
+    except (OSError, UnicodeError) as error:
+        return Failure(Trouble.NAME, str(error))
+    return None
+
+
+def addresses(host: str) -> tuple[str, ...]:
+    """Return a host's IP addresses, each once.
+
+    :raise OSError: if its name is not found.
+    """
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def _failure(error: BaseException, *, connected: bool) -> Failure:
+    """Put an exception of any of the libraries into our terms."""
+    causes = list(_causes(error))
+    for cause in causes:
+        found = _classify(cause, connected)
+        if found is not None:
+            return found
+    return Failure(Trouble.CLOSED if connected else Trouble.UNREACHABLE, str(causes[-1]))
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    """Return the innermost cause of an exception first."""
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.insert(0, current)
+        inner = [item for item in current.args if isinstance(item, BaseException)]
+        current = current.__cause__ or current.__context__ or (inner[0] if inner else None)
+    return chain
+
+
+def _classify(error: BaseException, connected: bool) -> Failure | None:
+    import http.client
+
+    text = str(error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Failure(Trouble.CERTIFICATE, error.verify_message)
+    if isinstance(error, ssl.SSLError):
+        return Failure(Trouble.TLS, error.reason or text)
+    if isinstance(error, socket.gaierror):
+        return Failure(Trouble.NAME, text)
+    if isinstance(error, ConnectionRefusedError):
+        return Failure(Trouble.REFUSED, text)
+    if isinstance(error, http.client.RemoteDisconnected):
+        return Failure(Trouble.CLOSED, text)
+    if isinstance(error, http.client.BadStatusLine):
+        line = str(error).strip()[:80]
+        known = Trouble.BAD_STATUS if line.startswith("HTTP/") else Trouble.NOT_HTTP
+        return Failure(known, line)
+    if isinstance(error, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
+        return Failure(Trouble.CLOSED, text)
+    if isinstance(error, TimeoutError):
+        return Failure(Trouble.SILENT if connected else Trouble.NO_CONNECTION, text)
+    if isinstance(error, (http.client.LineTooLong, http.client.UnknownProtocol)):
+        return Failure(Trouble.NOT_HTTP, text[:80])
+    return None
+
+
+# --- WebSocket -------------------------------------------------------------------------------
+
+
+def _websocket(
+    url: str, headers: tuple[Header, ...], origin: str, packet: str | None, limit: float
+) -> Response | Failure:
+    failure = _find(url)
+    if failure is not None:
+        return failure
+    connection = websocket.WebSocket()
+    connection.settimeout(limit)
+    lines = [f"{name}: {value}" for name, value in (("User-Agent", _AGENT), *headers)]
+    try:
+        connection.connect(  # type: ignore[no-untyped-call]
+            url, origin=origin, header=lines, redirect_limit=0, http_no_proxy=["*"]
+        )
+    except websocket.WebSocketBadStatusException as error:
+        return _refused_upgrade(error)
+    except Exception as error:  # noqa: BLE001 - every failure is a finding
+        connected = connection.sock is not None or "handshake" in str(error).lower()
+        return _websocket_failure(error, connected=connected)
+    upgraded = tuple((connection.getheaders() or {}).items())
+    try:
+        if packet is not None:
+            connection.send(packet)
+        received = connection.recv()
+    except Exception as error:  # noqa: BLE001 - every failure is a finding
+        found = _websocket_failure(error, connected=True)
+        return Failure(found.trouble, found.detail, Response(101, "", upgraded))
+    finally:
+        connection.close(timeout=1)
+    body = received.encode() if isinstance(received, str) else bytes(received)
+    return Response(101, "Switching Protocols", upgraded, body)
+
+
+def _refused_upgrade(error: Any) -> Response:
+    body = error.resp_body or b""
+    headers = tuple((str(name).title(), str(value)) for name, value in error.resp_headers.items())
+    reason = re.sub(r"^.*?status \d+ ?", "", str(error)).partition("-+-+-")[0].strip()
+    return Response(error.status_code, reason, headers, body[:MAX_BODY])
+
+
+def _websocket_failure(error: BaseException, *, connected: bool) -> Failure:
+    if isinstance(error, websocket.WebSocketTimeoutException):
+        return Failure(Trouble.SILENT if connected else Trouble.NO_CONNECTION, str(error))
+    if isinstance(error, websocket.WebSocketConnectionClosedException):
+        return Failure(Trouble.CLOSED, str(error))
+    if isinstance(error, websocket.WebSocketAddressException):
+        return Failure(Trouble.NAME, str(error))
+    if isinstance(error, websocket.WebSocketException):
+        return Failure(Trouble.NOT_HTTP, str(error))
+    return _failure(error, connected=connected)

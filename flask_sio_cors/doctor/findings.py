@@ -1,0 +1,170 @@
+"""What an examination can find: the values, and what they are put together from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final
+
+from ..origins import OPAQUE_ORIGINS, is_insecure
+from .exchange import Exchange, Failure
+from .fetch import Header, Page, Response
+
+
+class Severity(str, Enum):
+    """How bad a finding is."""
+
+    BROKEN = "broken"  #: something that a browser needs does not work
+    WRONG = "wrong"  #: it works, for somebody who should not get in or until a cache comes by
+    NOTE = "note"  #: worth knowing
+
+
+@dataclass(frozen=True)
+class Fix:
+    """What to write, and where.
+
+    :param extension: Python lines for this extension.
+    :param node: JavaScript lines for Socket.IO for Node.js.
+    :param elsewhere: what to do in the client, the proxy or on the machine.
+    """
+
+    extension: str = ""
+    node: str = ""
+    elsewhere: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that an examination found.
+
+    :param id: a short name that does not change between versions.
+    :param title: what is wrong, in one line.
+    :param cause: why, in a sentence or two.
+    :param firefox: the lines in Firefox's console, the telling one first; none where it is silent.
+    :param chromium: the same of Chromium.
+    :param reasons: the text in each of Firefox's ``(Reason: …)``.
+    :param client: the message of the ``connect_error`` that the page gets.
+    :param proof: request (``>``) and response (``<``) lines.
+    """
+
+    id: str
+    severity: Severity
+    title: str
+    cause: str
+    fix: Fix = Fix()
+    firefox: tuple[str, ...] = ()
+    chromium: tuple[str, ...] = ()
+    client: str = ""
+    proof: tuple[str, ...] = ()
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Firefox's reasons, word for word, each once."""
+        found = (line.partition("(Reason: ")[2] for line in self.firefox if "(Reason: " in line)
+        return tuple(dict.fromkeys(reason.rpartition(")")[0] for reason in found))
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether Chromium says that CORS blocked it."""
+        return any("has been blocked by CORS policy" in line for line in self.chromium)
+
+
+# --- Proof -----------------------------------------------------------------------------------
+
+_TOLD: Final = frozenset(
+    "vary location content-type server via age x-cache cf-cache-status retry-after upgrade".split()
+)
+_ASKED: Final = ("origin", "upgrade", "access-control-request-")
+_SHOWN: Final = 100
+
+
+def proof_of(exchanges: Iterable[Exchange]) -> tuple[str, ...]:
+    """Return the lines of exchanges that a finding rests on."""
+    return tuple(line for exchange in exchanges for line in _lines(exchange))
+
+
+def _lines(exchange: Exchange) -> Iterable[str]:
+    yield f"> {exchange.method} {exchange.url}"
+    for name, value in exchange.headers:
+        if name.lower().startswith(_ASKED):
+            yield f"> {name}: {value}"
+    outcome = exchange.outcome
+    if isinstance(outcome, Failure):
+        detail = f" ({outcome.detail})" if outcome.detail else ""
+        yield f"< nothing: {outcome.trouble.value}{detail}"
+        return
+    yield f"< {outcome.status} {outcome.reason}".rstrip()
+    yield from _header_lines(outcome.headers)
+    text = outcome.body.decode("utf-8", "replace").strip()
+    if text:
+        printable = "".join(c if c.isprintable() else " " for c in text[:_SHOWN])
+        yield f"<   {printable}{'…' if len(text) > _SHOWN else ''}"
+
+
+def _header_lines(headers: Iterable[Header]) -> Iterable[str]:
+    for name, value in headers:
+        if name.lower() in _TOLD or name.lower().startswith("access-control-"):
+            yield f"< {name}: {value}"
+
+
+# --- Engine.IO's answers ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a handshake's answer says (Engine.IO protocol 4, "open" packet)."""
+
+    sid: str
+    upgrades: tuple[str, ...]
+
+
+def session_of(response: Response | None) -> Session | None:
+    """Read an answer as that to a handshake; ``None`` where it is none."""
+    if response is None or not response.body.startswith(b"0{"):
+        return None
+    try:
+        fields = json.loads(response.body[1:].split(b"\x1e")[0])
+        return Session(str(fields["sid"]), tuple(map(str, fields.get("upgrades", ()))))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def error_of(response: Response | None) -> str | None:
+    """Return the message of an answer that is an error of Engine.IO; ``None`` where it is none."""
+    if response is None or response.is_ok:
+        return None
+    try:
+        content = json.loads(response.body)
+    except ValueError:
+        return None
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict) and isinstance(content.get("code"), int):
+        return str(content.get("message", ""))
+    return None
+
+
+# --- Fixes -----------------------------------------------------------------------------------
+
+
+def allowing(page: Page, *, headers: Iterable[str] = ()) -> Fix:
+    """Return the configuration that lets a page in, with all that it asks with.
+
+    :param headers: names to list; without them each server allows what is asked for.
+    """
+    names = list(headers)
+    credentials = page.credentials and page.origin not in OPAQUE_ORIGINS
+    lines = [f'app.config["SIO_CORS_ORIGINS"] = [{json.dumps(page.origin)}]']
+    options = [f"origin: [{json.dumps(page.origin)}]"]
+    if credentials:
+        lines.append('app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True')
+        options.append("credentials: true")
+        if is_insecure(page.origin):
+            lines.append('app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True')
+    if names:
+        lines.append(f'app.config["SIO_CORS_ALLOW_HEADERS"] = {json.dumps(names)}')
+        options.append(f"allowedHeaders: {json.dumps(names)}")
+    node = f"new Server(httpServer, {{ cors: {{ {', '.join(options)} }} }})"
+    return Fix("\n".join(lines), node)

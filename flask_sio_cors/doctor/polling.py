@@ -1,0 +1,631 @@
+"""What keeps a page from opening a session by polling, told from what the browser got."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+from urllib.parse import urlsplit
+
+from ..origins import is_loopback
+from . import wording
+from .browser import Fetched, origin_of
+from .exchange import Failure, Trouble
+from .fetch import Block, Check, Page, Response
+from .findings import Finding, Fix, Severity, allowing, error_of, proof_of, session_of
+
+_BROKEN: Final = Severity.BROKEN
+_POLL_ERROR: Final = "xhr poll error"
+_SERVER_ERROR: Final = "server error"
+
+
+def explain(fetched: Fetched, page: Page) -> Finding:
+    """Name what is wrong with a fetch that has not given the page a session."""
+    if fetched.redirected_for_good:
+        return _redirect_loop(fetched)
+    if fetched.failure is not None:
+        return explain_failure(fetched, page, fetched.failure)
+    if fetched.block is not None:
+        return explain_block(fetched, page, fetched.block)
+    return explain_content(fetched, page)
+
+
+# --- No answer -------------------------------------------------------------------------------
+
+_NETWORK_ERRORS: Final = {
+    Trouble.NAME: "NAME_NOT_RESOLVED",
+    Trouble.REFUSED: "CONNECTION_REFUSED",
+    Trouble.UNREACHABLE: "ADDRESS_UNREACHABLE",
+    Trouble.NO_CONNECTION: "CONNECTION_TIMED_OUT",
+    Trouble.CERTIFICATE: "CERT_AUTHORITY_INVALID",
+    Trouble.TLS: "SSL_PROTOCOL_ERROR",
+    Trouble.CLOSED: "EMPTY_RESPONSE",
+    Trouble.NOT_HTTP: "INVALID_HTTP_RESPONSE",
+    Trouble.BAD_STATUS: "INVALID_HTTP_RESPONSE",
+    Trouble.CUT_SHORT: "CONTENT_LENGTH_MISMATCH",
+    Trouble.GARBLED: "CONTENT_DECODING_FAILED",
+}
+
+
+def network_error(failure: Failure) -> str:
+    """Return Chromium's name for a failure, without the ``net::ERR_``."""
+    if failure.trouble is Trouble.CERTIFICATE:
+        detail = failure.detail.lower()
+        if "expired" in detail or "not yet valid" in detail:
+            return "CERT_DATE_INVALID"
+        return "CERT_COMMON_NAME_INVALID" if "match" in detail else "CERT_AUTHORITY_INVALID"
+    if failure.trouble is Trouble.CLOSED and "reset" in failure.detail.lower():
+        return "CONNECTION_RESET"
+    return _NETWORK_ERRORS.get(failure.trouble, "FAILED")
+
+
+def explain_failure(fetched: Fetched, page: Page, failure: Failure) -> Finding:
+    """Name why there was no answer."""
+    url = fetched.last.url
+    id_, title, cause, fix = _FAILURES[failure.trouble](url, failure)
+    silent = failure.trouble in (Trouble.SILENT, Trouble.CUT_SHORT, Trouble.GARBLED)
+    firefox: tuple[str, ...] = () if silent else (wording.failed_line(url),)
+    if failure.trouble is Trouble.NOT_HTTP and urlsplit(url).port not in (None, 80, 443):
+        # On other ports Firefox takes what has no header for HTTP/0.9, of 1991.
+        firefox = (wording.missing_line(url, 200),)
+    chromium: tuple[str, ...] = (wording.network_error(network_error(failure)),)
+    if failure.trouble is Trouble.SILENT:
+        chromium = ()
+    if failure.trouble is Trouble.BAD_STATUS:
+        # Chromium takes what is no number for 200, and misses the header.
+        missing = Block(Check.ORIGIN_MISSING, status=200)
+        chromium = wording.chromium_lines(missing, url, page.origin)
+    client = "timeout" if failure.trouble is Trouble.SILENT else _POLL_ERROR
+    proof = proof_of(fetched.exchanges)
+    return Finding(id_, _BROKEN, title, cause, fix, firefox, chromium, client, proof)
+
+
+_Told = tuple[str, str, str, Fix]
+
+
+def _name(url: str, failure: Failure) -> _Told:
+    host = urlsplit(url).hostname or ""
+    cause = f"No name server that this machine asks knows {host}."
+    if "." not in host or host.rpartition(".")[2] in ("local", "internal", "lan", "home", "svc"):
+        cause += (
+            " Such a name exists in one network only, as a container's or a Kubernetes service's: "
+            "a page runs in the visitor's browser, which is elsewhere."
+        )
+    fix = "Use the name or address under which visitors reach the server, in the client's URL."
+    return "name-not-found", f"The name {host} was not found.", cause, Fix(elsewhere=fix)
+
+
+def _refused(url: str, failure: Failure) -> _Told:
+    where = origin_of(url)
+    cause = (
+        "Nothing listens there: the server is not running, has crashed, listens on another port or "
+        "on another address of its machine (in a container: on 127.0.0.1)."
+    )
+    fix = "Start the server, and compare host and port with the client's URL."
+    run = (
+        'socketio.run(app, host="0.0.0.0", port={port})'
+        if not is_loopback(urlsplit(url).hostname or "")
+        else "socketio.run(app, port={port})"
+    )
+    port = urlsplit(url).port or (443 if url.startswith("https") else 80)
+    lines = Fix(run.format(port=port), f"httpServer.listen({port})", fix)
+    return "not-listening", f"Nothing listens at {where}.", cause, lines
+
+
+def _unreachable(url: str, failure: Failure) -> _Told:
+    fix = "Check the address, the network and the firewall between this machine and the server."
+    cause = f"The network knows no way there ({failure.detail})."
+    return "unreachable", f"{origin_of(url)} cannot be reached.", cause, Fix(elsewhere=fix)
+
+
+def _no_connection(url: str, failure: Failure) -> _Told:
+    cause = (
+        "The connection was neither accepted nor refused: a firewall drops it, or the address "
+        "belongs to a network that only others are in. Browsers wait for more than a minute, "
+        "Socket.IO's client gives up before, after 20 seconds."
+    )
+    fix = "Open the port in the firewall or security group, or use the server's public address."
+    return "no-connection", f"{origin_of(url)} does not answer.", cause, Fix(elsewhere=fix)
+
+
+def _certificate(url: str, failure: Failure) -> _Told:
+    cause = (
+        f"The certificate is not trusted: {failure.detail}. A page's requests fail without asking "
+        "the visitor."
+    )
+    fix = (
+        "Get a certificate for this name from a public authority (Let's Encrypt), install it with "
+        "its intermediate certificates; while developing, open the URL in a tab once and accept it."
+    )
+    return "certificate", "The server's certificate is not trusted.", cause, Fix(elsewhere=fix)
+
+
+def _tls(url: str, failure: Failure) -> _Told:
+    plain = url.replace("https://", "http://", 1)
+    cause = (
+        f"The TLS handshake failed ({failure.detail}); most often a server without TLS listens "
+        "there, which https:// cannot talk to."
+    )
+    fix = f"Use {origin_of(plain)} in the client, or serve TLS on this port."
+    return "tls", "The server does not speak TLS as https:// needs it.", cause, Fix(elsewhere=fix)
+
+
+def _closed(url: str, failure: Failure) -> _Told:
+    cause = "The connection was accepted and closed without an answer."
+    fix = "Look into the server's log: it crashes, or a proxy or port mapping leads nowhere."
+    if url.startswith("http://"):
+        cause += " A server that expects TLS does that when it is asked without."
+        fix = (
+            f"If the server has TLS, use https:// in the client. If not: {fix[0].lower()}{fix[1:]}"
+        )
+    return "connection-closed", "The server hangs up.", cause, Fix(elsewhere=fix)
+
+
+def _silent(url: str, failure: Failure) -> _Told:
+    cause = (
+        "The server accepts the connection and never answers. The browser prints nothing; "
+        "Socket.IO's client gives up after 20 seconds. A server that is busy with something else "
+        "does that: one worker, blocked by a slow request or by all its long polls."
+    )
+    run = "socketio.run(app)  # with eventlet installed: pip install eventlet"
+    fix = Fix(run, "", "Restart the server; do not block its event loop.")
+    return "silent", "The server does not answer.", cause, fix
+
+
+def _not_http(url: str, failure: Failure) -> _Told:
+    shown = failure.detail.encode("unicode_escape").decode()
+    cause = f"What listens there is no web server; it says {shown!r}."
+    fix = "Compare the port in the client's URL with the one that the server prints at its start."
+    return "another-protocol", "The answer is not HTTP.", cause, Fix(elsewhere=fix)
+
+
+def _cut_short(url: str, failure: Failure) -> _Told:
+    cause = f"The answer ended before its end ({failure.detail})."
+    fix = "Look into the server's and the proxy's log: one of them broke off."
+    return "cut-short", "The answer is incomplete.", cause, Fix(elsewhere=fix)
+
+
+def _garbled(url: str, failure: Failure) -> _Told:
+    cause = f"The body is not encoded as its headers say ({failure.detail})."
+    fix = "A proxy or a middleware compresses, or says so, twice: switch one of them off."
+    return "garbled", "The answer cannot be decoded.", cause, Fix(elsewhere=fix)
+
+
+_FAILURES: Final[dict[Trouble, Callable[[str, Failure], _Told]]] = {
+    Trouble.NAME: _name,
+    Trouble.REFUSED: _refused,
+    Trouble.UNREACHABLE: _unreachable,
+    Trouble.NO_CONNECTION: _no_connection,
+    Trouble.CERTIFICATE: _certificate,
+    Trouble.TLS: _tls,
+    Trouble.CLOSED: _closed,
+    Trouble.SILENT: _silent,
+    Trouble.NOT_HTTP: _not_http,
+    Trouble.BAD_STATUS: _not_http,
+    Trouble.CUT_SHORT: _cut_short,
+    Trouble.GARBLED: _garbled,
+}
+
+
+def _redirect_loop(fetched: Fetched) -> Finding:
+    url = fetched.exchanges[0].url
+    return Finding(
+        "redirect-loop",
+        _BROKEN,
+        "The server redirects without end.",
+        "Each answer redirects to another one; browsers give up after 20.",
+        Fix(elsewhere="Look for two rules that send to each other: http to https, slash to none."),
+        (wording.failed_line(url),),
+        (wording.network_error("TOO_MANY_REDIRECTS"),),
+        _POLL_ERROR,
+        proof_of(fetched.exchanges[-2:]),
+    )
+
+
+# --- Blocked ---------------------------------------------------------------------------------
+
+
+def explain_block(fetched: Fetched, page: Page, block: Block) -> Finding:
+    """Name why a response does not pass the browser's checks."""
+    response = fetched.response
+    is_redirect = response is not None and response.location is not None
+    url = fetched.last.url
+    told = _explain_check(fetched, page, block)
+    return Finding(
+        told[0],
+        _BROKEN,
+        *told[1:],
+        wording.firefox_lines(block, url, page.origin, is_redirect=is_redirect),
+        wording.chromium_lines(block, url, page.origin, _asked_first(fetched)),
+        _POLL_ERROR,
+        proof_of(fetched.exchanges),
+    )
+
+
+def _asked_first(fetched: Fetched) -> str:
+    """Return the address that redirected to the last one, or that one where none did."""
+    actual = [exchange.url for exchange in fetched.exchanges if exchange.method != "OPTIONS"]
+    return actual[0] if actual else fetched.last.url
+
+
+def _origin_seen(fetched: Fetched, page: Page) -> str:
+    """Return the origin that the last server was told."""
+    return dict(fetched.last.headers).get("Origin", page.origin)
+
+
+def _explain_check(fetched: Fetched, page: Page, block: Block) -> _Told:
+    response = fetched.response or Response(block.status)
+    if block.check is Check.ORIGIN_MISSING:
+        return _explain_missing(fetched, page, response, block)
+    if block.check is Check.ORIGIN_MISMATCH and _origin_seen(fetched, page) == "null":
+        return _origin_lost(fetched, page)
+    return _CHECKS[block.check](page, response, block)
+
+
+def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Block) -> _Told:
+    if response.location is not None:
+        return _redirected(page, response)
+    by_status = explain_status(fetched, page, response, is_preflight=block.is_preflight)
+    if by_status is not None:
+        return by_status
+    if block.is_preflight and not response.is_ok:
+        return _preflight_status(page, response, block)
+    told = error_of(response)
+    if told is not None:
+        cause = f'Socket.IO answers {response.status} without CORS headers, and says "{told}".'
+        return (
+            "error-hidden",
+            "The server refuses, and the page cannot read why.",
+            cause,
+            allowing(page),
+        )
+    is_handshake = not block.is_preflight and "sid=" not in fetched.last.url
+    if session_of(response) is None and is_handshake:
+        return another_server(response)
+    rest = [name for name, _ in response.headers if name.lower().startswith("access-control-")]
+    if rest or "origin" in (response.combined("Vary") or "").lower():
+        there = ", ".join(rest) or "Vary: Origin"
+        cause = (
+            f"The server knows CORS (it sends {there}), but does not allow {page.origin}; "
+            "or a proxy removes the header."
+        )
+        return (
+            "origin-not-allowed",
+            f"The server does not allow {page.origin}.",
+            cause,
+            allowing(page),
+        )
+    cause = (
+        "The Socket.IO server answers, but without any CORS header: nothing allows other origins "
+        "there, or a proxy removes the headers."
+    )
+    return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
+
+
+def _redirected(page: Page, response: Response) -> _Told:
+    location = response.location or ""
+    cause = f"The server redirects to {location}, without CORS headers on the redirect itself."
+    if re.search(r"log-?in|sign-?in|auth|sso|account", location, re.IGNORECASE):
+        fix = Fix(elsewhere="Exempt the Socket.IO path from the login that stands before it.")
+        cause += " It looks like a login, which Socket.IO cannot fill in."
+        return "login-required", "A login stands before the Socket.IO server.", cause, fix
+    fix = Fix(elsewhere=f"Use the address that it redirects to in the client: {location}")
+    return "redirected", "The server redirects.", cause, fix
+
+
+def _origin_lost(fetched: Fetched, page: Page) -> _Told:
+    first = fetched.exchanges[0].url
+    cause = (
+        f"{origin_of(first)} redirects to {origin_of(fetched.last.url)}; after such a redirect the "
+        "browser sends “Origin: null”, which the second server does not allow (and should not)."
+    )
+    fix = Fix(elsewhere=f"Use {origin_of(fetched.last.url)} in the client.")
+    return "origin-lost", "The redirect loses the page's origin.", cause, fix
+
+
+def _mismatch(page: Page, response: Response, block: Block) -> _Told:
+    value = block.value
+    title = f"The server allows {value or 'an empty origin'}, not {page.origin}."
+    if "," in value or " " in value:
+        cause = (
+            "The header holds a list. It can hold one origin only: the server has to choose the "
+            "one that asks."
+        )
+        return "origin-list", title, cause, allowing(page)
+    if "*" in value:
+        cause = "Patterns mean nothing to browsers: the server has to send the origin that asks."
+        return "origin-mismatch", title, cause, allowing(page)
+    return "origin-mismatch", title, _difference(page.origin, value), allowing(page)
+
+
+def _difference(origin: str, value: str) -> str:
+    """Say how the allowed origin differs; by so little that it is easily overlooked, perhaps."""
+    if value.rstrip("/").lower() == origin:
+        what = "the slash at its end" if value.endswith("/") else "upper and lower case"
+        return f"The two differ in {what}, and browsers compare letter by letter."
+    own, other = urlsplit(origin), urlsplit(value)
+    if other.hostname == own.hostname and other.scheme != own.scheme:
+        return f"The two differ in the scheme, {own.scheme} and {other.scheme or 'none'}."
+    if other.hostname == own.hostname:
+        return "The two differ in the port, which is a part of the origin."
+    if is_loopback(own.hostname or "") and is_loopback(other.hostname or ""):
+        return f"{own.hostname} and {other.hostname} are one machine, but two origins."
+    return "The server always sends that origin, whoever asks."
+
+
+def _repeated(page: Page, response: Response, block: Block) -> _Told:
+    values = response.values("Access-Control-Allow-Origin")
+    cause = (
+        f"The header comes {len(values)} times ({', '.join(values)}): two places add it, "
+        "most often the application and the proxy before it."
+    )
+    fix = allowing(page)
+    nginx = (
+        "Let the Socket.IO server alone send it; remove add_header Access-Control-… from the "
+        "proxy, or in nginx: proxy_hide_header Access-Control-Allow-Origin;"
+    )
+    return (
+        "header-repeated",
+        "The CORS header is doubled.",
+        cause,
+        Fix(fix.extension, fix.node, nginx),
+    )
+
+
+def _wildcard(page: Page, response: Response, block: Block) -> _Told:
+    cause = (
+        "The page asks with cookies (withCredentials: true), and the server allows “*”, which "
+        "browsers do not take for that: the server has to name the origin."
+    )
+    return "wildcard-with-credentials", "“*” does not go with credentials.", cause, allowing(page)
+
+
+def _not_true(page: Page, response: Response, block: Block) -> _Told:
+    shown = f"“{block.value}”" if block.value else "nothing"
+    cause = (
+        "The page asks with cookies (withCredentials: true), and the server sends "
+        f"{shown} where Access-Control-Allow-Credentials: true is needed."
+    )
+    return "credentials-not-true", "The server does not allow credentials.", cause, allowing(page)
+
+
+def _preflight_status(page: Page, response: Response, block: Block) -> _Told:
+    hint = {
+        401: " A login before the server asks for a password, which preflights never have.",
+        403: " The server, or a firewall before it, refuses OPTIONS requests or this origin.",
+        404: " No Socket.IO server answers OPTIONS requests at this path.",
+        405: " What answers there does not know OPTIONS requests.",
+    }.get(response.status, "")
+    cause = f"The browser's question before the request was answered {response.status}.{hint}"
+    fix = allowing(page)
+    passing = "Let OPTIONS requests to the Socket.IO path through to the Socket.IO server."
+    return "preflight-status", "The preflight fails.", cause, Fix(fix.extension, fix.node, passing)
+
+
+def _preflight_redirect(page: Page, response: Response, block: Block) -> _Told:
+    cause = f"The preflight is redirected to {block.value}, and browsers follow no such redirect."
+    fix = Fix(elsewhere=f"Use the final address in the client: {block.value}")
+    return "preflight-redirect", "The preflight is redirected.", cause, fix
+
+
+def _method(page: Page, response: Response, block: Block) -> _Told:
+    listed = response.combined("Access-Control-Allow-Methods") or "none"
+    cause = f"The server allows {listed}. (Socket.IO itself needs GET and POST, always allowed.)"
+    extension = f'app.config["SIO_CORS_METHODS"] = ["GET", "POST", "{block.value}"]'
+    node = f'new Server(httpServer, {{ cors: {{ methods: ["GET", "POST", "{block.value}"] }} }})'
+    title = f"The method {block.value} is not allowed."
+    return "method-not-listed", title, cause, Fix(extension, node)
+
+
+def _methods_invalid(page: Page, response: Response, block: Block) -> _Told:
+    cause = f"“{block.value}” is no method: the list is separated by commas, without quotes."
+    extension = 'app.config["SIO_CORS_METHODS"] = ["GET", "POST"]'
+    node = 'new Server(httpServer, { cors: { methods: ["GET", "POST"] } })'
+    return "methods-invalid", "The list of methods is malformed.", cause, Fix(extension, node)
+
+
+def _headers_invalid(page: Page, response: Response, block: Block) -> _Told:
+    cause = f"“{block.value}” is no header name: the list is separated by commas, without quotes."
+    fix = allowing(page, headers=[name for name, _ in page.headers])
+    return "headers-invalid", "The list of headers is malformed.", cause, fix
+
+
+def _header_not_listed(page: Page, response: Response, block: Block) -> _Told:
+    listed = response.combined("Access-Control-Allow-Headers") or "no header"
+    names = ", ".join(block.names)
+    cause = f"The page sends {names} (extraHeaders), and the server allows {listed}."
+    if listed == "*" or "*" in listed.split(", "):
+        cause += " With credentials, “*” is a header of that name."
+    known = [token.strip() for token in listed.split(",")] if listed != "no header" else []
+    known = [name for name in known if name and name != "*"]
+    spelled = {name.lower(): name for name, _ in page.headers}
+    wanted = list(dict.fromkeys([*known, *(spelled[name] for name in block.names)]))
+    title = f"The header {block.value} is not allowed."
+    return "header-not-listed", title, cause, allowing(page, headers=wanted)
+
+
+def _redirect_elsewhere(page: Page, response: Response, block: Block) -> _Told:
+    cause = f"The server redirects to {block.value}, where no page can follow."
+    fix = Fix(elsewhere="Remove the redirect, or let it lead to an http: or https: address.")
+    return f"{block.check.value}", "The server redirects out of the web.", cause, fix
+
+
+_CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
+    Check.ORIGIN_REPEATED: _repeated,
+    Check.ORIGIN_MISMATCH: _mismatch,
+    Check.WILDCARD_WITH_CREDENTIALS: _wildcard,
+    Check.CREDENTIALS_NOT_TRUE: _not_true,
+    Check.PREFLIGHT_STATUS: _preflight_status,
+    Check.PREFLIGHT_REDIRECT: _preflight_redirect,
+    Check.METHOD_NOT_LISTED: _method,
+    Check.METHODS_INVALID: _methods_invalid,
+    Check.HEADERS_INVALID: _headers_invalid,
+    Check.HEADER_NOT_LISTED: _header_not_listed,
+    Check.REDIRECT_NOT_HTTP: _redirect_elsewhere,
+    Check.REDIRECT_WITH_PASSWORD: _redirect_elsewhere,
+    Check.REDIRECT_UNREADABLE: _redirect_elsewhere,
+}
+
+
+# --- Answered, but not by a Socket.IO server that the client understands -----------------------
+
+
+def explain_content(fetched: Fetched, page: Page) -> Finding:
+    """Name what is wrong with an answer that the page may read, but cannot use."""
+    response = fetched.response or Response(0)
+    told = explain_status(fetched, page, response) or _explain_other(response)
+    chromium: tuple[str, ...] = ()
+    if response.status >= 400:
+        chromium = (wording.status_line(response.status, response.reason),)
+    client = _SERVER_ERROR if response.is_ok else _POLL_ERROR
+    proof = proof_of(fetched.exchanges)
+    return Finding(told[0], _BROKEN, *told[1:], (), chromium, client, proof)
+
+
+def _explain_other(response: Response) -> _Told:
+    message = error_of(response)
+    if message is not None:
+        cause = f'Socket.IO answers {response.status}: "{message}".'
+        fix = Fix(elsewhere="See the server's log; the message is the server's own.")
+        return "refused", "The server refuses the connection.", cause, fix
+    if response.is_ok:
+        return another_server(response)
+    cause = f"The server answers {response.status} {response.reason}."
+    return (
+        "unexpected-status",
+        "The server refuses the request.",
+        cause,
+        Fix(elsewhere="See the server's log."),
+    )
+
+
+def explain_status(
+    fetched: Fetched, page: Page, response: Response, *, is_preflight: bool = False
+) -> _Told | None:
+    """Name what an answer's status and body give away, whatever its CORS headers are."""
+    message = (error_of(response) or "").lower()
+    text = response.body[:4096].decode("utf-8", "replace")
+    if "unsupported" in message and "version" in message:
+        return _unsupported()
+    if "session" in message and ("unknown" in message or "invalid" in message):
+        return _session_lost(page)
+    if "accepted origin" in message or (fetched.block is not None and _is_refusal(response)):
+        return _not_allowed(page, error_of(response) or "")
+    if re.match(r"\d+:0\{|\x00", text):
+        return _old_server()
+    if "HTTP request was sent to HTTPS port" in text or "sent to an HTTPS" in text:
+        return _https_needed(fetched.last.url)
+    if response.status in (502, 503, 504):
+        return _proxy_error(response)
+    if response.status in (401, 407):
+        fix = Fix(elsewhere="Exempt the Socket.IO path, or OPTIONS requests, from the login.")
+        cause = f"The answer is {response.status}: something asks for a password or token."
+        return "login-required", "A login stands before the Socket.IO server.", cause, fix
+    if response.status in (404, 405) and not is_preflight:
+        return _wrong_path(fetched.last.url, response)
+    if response.status >= 500:
+        fix = Fix(elsewhere="Look for the traceback in the server's log.")
+        cause = (
+            f"The server answers {response.status} {response.reason}: it failed while answering."
+        )
+        return "server-error", "The server fails.", cause, fix
+    return None
+
+
+def _is_refusal(response: Response) -> bool:
+    return response.status == 403 and error_of(response) is not None
+
+
+def _not_allowed(page: Page, message: str) -> _Told:
+    title = f"The server does not allow {page.origin}."
+    cause = f'The Socket.IO server itself refuses: "{message}".'
+    return "origin-not-allowed", title, cause, allowing(page)
+
+
+def _unsupported() -> _Told:
+    cause = (
+        "The server does not speak the version of the Engine.IO protocol that the page's client "
+        "does (EIO=4, socket.io-client 3 and 4)."
+    )
+    python = "pip install --upgrade Flask-SocketIO python-socketio python-engineio"
+    both = "Use matching versions: socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO 3, 4."
+    node = "new Server(httpServer, { allowEIO3: true })  // for clients of version 2"
+    return (
+        "unsupported-version",
+        "Client and server speak different versions.",
+        cause,
+        Fix(f"# {python}", node, both),
+    )
+
+
+def _old_server() -> _Told:
+    cause = (
+        "The answer is that of Socket.IO 2 or older (Engine.IO 3), which a client of version 3 or "
+        "4 does not understand."
+    )
+    python = "# pip install --upgrade Flask-SocketIO python-socketio python-engineio"
+    both = "Upgrade the server, or use socket.io-client 2 on the page."
+    return (
+        "old-server",
+        "The server is older than the client.",
+        cause,
+        Fix(python, "// npm install socket.io@4", both),
+    )
+
+
+def _session_lost(page: Page) -> _Told:
+    cause = (
+        "The session that the handshake opened is unknown to the process that got the next "
+        "request: several workers or machines serve this address, without sticky sessions."
+    )
+    if not page.credentials:
+        cause += (
+            " (Sticky sessions that rest on a cookie need withCredentials: true in the client.)"
+        )
+    extension = "# gunicorn -w 1 --threads 100 …   (one worker; several need sticky sessions)"
+    fix = "Make the load balancer send each client to one worker; in nginx: ip_hash;"
+    return "session-lost", "The server forgets the session.", cause, Fix(extension, "", fix)
+
+
+def _https_needed(url: str) -> _Told:
+    secure = origin_of(url.replace("http://", "https://", 1))
+    cause = "The server expects TLS on this port, and is asked without."
+    fix = Fix(elsewhere=f"Use {secure} in the client.")
+    return "https-needed", "The server wants https://.", cause, fix
+
+
+def _proxy_error(response: Response) -> _Told:
+    server = response.combined("Server")
+    who = f"A proxy ({server})" if server else "A proxy"
+    cause = (
+        f"{who} answers {response.status} in the place of the Socket.IO server, which does not run "
+        "or is not where the proxy looks for it. Its error page has no CORS headers."
+    )
+    fix = Fix(elsewhere="Start the server; compare its address with the proxy's (proxy_pass).")
+    return "proxy-error", "The proxy does not reach the Socket.IO server.", cause, fix
+
+
+def _wrong_path(url: str, response: Response) -> _Told:
+    path = urlsplit(url).path
+    cause = f"A web server answers, but has nothing at {path}: {response.status} {response.reason}."
+    fix = Fix(
+        elsewhere="Compare path in the client's options with the server's (resource, path), and "
+        "the proxy's location."
+    )
+    return "wrong-path", f"There is no Socket.IO server at {path}.", cause, fix
+
+
+def another_server(response: Response) -> _Told:
+    """Tell of an answer that is no Socket.IO server's."""
+    text = response.body[:4096].decode("utf-8", "replace").strip()
+    title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", text, re.IGNORECASE | re.DOTALL)
+    kind = response.combined("Content-Type") or "no Content-Type"
+    what = f"a page called “{title[1][:60]}”" if title else f"{len(response.body)} bytes, {kind}"
+    server = response.combined("Server")
+    by = f" by {server}" if server else ""
+    cause = (
+        f"What answers there{by} is something else: {what}. A development server, a single-page "
+        "application's host or a proxy's default site answers every path like that."
+    )
+    fix = Fix(elsewhere="Compare host, port and path of the client with those of the server.")
+    return "another-server", "What answers is no Socket.IO server.", cause, fix

@@ -1,0 +1,129 @@
+"""How an examination is told: to a person in trouble, and to a machine."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from typing import Any, Final
+
+import click
+
+from .examine import Report
+from .findings import Finding, Fix, Severity
+
+_LABEL: Final = 10
+_COLOURS: Final = {Severity.BROKEN: "red", Severity.WRONG: "yellow", Severity.NOTE: "cyan"}
+
+
+def as_text(report: Report, width: int = 96) -> str:
+    """Return the report for people; terminal colours are in it, for :func:`click.echo`."""
+    parts = [_head(report)]
+    parts += [finding_text(finding, width) for finding in report.findings]
+    parts.append(_summary(report))
+    return "\n\n".join(parts)
+
+
+def _head(report: Report) -> str:
+    target, page = report.target, report.page
+    extras = [name for name, _ in page.headers]
+    told = f"{target.base}{target.path}, asked by a page of {page.origin}"
+    if page.credentials:
+        told += ", with credentials"
+    if extras:
+        told += f", with {', '.join(extras)}"
+    return click.style(told, bold=True)
+
+
+def finding_text(finding: Finding, width: int = 96) -> str:
+    """Return one finding: what the user sees, why, the proof and the fix."""
+    severity = click.style(finding.severity.value.upper(), fg=_COLOURS[finding.severity], bold=True)
+    lines = [f"{severity}  {click.style(finding.title, bold=True)}  [{finding.id}]"]
+    for label, told in (("Firefox", finding.firefox), ("Chromium", finding.chromium)):
+        lines += _wrapped(label, told, width)
+    if finding.client:
+        lines += _wrapped("The page", [f"connect_error: {finding.client}"], width)
+    lines += _wrapped("Cause", [finding.cause], width)
+    lines += _listed("Proof", finding.proof)
+    lines += _fix(finding.fix, width)
+    return "\n".join(lines)
+
+
+def _fix(fix: Fix, width: int) -> list[str]:
+    lines = _wrapped("Fix", [fix.elsewhere] if fix.elsewhere else [], width)
+    return (
+        lines
+        + _listed("Flask", fix.extension.splitlines())
+        + _listed("Node.js", fix.node.splitlines())
+    )
+
+
+def _wrapped(label: str, told: Iterable[str], width: int) -> list[str]:
+    lines = []
+    for text in told:
+        lines += textwrap.wrap(
+            text, width - _LABEL - 2, break_long_words=False, break_on_hyphens=False
+        )
+    return _listed(label, lines)
+
+
+def _listed(label: str, lines: Iterable[str]) -> list[str]:
+    labels = [click.style(f"{label:<{_LABEL}}", dim=True)]
+    return [
+        f"  {labels[0] if n == 0 else ' ' * _LABEL}{line}".rstrip() for n, line in enumerate(lines)
+    ]
+
+
+def _summary(report: Report) -> str:
+    websocket = {True: "works", False: "does not work", None: "not tried"}[report.websocket]
+    told = f"Polling {'works' if report.polling else 'does not work'}, WebSocket {websocket}."
+    if report.websocket and not report.polling:
+        told += (
+            " (Browsers ask WebSocket for no CORS headers: the page connects with "
+            'transports: ["websocket"].)'
+        )
+    if report.works and not report.findings:
+        told += " Nothing is wrong."
+    return f"{told}\n{report.requests} requests in {report.seconds:.1f} s."
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Return the report for machines."""
+    page = report.page
+    return {
+        "url": report.target.base,
+        "path": report.target.path,
+        "namespace": report.target.namespace,
+        "origin": page.origin,
+        "with_credentials": page.credentials,
+        "headers": [name for name, _ in page.headers],
+        "works": report.works,
+        "polling": report.polling,
+        "websocket": report.websocket,
+        "findings": [finding_json(finding) for finding in report.findings],
+        "requests": report.requests,
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """Return a finding for machines."""
+    reasons = finding.reasons
+    return {
+        "id": finding.id,
+        "severity": finding.severity.value,
+        "title": finding.title,
+        "cause": finding.cause,
+        "firefox": {
+            "reason": reasons[0] if reasons else None,
+            "reasons": list(reasons),
+            "console": list(finding.firefox),
+        },
+        "chromium": {"blocked": finding.is_blocked, "console": list(finding.chromium)},
+        "connect_error": finding.client or None,
+        "proof": list(finding.proof),
+        "fix": {
+            "extension": finding.fix.extension or None,
+            "node": finding.fix.node or None,
+            "elsewhere": finding.fix.elsewhere or None,
+        },
+    }

@@ -1,0 +1,274 @@
+"""What works and should not: other origins, neighbours, JSONP, and answers that caches mix up."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from ..origins import is_loopback
+from .browser import Browser, fetch_metadata, origin_of, registrable
+from .exchange import Exchange, SpentError
+from .fetch import Page, Response, cors_check, varies_by_origin
+from .findings import Finding, Fix, Session, Severity, allowing, proof_of, session_of
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A server that has let the page in, and how it did.
+
+    :param polling: the address that opens a session.
+    :param own: the exchange that opened the page's own session.
+    """
+
+    browser: Browser
+    polling: str
+    websocket: str
+    own: Exchange
+
+    @property
+    def page(self) -> Page:
+        return self.browser.page
+
+
+def examine(stage: Stage) -> Iterable[Finding]:
+    """Ask in the name of others, and tell what gets in.
+
+    :raise SpentError: if the bounds of the examination are reached.
+    """
+    stranger = f"https://sio-cors-doctor-{secrets.token_hex(4)}.example"
+    # The very address of the page's own session, as a cache would have it.
+    asked = _ask(stage, stranger)
+    yield from _cached(stage, asked)
+    yield from _unvaried(stage, asked)
+    lets_all_in = _lets_in(asked, stranger)
+    if lets_all_in:
+        yield _any_origin(stage, asked)
+    else:
+        yield from _null(stage)
+        yield from _neighbours(stage)
+        yield from _open_websocket(stage, stranger)
+    if not lets_all_in or _with_credentials(asked):
+        yield from _jsonp(stage)
+
+
+def _ask(stage: Stage, origin: str) -> Exchange:
+    """Open a session as another origin's page would, and close it."""
+    headers = (("Origin", origin), *fetch_metadata(origin, stage.polling))
+    exchange = stage.browser.wire.send("GET", stage.polling, headers)
+    session = session_of(exchange.response)
+    if session is not None and session != session_of(stage.own.response):
+        close(stage, session, headers)
+    return exchange
+
+
+def close(stage: Stage, session: Session, headers: tuple[tuple[str, str], ...]) -> None:
+    """Close a session, so that the server need not wait for its end."""
+    try:
+        stage.browser.wire.send("POST", f"{stage.polling}&sid={session.sid}", headers, b"1")
+    except SpentError:
+        return
+
+
+def _lets_in(exchange: Exchange, origin: str) -> bool:
+    response = exchange.response
+    return (
+        response is not None
+        and session_of(response) is not None
+        and cors_check(Page(origin), response) is None
+    )
+
+
+def _with_credentials(exchange: Exchange) -> bool:
+    response = exchange.response
+    if response is None or response.combined("Access-Control-Allow-Origin") == "*":
+        return False
+    return response.combined("Access-Control-Allow-Credentials") == "true"
+
+
+def _any_origin(stage: Stage, asked: Exchange) -> Finding:
+    proof = proof_of([asked])
+    if _with_credentials(asked):
+        cause = (
+            "The server sends back whatever origin asks, together with "
+            "Access-Control-Allow-Credentials: true. Any site can open a session with its "
+            "visitors' cookies and act in their name."
+        )
+        title = "Every site is let in, with the visitor's cookies."
+        id_, severity = "any-origin-with-credentials", Severity.WRONG
+        return Finding(id_, severity, title, cause, allowing(stage.page), proof=proof)
+    cause = "That is right for public content only. Without credentials no cookies are at risk."
+    title = "Every site is let in."
+    return Finding("any-origin", Severity.NOTE, title, cause, allowing(stage.page), proof=proof)
+
+
+def _null(stage: Stage) -> Iterable[Finding]:
+    if stage.page.origin == "null":
+        return
+    asked = _ask(stage, "null")
+    if _lets_in(asked, "null"):
+        cause = (
+            "Any page can have the origin “null”: a sandboxed iframe is enough. To allow it is to "
+            "allow every site."
+        )
+        title = "The origin “null” is let in."
+        fix, proof = allowing(stage.page), proof_of([asked])
+        yield Finding("null-allowed", Severity.WRONG, title, cause, fix, proof=proof)
+
+
+def neighbours(origin: str) -> tuple[str, ...]:
+    """Return origins of strangers that a careless pattern takes for the given one."""
+    parts = urlsplit(origin)
+    host, owned = parts.hostname or "", registrable(parts.hostname)
+    if parts.scheme not in ("http", "https") or not host:
+        return ()
+    port = f":{parts.port}" if parts.port else ""
+    found = [f"{parts.scheme}://{host}.attacker.example{port}"]
+    if "." in owned and not owned.rpartition(".")[2].isdigit():
+        below = host.removesuffix(owned)
+        found += [
+            f"{parts.scheme}://attacker{owned}{port}",
+            f"{parts.scheme}://{below}attacker{owned}{port}",
+            f"{parts.scheme}://attacker.example.{owned.partition('.')[2]}{port}",
+        ]
+        if below:
+            found.append(f"{parts.scheme}://{below[:-1]}x{owned}{port}")
+    return tuple(dict.fromkeys(name for name in found if name != origin))
+
+
+def _neighbours(stage: Stage) -> Iterable[Finding]:
+    let_in = [
+        asked
+        for origin in neighbours(stage.page.origin)
+        if _lets_in(asked := _ask(stage, origin), origin)
+    ]
+    if let_in:
+        names = [dict(asked.headers)["Origin"] for asked in let_in]
+        cause = (
+            f"Strangers can register these names: {', '.join(names)}. The server compares with a "
+            "pattern that is open at an end, or whose dots stand for any character."
+        )
+        title = "Look-alikes of the page's origin are let in."
+        fix, proof = allowing(stage.page), proof_of(let_in[:2])
+        yield Finding("neighbours-allowed", Severity.WRONG, title, cause, fix, proof=proof)
+    yield from _downgraded(stage)
+
+
+def _downgraded(stage: Stage) -> Iterable[Finding]:
+    origin = stage.page.origin
+    if not origin.startswith("https://") or is_loopback(urlsplit(origin).hostname or ""):
+        return
+    plain = origin.replace("https://", "http://", 1)
+    asked = _ask(stage, plain)
+    if _lets_in(asked, plain) and _with_credentials(asked):
+        cause = (
+            f"Anyone on the way can speak in the name of {plain}, which is not encrypted, and use "
+            "the visitor's cookies."
+        )
+        title = "The page's unencrypted twin is let in, with cookies."
+        fix, proof = allowing(stage.page), proof_of([asked])
+        yield Finding("insecure-twin", Severity.WRONG, title, cause, fix, proof=proof)
+
+
+def _open_websocket(stage: Stage, stranger: str) -> Iterable[Finding]:
+    """Tell whether the origin counts for polling only, as browsers check no WebSocket's answer."""
+    session = session_of(stage.own.response)
+    if session is None or "websocket" not in session.upgrades:
+        return
+    asked = stage.browser.wire.shake_hands(stage.websocket, (), stranger)
+    response = asked.response
+    if response is not None and response.status == 101 and response.body.startswith(b"0{"):
+        cause = (
+            "Browsers leave it to the server to look at a WebSocket's origin, and this one does "
+            "not: any site can open a session, with the visitor's cookies where their SameSite "
+            "permits."
+        )
+        condition = f"callback(null, req.headers.origin === {json.dumps(stage.page.origin)})"
+        node = f"new Server(httpServer, {{ allowRequest: (req, callback) => {condition} }})"
+        fix = Fix(allowing(stage.page).extension, node)
+        title = "WebSocket is open to every site."
+        yield Finding("websocket-open", Severity.WRONG, title, cause, fix, proof=proof_of([asked]))
+
+
+def _jsonp(stage: Stage) -> Iterable[Finding]:
+    headers = (
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Mode", "no-cors"),
+        ("Sec-Fetch-Dest", "script"),
+    )
+    asked = stage.browser.wire.send("GET", f"{stage.polling}&j=0", headers)
+    response = asked.response
+    if response is None or not response.is_ok or not response.body.startswith(b"___eio[0]("):
+        return
+    cause = (
+        "A <script> on any site can open a session and read it: JSONP knows no origin, so the list "
+        "of allowed origins does not protect it."
+    )
+    extension = "SioCors(app)  # answers JSONP to the server's own origin only"
+    node = "new Server(httpServer, { allowEIO3: false })  // JSONP is part of version 3"
+    fix, proof = Fix(extension, node), proof_of([asked])
+    yield Finding(
+        "jsonp-open", Severity.WRONG, "JSONP is open to every site.", cause, fix, proof=proof
+    )
+    try:
+        sid = json.loads(json.loads(response.body[10:].rstrip(b"\r\n;)"))[1:])["sid"]
+    except (ValueError, KeyError, TypeError):
+        return
+    close(stage, Session(str(sid), ()), headers)
+
+
+# --- Caches ----------------------------------------------------------------------------------
+
+
+def is_cached(first: Response | None, second: Response | None) -> bool:
+    """Tell whether two handshakes got one answer: a session is opened once."""
+    session = session_of(second)
+    return session is not None and session == session_of(first)
+
+
+def cached_finding(exchanges: Iterable[Exchange], page: Page) -> Finding:
+    """Tell of a cache that gives one visitor's answer to another."""
+    cause = (
+        "Two handshakes got the same session, so a cache between answers in the server's place. It "
+        "gives the answer, CORS header and session, of one visitor to the next."
+    )
+    fix = allowing(page)
+    proxy = (
+        "Do not cache the Socket.IO path; in nginx: proxy_cache off; in a CDN: bypass the cache."
+    )
+    extension = f"{fix.extension}\nSioCors(app)  # sends Cache-Control: no-store and Vary: Origin"
+    return Finding(
+        "cached", Severity.BROKEN, "A cache answers instead of the server.", cause,
+        Fix(extension, "", proxy), proof=proof_of(exchanges),
+    )  # fmt: skip
+
+
+def _cached(stage: Stage, asked: Exchange) -> Iterable[Finding]:
+    if is_cached(stage.own.response, asked.response):
+        yield cached_finding([stage.own, asked], stage.page)
+
+
+def _unvaried(stage: Stage, asked: Exchange) -> Iterable[Finding]:
+    response, other = stage.own.response, asked.response
+    if response is None or other is None or origin_of(stage.polling) == stage.page.origin:
+        return
+    allowed = response.combined("Access-Control-Allow-Origin")
+    if allowed in (None, "*") or allowed == other.combined("Access-Control-Allow-Origin"):
+        return
+    if varies_by_origin(response):
+        return
+    uncached = "no-store" in (response.combined("Cache-Control") or "")
+    cause = (
+        "The answer names the origin that asked, but does not say so with Vary: Origin. A cache "
+        "may give it to pages of other origins, which are then blocked: “does not match”."
+    )
+    extension = "SioCors(app)  # sends Vary: Origin"
+    node = 'res.setHeader("Vary", "Origin")  // where the header is set by hand; cors does it'
+    severity = Severity.NOTE if uncached else Severity.WRONG
+    title = "The answer depends on the origin and does not say so."
+    yield replace(
+        Finding("no-vary", severity, title, cause, Fix(extension, node)),
+        proof=proof_of([stage.own]),
+    )

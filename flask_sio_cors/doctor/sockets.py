@@ -1,0 +1,99 @@
+"""WebSocket, which browsers let through without CORS and proxies often do not."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from . import wording
+from .exchange import Exchange, Failure, Trouble
+from .fetch import Page, Response
+from .findings import Finding, Fix, Severity, allowing, error_of, proof_of
+from .polling import network_error
+
+_NGINX: Final = (
+    "In nginx, in the location of the Socket.IO path: proxy_http_version 1.1; "
+    'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+)
+
+
+def explain(exchange: Exchange, page: Page, *, polling_works: bool) -> Finding | None:
+    """Name what is wrong with a WebSocket; ``None`` where it came about."""
+    outcome = exchange.outcome
+    if isinstance(outcome, Failure):
+        return _explain_failure(exchange, outcome, polling_works)
+    if outcome.status == 101:
+        return None
+    return _explain_status(exchange, page, outcome, polling_works)
+
+
+def _finding(
+    exchange: Exchange, told: tuple[str, str, str, Fix], chromium: str, polling_works: bool
+) -> Finding:
+    url = exchange.url
+    id_, title, cause, fix = told
+    if polling_works:
+        cause += " Socket.IO falls back to polling; a client with WebSocket alone stays out."
+    return Finding(
+        id_,
+        Severity.BROKEN,
+        title,
+        cause,
+        fix,
+        (wording.firefox_websocket(url),),
+        (wording.chromium_websocket(url, chromium),),
+        "websocket error",
+        proof_of([exchange]),
+    )
+
+
+def _explain_failure(exchange: Exchange, failure: Failure, polling_works: bool) -> Finding:
+    chromium = wording.WEBSOCKET_NETWORK.format(name=network_error(failure))
+    fix = Fix(elsewhere=_NGINX)
+    cause = f"The handshake got no proper answer: {failure.trouble.value} ({failure.detail})."
+    told = ("websocket-failed", "The WebSocket handshake fails.", cause, fix)
+    if failure.trouble is Trouble.SILENT:
+        chromium = wording.WEBSOCKET_CLOSED
+        cause = "The handshake got no answer: the server or a proxy holds it back."
+        told = ("websocket-silent", "The WebSocket handshake is never answered.", cause, fix)
+    elif failure.response is not None:
+        cause = (
+            "The handshake succeeds, and then nothing comes through: a proxy between holds the "
+            f"frames back ({failure.trouble.value})."
+        )
+        told = ("websocket-mute", "The WebSocket carries nothing.", cause, fix)
+    return _finding(exchange, told, chromium, polling_works)
+
+
+def _explain_status(
+    exchange: Exchange, page: Page, response: Response, polling_works: bool
+) -> Finding:
+    chromium = wording.WEBSOCKET_STATUS.format(status=response.status)
+    return _finding(exchange, _tell_status(page, response), chromium, polling_works)
+
+
+def _tell_status(page: Page, response: Response) -> tuple[str, str, str, Fix]:
+    message = (error_of(response) or "").lower()
+    if response.location is not None:
+        cause = f"It is redirected to {response.location}; no browser follows that."
+        fix = Fix(elsewhere=f"Use the final address in the client: {response.location}")
+        return "websocket-redirected", "The WebSocket handshake is redirected.", cause, fix
+    if response.status == 403 or "accepted origin" in message:
+        cause = f"The server answers {response.status}: it refuses the origin {page.origin}."
+        return "websocket-refused", "The WebSocket handshake is refused.", cause, allowing(page)
+    if "session" in message and ("unknown" in message or "invalid session" in message):
+        cause = (
+            "The session is unknown to the process that got the handshake: several workers serve "
+            "this address, without sticky sessions."
+        )
+        fix = Fix(elsewhere="Make the load balancer send each client to one worker.")
+        return "session-lost", "The server forgets the session.", cause, fix
+    if response.status in (400, 426) or response.is_ok:
+        cause = (
+            f"The server answers {response.status} as if it had never been asked for a WebSocket: "
+            "a proxy before it removes the Upgrade header, or the server has no WebSocket support."
+        )
+        extension = "# pip install simple-websocket   (with eventlet or gevent it is there)"
+        fix = Fix(extension, "", _NGINX)
+        return "upgrade-dropped", "The Upgrade header does not arrive.", cause, fix
+    cause = f"The server answers {response.status} {response.reason}, where 101 is needed."
+    return "websocket-failed", "The WebSocket handshake fails.", cause, Fix(elsewhere=_NGINX)

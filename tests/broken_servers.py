@@ -1,0 +1,542 @@
+"""Servers that are broken on purpose, each in one way that users meet.
+
+Where it can be, a broken server is a real Socket.IO server behind something that spoils its
+answers; where it is no Socket.IO server at all, it is what really listens there.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import socketio
+import trustme
+from flask import Flask
+from flask_socketio import SocketIO
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from flask_sio_cors import SioCors
+
+Wsgi = Callable[..., Iterable[bytes]]
+Headers = list[tuple[str, str]]
+
+
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object, **__: object) -> None:
+        pass
+
+
+@contextmanager
+def serving(app: Wsgi, ssl_context: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Serve a WSGI application on a free port of 127.0.0.1; yields the port."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    if ssl_context is not None:
+        # Not at once: a browser's idle connection would keep the server from accepting others.
+        server.ssl_context = ssl_context
+        server.socket = ssl_context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+    server.daemon_threads = True
+    server.block_on_close = False
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def listening(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Accept TCP connections, and let `talk` do with each what it likes; yields the port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def converse(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.settimeout(60)
+            talk(connection)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=converse, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+def engine(**options: Any) -> Wsgi:
+    """A Socket.IO server that knows nothing of CORS."""
+    settings = {"async_mode": "threading", "cors_allowed_origins": [], **options}
+    path = settings.pop("path", "socket.io")
+    return socketio.WSGIApp(socketio.Server(**settings), socketio_path=path)
+
+
+def guarded(config: str) -> Wsgi:
+    """A Flask-SocketIO server with this extension, configured by Python lines."""
+    app = Flask("guarded")
+    # The doctor's fixes are pasted in as they are; "SioCors(app)" among them is here already.
+    lines = [line for line in config.splitlines() if not line.startswith("SioCors(app)")]
+    exec("\n".join(lines), {"app": app})
+    SocketIO(app, async_mode="threading")
+    SioCors(app)
+    return app.wsgi_app
+
+
+REFLECT = ("Access-Control-Allow-Origin", "{origin}")
+CREDENTIALS = ("Access-Control-Allow-Credentials", "true")
+VARY = ("Vary", "Origin")
+METHODS = ("Access-Control-Allow-Methods", "GET, POST")
+HEADERS = ("Access-Control-Allow-Headers", "{headers}")
+
+
+def behind(
+    app: Wsgi,
+    *added: tuple[str, str],
+    preflight: Iterable[tuple[str, str]] | None = None,
+    preflight_status: str = "204 NO CONTENT",
+    post: Iterable[tuple[str, str]] | None = None,
+) -> Wsgi:
+    """Put headers on an application's answers; `{origin}` and `{headers}` are the request's.
+
+    :param preflight: what its preflights get instead; they get no other header.
+    :param post: what its POST requests get instead.
+    """
+
+    def fill(environ: Any, headers: Iterable[tuple[str, str]]) -> Headers:
+        known = {
+            "{origin}": environ.get("HTTP_ORIGIN", ""),
+            "{headers}": environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", ""),
+        }
+        return [(name, known.get(value, value)) for name, value in headers]
+
+    def wrapped(environ: Any, start_response: Any) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"]
+        if method == "OPTIONS":
+            default = (*added, METHODS, HEADERS)
+            chosen = preflight if preflight is not None else default
+            start_response(preflight_status, [*fill(environ, chosen), ("Content-Length", "0")])
+            return []
+        chosen = post if post is not None and method == "POST" else added
+
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            return start_response(status, [*headers, *fill(environ, chosen)], exc_info)
+
+        return app(environ, start)
+
+    return wrapped
+
+
+def answering(status: str, body: str = "", *headers: tuple[str, str]) -> Wsgi:
+    """An application with the same answer to everything."""
+    content = body.encode()
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        origin = environ.get("HTTP_ORIGIN", "")
+        shown = [(name, value.replace("{origin}", origin)) for name, value in headers]
+        start_response(status, [*shown, ("Content-Length", str(len(content)))])
+        return [content]
+
+    return app
+
+
+def upgrade_dropped(app: Wsgi) -> Wsgi:
+    """Do what a proxy does that was not told to forward ``Upgrade``."""
+
+    def dropping(environ: Any, start_response: Any) -> Iterable[bytes]:
+        environ = dict(environ)
+        environ.pop("HTTP_UPGRADE", None)
+        environ["HTTP_CONNECTION"] = "close"
+        return app(environ, start_response)
+
+    return dropping
+
+
+def redirecting(location: str, *headers: tuple[str, str], status: str = "307 X") -> Wsgi:
+    """Redirect everything; `{path}` is the request's path and query."""
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        path = f"{environ['PATH_INFO']}?{environ['QUERY_STRING']}"
+        target = location.replace("{path}", path)
+        return answering(status, "", ("Location", target), *headers)(environ, start_response)
+
+    return app
+
+
+def caching(app: Wsgi) -> Wsgi:
+    """Answer every handshake with the first one's answer, whoever asks."""
+    kept: dict[str, Any] = {}
+
+    def cached(environ: Any, start_response: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "GET" or "sid=" in environ["QUERY_STRING"]:
+            return app(environ, start_response)
+        if not kept:
+
+            def keep(status: str, headers: Headers, exc_info: Any = None) -> Any:
+                kept.update(status=status, headers=headers)
+
+            first = {**environ, "HTTP_ORIGIN": "https://first.example"}
+            kept["body"] = b"".join(app(first, keep))
+        start_response(kept["status"], [*kept["headers"], ("Age", "3")])
+        return [kept["body"]]
+
+    return cached
+
+
+def forgetting(app: Wsgi) -> Wsgi:
+    """Do what a load balancer does without sticky sessions: each request to another worker."""
+    other = engine()
+    turn = iter(range(1_000_000))
+
+    def balanced(environ: Any, start_response: Any) -> Iterable[bytes]:
+        return (app, other)[next(turn) % 2](environ, start_response)
+
+    return balanced
+
+
+def only_at(path: str, app: Wsgi) -> Wsgi:
+    """Answer under one path, and like any framework elsewhere."""
+    not_found = answering(
+        "404 NOT FOUND", "<title>404 Not Found</title>", ("Content-Type", "text/html")
+    )
+
+    def placed(environ: Any, start_response: Any) -> Iterable[bytes]:
+        found = environ["PATH_INFO"].startswith(path)
+        return (app if found else not_found)(environ, start_response)
+
+    return placed
+
+
+def _receive_request(connection: socket.socket) -> None:
+    received = b""
+    while b"\r\n\r\n" not in received:
+        chunk = connection.recv(4096)
+        if not chunk:
+            return
+        received += chunk
+
+
+def saying(answer: bytes) -> Callable[[socket.socket], None]:
+    """Read a request, answer these bytes, and hang up."""
+
+    def talk(connection: socket.socket) -> None:
+        _receive_request(connection)
+        connection.sendall(answer)
+
+    return talk
+
+
+def silent(connection: socket.socket) -> None:
+    """Accept, and never answer."""
+    _receive_request(connection)
+    connection.recv(1)
+
+
+# --- The catalogue -----------------------------------------------------------------------------
+
+Serve = Callable[[ExitStack], str]
+EXTRA = {"extraHeaders": {"X-Token": "1"}}
+COOKIES = {"withCredentials": True}
+WEBSOCKET_ONLY = {"transports": ["websocket"]}
+ALLOWED = (REFLECT, CREDENTIALS, VARY)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A broken server, the page that asks it, and what the doctor should call it.
+
+    :param finding: the id of the finding that tells what is wrong.
+    :param serve: starts the server in the given stack, and returns its address.
+    :param options: of the page's client.
+    :param secure: whether the page is served over https.
+    """
+
+    name: str
+    finding: str
+    serve: Serve
+    options: Mapping[str, Any] = field(default_factory=dict)
+    secure: bool = False
+
+    @property
+    def arguments(self) -> list[str]:
+        """The doctor's options that say the same as the client's."""
+        words = [f"--header={name}" for name in self.options.get("extraHeaders", {})]
+        if self.options.get("withCredentials"):
+            words.append("--with-credentials")
+        if "path" in self.options:
+            words.append(f"--path={self.options['path']}")
+        if self.options.get("addTrailingSlash") is False:
+            words.append("--path=/socket.io")
+        return words
+
+
+def _web(app: Callable[[], Wsgi], context: Callable[[], ssl.SSLContext] | None = None) -> Serve:
+    def serve(stack: ExitStack) -> str:
+        ssl_context = context() if context is not None else None
+        port = stack.enter_context(serving(app(), ssl_context))
+        return f"{'https' if ssl_context else 'http'}://127.0.0.1:{port}"
+
+    return serve
+
+
+def _tcp(talk: Callable[[socket.socket], None], scheme: str = "http") -> Serve:
+    return lambda stack: f"{scheme}://127.0.0.1:{stack.enter_context(listening(talk))}"
+
+
+def _fixed(url: str) -> Serve:
+    return lambda stack: url
+
+
+def _own(*headers: tuple[str, str], **kwargs: Any) -> Serve:
+    return _web(lambda: behind(engine(), *headers, **kwargs))
+
+
+def _allow(origin: str) -> tuple[str, str]:
+    return ("Access-Control-Allow-Origin", origin)
+
+
+def _preflight(*headers: tuple[str, str], status: str = "204 NO CONTENT") -> Serve:
+    return _own(*ALLOWED, preflight=[REFLECT, CREDENTIALS, *headers], preflight_status=status)
+
+
+def _listed_headers(value: str) -> Serve:
+    return _preflight(METHODS, ("Access-Control-Allow-Headers", value))
+
+
+def _listed_methods(value: str) -> Serve:
+    return _preflight(HEADERS, ("Access-Control-Allow-Methods", value))
+
+
+def _redirect_to_server(*target_headers: tuple[str, str]) -> Serve:
+    def serve(stack: ExitStack) -> str:
+        port = stack.enter_context(serving(behind(engine(), *target_headers)))
+        app = redirecting(f"http://127.0.0.1:{port}{{path}}", *ALLOWED)
+        return f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+
+    return serve
+
+
+def unknown_authority() -> ssl.SSLContext:
+    """A certificate that nobody has reason to trust."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    return context
+
+
+def _asked_without_tls(stack: ExitStack) -> str:
+    return _web(lambda: behind(engine(), *ALLOWED), unknown_authority)(stack).replace(
+        "https", "http"
+    )
+
+
+def _asked_with_tls(stack: ExitStack) -> str:
+    return _own(*ALLOWED)(stack).replace("http", "https")
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _html(status: str, text: str, *headers: tuple[str, str]) -> Serve:
+    return _web(lambda: answering(status, text, ("Content-Type", "text/html"), *headers))
+
+
+def _says(status: str, text: str, *headers: tuple[str, str]) -> Serve:
+    return _web(lambda: answering(status, text, ("Content-Type", "text/plain"), *headers))
+
+
+_CUT_SHORT = b"HTTP/1.1 200 X\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 9\r\n\r\n0{"
+_NGINX_502 = "<html><head><title>502 Bad Gateway</title></head><center>nginx</center></html>"
+_VITE = "<!doctype html><html><head><title>My App</title></head><div id=root></div></html>"
+_OLD = '96:0{"sid":"yTjcWzWnmZ4hcc4xAAAA","upgrades":["websocket"],"pingInterval":25000}2:40'
+_UNSUPPORTED = '{"code":5,"message":"Unsupported protocol version"}'
+_OTHER = "https://app.example.com"
+
+#: Servers that the page cannot use, for a reason that the console gives.
+BROKEN = (
+    Case("no CORS headers", "header-missing", _own()),
+    Case("another origin allowed", "origin-mismatch", _own(_allow(_OTHER))),
+    Case("origin with a slash", "origin-mismatch", _own(_allow("http://localhost:1/"))),
+    Case("origin in capitals", "origin-mismatch", _own(_allow("HTTP://LOCALHOST:1"))),
+    Case("host instead of an origin", "origin-mismatch", _own(_allow("localhost"))),
+    Case("pattern instead of an origin", "origin-mismatch", _own(_allow("http://localhost:*"))),
+    Case("empty origin", "origin-mismatch", _own(_allow(""))),
+    Case("null instead of the origin", "origin-mismatch", _own(_allow("null"))),
+    Case("list of origins", "origin-list", _own(_allow(f"{_OTHER}, https://b.example"))),
+    Case("header twice", "header-repeated", _own(REFLECT, REFLECT)),
+    Case("header twice, once with *", "header-repeated", _own(REFLECT, _allow("*"))),
+    Case("* with credentials", "wildcard-with-credentials", _own(_allow("*")), COOKIES),
+    Case("credentials not allowed", "credentials-not-true", _own(REFLECT, VARY), COOKIES),
+    Case(
+        "credentials True",
+        "credentials-not-true",
+        _own(REFLECT, ("Access-Control-Allow-Credentials", "True")),
+        COOKIES,
+    ),
+    Case("credentials twice", "credentials-not-true", _own(*ALLOWED, CREDENTIALS), COOKIES),
+    Case("origin not in the list", "origin-not-allowed", _own(CREDENTIALS, VARY)),
+    Case(
+        "Flask-SocketIO's own refusal",
+        "origin-not-allowed",
+        _web(lambda: engine(cors_allowed_origins=[_OTHER])),
+    ),
+    Case("methods with semicolons", "methods-invalid", _listed_methods("GET; POST"), EXTRA),
+    Case("methods with blanks", "methods-invalid", _listed_methods("GET, PO ST"), EXTRA),
+    Case("headers with semicolons", "headers-invalid", _listed_headers("x-token; x-more"), EXTRA),
+    Case("headers with blanks", "headers-invalid", _listed_headers("X-Token X-More"), EXTRA),
+    Case("headers with a colon", "headers-invalid", _listed_headers("X-Token:"), EXTRA),
+    Case("header not listed", "header-not-listed", _listed_headers("X-More"), EXTRA),
+    Case("no header listed", "header-not-listed", _preflight(METHODS), EXTRA),
+    Case(
+        "headers * with credentials",
+        "header-not-listed",
+        _listed_headers("*"),
+        {**EXTRA, **COOKIES},
+    ),
+    Case(
+        "two headers not listed",
+        "header-not-listed",
+        _listed_headers("X-More"),
+        {"extraHeaders": {"X-Token": "1", "A-Token": "2"}},
+    ),
+    Case(
+        "preflight without CORS headers",
+        "origin-not-allowed",
+        _own(*ALLOWED, preflight=[METHODS]),
+        EXTRA,
+    ),
+    Case(
+        "preflight 404 without CORS headers",
+        "preflight-status",
+        _own(*ALLOWED, preflight=[], preflight_status="404 NOT FOUND"),
+        EXTRA,
+    ),
+    Case("preflight 404", "preflight-status", _preflight(status="404 NOT FOUND"), EXTRA),
+    Case("preflight 405", "preflight-status", _preflight(status="405 METHOD NOT ALLOWED"), EXTRA),
+    Case("preflight 401", "login-required", _own(preflight=[], preflight_status="401 X"), EXTRA),
+    Case("preflight 500", "preflight-status", _preflight(status="500 X"), EXTRA),
+    Case(
+        "preflight * with credentials",
+        "wildcard-with-credentials",
+        _own(*ALLOWED, preflight=[_allow("*"), HEADERS]),
+        {**EXTRA, **COOKIES},
+    ),
+    Case(
+        "preflight redirected",
+        "preflight-redirect",
+        _preflight(("Location", "/other/"), status="302 FOUND"),
+        EXTRA,
+    ),
+    Case(
+        "preflight redirected to another server",
+        "preflight-redirect",
+        _preflight(("Location", "http://localhost:99/"), status="308 X"),
+        EXTRA,
+    ),
+    Case(
+        "preflight passes, request does not",
+        "header-missing",
+        _own(preflight=[REFLECT, HEADERS]),
+        EXTRA,
+    ),
+    Case("redirected to a login", "login-required", _web(lambda: redirecting("/login?next=x"))),
+    Case("redirected", "redirected", _web(lambda: redirecting("/elsewhere/"))),
+    Case("redirected without end", "redirect-loop", _web(lambda: redirecting("{path}", REFLECT))),
+    Case("redirected to another server", "origin-lost", _redirect_to_server(_allow(_OTHER))),
+    Case(
+        "redirected to ftp",
+        "redirect-not-http",
+        _web(lambda: redirecting("ftp://a.example/", REFLECT)),
+    ),
+    Case(
+        "redirected with a password",
+        "redirect-with-password",
+        _web(lambda: redirecting("http://a:b@127.0.0.1:99/", REFLECT)),
+    ),
+    Case("nothing listens", "not-listening", lambda stack: f"http://127.0.0.1:{free_port()}"),
+    Case("unknown name", "name-not-found", _fixed("http://socket-server.invalid")),
+    Case("unknown authority", "certificate", _web(engine, unknown_authority)),
+    Case("https asked of http", "tls", _asked_with_tls),
+    Case("http asked of https", "connection-closed", _asked_without_tls),
+    Case("hangs up at once", "connection-closed", _tcp(lambda connection: None)),
+    Case("hangs up when asked", "connection-closed", _tcp(saying(b""))),
+    Case("SSH", "another-protocol", _tcp(saying(b"SSH-2.0-OpenSSH_9.2\r\n"))),
+    Case("Redis", "another-protocol", _tcp(saying(b"-ERR unknown command 'GET'\r\n"))),
+    Case("no status", "another-protocol", _tcp(saying(b"HTTP/1.1 abc OK\r\n\r\n"))),
+    Case(
+        "body cut short",
+        "cut-short",
+        _tcp(saying(_CUT_SHORT)),
+    ),
+    Case("never answers", "silent", _tcp(silent), {"timeout": 3000}),
+    Case("development server", "another-server", _html("200 OK", _VITE)),
+    Case("development server with CORS", "another-server", _html("200 OK", _VITE, _allow("*"))),
+    Case(
+        "wrong path",
+        "wrong-path",
+        _web(lambda: only_at("/api/", behind(engine(path="api/socket.io"), *ALLOWED))),
+    ),
+    Case(
+        "missing slash",
+        "missing-slash",
+        _web(lambda: only_at("/socket.io/", behind(engine(), *ALLOWED))),
+        {"addTrailingSlash": False},
+    ),
+    Case("nothing anywhere", "wrong-path", _html("404 NOT FOUND", _VITE, _allow("*"))),
+    Case("502 of a proxy", "proxy-error", _html("502 BAD GATEWAY", _NGINX_502)),
+    Case("traceback", "server-error", _html("500 INTERNAL SERVER ERROR", "oops")),
+    Case("unsupported version", "unsupported-version", _says("400 BAD REQUEST", _UNSUPPORTED)),
+    Case(
+        "unsupported version with CORS",
+        "unsupported-version",
+        _says("400 BAD REQUEST", _UNSUPPORTED, REFLECT),
+    ),
+    Case("Socket.IO 2", "old-server", _says("200 OK", _OLD, REFLECT)),
+    Case("cached answers", "cached", _web(lambda: caching(behind(engine(), *ALLOWED)))),
+    Case("port of another protocol", "bad-port", _fixed("http://127.0.0.1:6000")),
+    Case("http from https", "mixed-content", _fixed("http://api.broken.test:8000"), secure=True),
+)
+
+#: Servers that the page can use, or could if only a part worked.
+HALF_BROKEN = (
+    Case(
+        "Upgrade dropped",
+        "upgrade-dropped",
+        _web(lambda: behind(upgrade_dropped(engine()), *ALLOWED)),
+    ),
+    Case("several workers", "session-lost", _web(lambda: behind(forgetting(engine()), *ALLOWED))),
+    Case("POST without CORS headers", "header-missing", _own(*ALLOWED, post=[])),
+    Case("unknown namespace", "namespace-refused", lambda stack: f"{_own(*ALLOWED)(stack)}/chat"),
+)
+
+#: Servers that work, for more than they should.
+WRONG = (
+    Case("any origin with credentials", "any-origin-with-credentials", _own(*ALLOWED)),
+    Case("any origin", "any-origin", _own(_allow("*"))),
+    Case("no Vary", "no-vary", _own(REFLECT, CREDENTIALS)),
+)
+
+HEALTHY = Case(
+    "healthy",
+    "",
+    _web(
+        lambda: guarded(
+            'app.config["SIO_CORS_ORIGINS"] = ["http://localhost:*"]\n'
+            'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True'
+        )
+    ),
+    {**EXTRA, **COOKIES},
+)

@@ -1,0 +1,106 @@
+"""The doctor and two real browsers look at the same broken servers, and say the same."""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from flask_sio_cors.cli import main
+from tests import consoles
+from tests.broken_servers import BROKEN, HALF_BROKEN, HEALTHY, WRONG, Case
+
+Browsers = tuple[consoles.Pages, consoles.Firefox, consoles.Chromium]
+
+#: A session that breaks right after its handshake: now and then a page is connected for a moment.
+BREAKS_LATER = {"POST without CORS headers", "several workers"}
+CASES = [*BROKEN, *HALF_BROKEN, *WRONG, HEALTHY]
+
+
+@pytest.fixture(scope="module")
+def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
+    missing = consoles.missing()
+    if missing is not None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    with consoles.browsers(tmp_path_factory.mktemp("profiles")) as started:
+        yield started
+
+
+def examine(url: str, origin: str, *arguments: str) -> dict[str, Any]:
+    """Run the doctor as a machine would, and return what it prints."""
+    result = CliRunner().invoke(main, ["doctor", url, "--origin", origin, "--json", *arguments])
+    report: dict[str, Any] = json.loads(result.stdout)
+    assert result.exit_code == (0 if report["works"] else 1)
+    return report
+
+
+def broken(report: dict[str, Any]) -> list[dict[str, Any]]:
+    return [finding for finding in report["findings"] if finding["severity"] == "broken"]
+
+
+def without_chance(line: str) -> str:
+    """Take out of a console's line what is new in every attempt."""
+    return re.sub(r"[&?](t|sid)=[\w-]+", "", line)
+
+
+def assert_all_seen(told: list[str], seen: tuple[str, ...]) -> None:
+    """Every line that the doctor foretells stands in the console."""
+    lines = [without_chance(line) for line in seen]
+    for expected in map(without_chance, told):
+        assert any(expected in line for line in lines), (expected, lines)
+
+
+def assert_same(
+    report: dict[str, Any], firefox: consoles.Attempt, chromium: consoles.Attempt
+) -> None:
+    findings = broken(report)
+    reasons = [reason for finding in findings for reason in finding["firefox"]["reasons"]]
+    assert reasons == firefox.reasons
+    assert any(finding["chromium"]["blocked"] for finding in findings) == chromium.blocked
+    for finding in findings:
+        assert_all_seen(finding["firefox"]["console"], firefox.console)
+        assert_all_seen(finding["chromium"]["console"], chromium.console)
+
+
+def assert_same_result(report: dict[str, Any], attempt: consoles.Attempt) -> None:
+    assert report["polling"] == attempt.connected
+    told = [f"failed: {finding['connect_error'] or ''}" for finding in broken(report)]
+    assert attempt.connected or attempt.result in told
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_doctor_says_what_firefox_and_chromium_say(case: Case, browsers: Browsers) -> None:
+    pages, firefox, chromium = browsers
+    with ExitStack() as stack:
+        url = case.serve(stack)
+        report = examine(url, pages.https if case.secure else pages.http, *case.arguments)
+        in_firefox = firefox.open(url, case.options, secure=case.secure)
+        in_chromium = chromium.open(url, case.options, secure=case.secure)
+
+    found = [finding["id"] for finding in report["findings"]]
+    assert case.finding in found if case.finding else not found
+    assert_same(report, in_firefox, in_chromium)
+    if case.name not in BREAKS_LATER:
+        assert_same_result(report, in_firefox)
+        assert_same_result(report, in_chromium)
+
+
+def test_enough_servers_are_broken() -> None:
+    assert len(BROKEN) + len(HALF_BROKEN) >= 25
+
+
+def test_the_method_of_a_page_is_asked_for(browsers: Browsers) -> None:
+    pages, firefox, chromium = browsers
+    with ExitStack() as stack:
+        url = HEALTHY.serve(stack)
+        report = examine(url, pages.http, "--method", "PUT", "--with-credentials")
+        in_firefox = firefox.fetch(f"{url}/socket.io/?EIO=4&transport=polling", "PUT")
+        in_chromium = chromium.fetch(f"{url}/socket.io/?EIO=4&transport=polling", "PUT")
+    (finding,) = broken(report)
+    assert finding["id"] == "method-not-listed"
+    assert finding["firefox"]["reasons"] == in_firefox.reasons
+    assert finding["chromium"]["blocked"] == in_chromium.blocked
