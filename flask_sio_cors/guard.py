@@ -157,7 +157,7 @@ class Guard:
 
         :param message: the application's own words for it.
         """
-        body = self.report(environ, policy, verdict, message)
+        body = self.report(environ["flask.app"], environ, policy, verdict, message)
         websocket = environ.get("wsgi.websocket")
         if websocket is not None:
             end_websocket(websocket, body, self.interrupter)
@@ -172,13 +172,13 @@ class Guard:
 
     def report(
         self,
+        app: Flask,
         environ: WSGIEnvironment,
         policy: Policy,
         verdict: Verdict,
         message: str | None = None,
     ) -> bytes:
         """Log a refusal, send `request_refused`, and return the answer's JSON body."""
-        app: Flask = environ["flask.app"]
         origin, reason = environ.get("HTTP_ORIGIN"), verdict.reason
 
         def explanation() -> str:

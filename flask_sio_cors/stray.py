@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from flask import Request, Response, request
+from flask import Request, Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from .guard import VERDICT, Guard, completed, end_websocket
@@ -50,7 +50,9 @@ def _answer(guard: Guard, mount: str) -> Response:
     policy, environ = guard.policy, request.environ
     verdict = policy.judge(environ)
     if verdict.outcome is REFUSED:
-        body = guard.report(environ, policy, verdict)
+        # Not environ["flask.app"]: the request may have come past Flask-SocketIO's middleware.
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        body = guard.report(app, environ, policy, verdict)
         return _respond(verdict.status, verdict, body)
     if verdict.outcome is Outcome.PREFLIGHT:
         return _respond(verdict.status, verdict, b"")

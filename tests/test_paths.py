@@ -8,7 +8,11 @@ import random
 from itertools import product
 
 import pytest
+from flask import Flask
+from flask_socketio import SocketIO
+from werkzeug.test import Client
 
+from flask_sio_cors import SioCors
 from tests import sessions
 from tests.raw_http import UPGRADE, Response
 
@@ -168,3 +172,15 @@ def test_no_method_lets_a_hostile_origin_in(guarded, setup, method):
     with sessions.none_opened(guarded):
         refused = guarded.request(method, target, headers)
     assert (refused.status, refused.cors_headers) == (403, {})
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_request_that_comes_to_flask_past_flask_socketio_is_refused_all_the_same(debug):
+    app = Flask(__name__)
+    app.debug = debug
+    flask_alone = Client(app.wsgi_app)
+    SocketIO(app, async_mode="threading")
+    SioCors(app)
+    asked = {"path": "/socket.io/", "query_string": "EIO=4&transport=polling"}
+    refused = flask_alone.get(**asked, headers={"Origin": STRANGER})
+    assert (refused.status_code, refused.json["code"]) == (403, 4)
