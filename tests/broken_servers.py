@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import socket
 import ssl
+import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import socketio
@@ -540,3 +542,31 @@ HEALTHY = Case(
     ),
     {**EXTRA, **COOKIES},
 )
+
+
+@contextmanager
+def node_server(construction: str) -> Iterator[str]:
+    """Run a Socket.IO server for Node.js that is constructed like this; yields its address.
+
+    :param construction: an expression, such as ``new Server(httpServer, { cors: … })``.
+    """
+    script = f"""
+        const {{ createServer }} = require("http");
+        const {{ Server }} = require("socket.io");
+        const httpServer = createServer();
+        const io = {construction};
+        httpServer.listen(0, "127.0.0.1", () => console.log(httpServer.address().port));
+    """
+    process = subprocess.Popen(
+        ["node", "-e", script],
+        cwd=Path(__file__).parent / "node",
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()

@@ -12,7 +12,16 @@ from click.testing import CliRunner
 
 from flask_sio_cors.cli import main
 from tests import consoles
-from tests.broken_servers import BROKEN, HALF_BROKEN, HEALTHY, WRONG, Case
+from tests.broken_servers import (
+    BROKEN,
+    HALF_BROKEN,
+    HEALTHY,
+    WRONG,
+    Case,
+    guarded,
+    node_server,
+    serving,
+)
 
 Browsers = tuple[consoles.Pages, consoles.Firefox, consoles.Chromium]
 
@@ -104,3 +113,35 @@ def test_the_method_of_a_page_is_asked_for(browsers: Browsers) -> None:
     assert finding["id"] == "method-not-listed"
     assert finding["firefox"]["reasons"] == in_firefox.reasons
     assert finding["chromium"]["blocked"] == in_chromium.blocked
+
+
+PASTED = [case for case in BROKEN if case.finding in {
+    "header-missing", "origin-mismatch", "origin-list", "header-repeated", "origin-not-allowed",
+    "wildcard-with-credentials", "credentials-not-true", "headers-invalid", "header-not-listed",
+    "methods-invalid", "preflight-status",
+}]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PASTED, ids=[case.name for case in PASTED])
+def test_the_fix_for_this_extension_makes_the_page_connect(case: Case, browsers: Browsers) -> None:
+    pages, firefox, _ = browsers
+    with ExitStack() as stack:
+        report = examine(case.serve(stack), pages.http, *case.arguments)
+        (finding,) = broken(report)
+        port = stack.enter_context(serving(guarded(finding["fix"]["extension"])))
+        attempt = firefox.open(f"http://127.0.0.1:{port}", case.options)
+    assert attempt.connected, attempt
+
+
+ONE_EACH = list({case.finding: case for case in PASTED}.values())
+
+
+@pytest.mark.parametrize("case", ONE_EACH, ids=[case.name for case in ONE_EACH])
+def test_the_fix_for_node_makes_the_page_connect(case: Case, browsers: Browsers) -> None:
+    pages, firefox, _ = browsers
+    with ExitStack() as stack:
+        report = examine(case.serve(stack), pages.http, *case.arguments)
+        (finding,) = broken(report)
+        url = stack.enter_context(node_server(finding["fix"]["node"]))
+        attempt = firefox.open(url, case.options)
+    assert attempt.connected, attempt

@@ -149,12 +149,13 @@ def error_of(response: Response | None) -> str | None:
 # --- Fixes -----------------------------------------------------------------------------------
 
 
-def allowing(page: Page, *, headers: Iterable[str] = ()) -> Fix:
+def allowing(page: Page, *, headers: Iterable[str] = (), methods: Iterable[str] = ()) -> Fix:
     """Return the configuration that lets a page in, with all that it asks with.
 
     :param headers: names to list; without them each server allows what is asked for.
+    :param methods: to list; without them, those that Socket.IO needs are allowed.
     """
-    names = list(headers)
+    names, verbs = list(headers), list(methods)
     credentials = page.credentials and page.origin not in OPAQUE_ORIGINS
     lines = [f'app.config["SIO_CORS_ORIGINS"] = [{json.dumps(page.origin)}]']
     options = [f"origin: [{json.dumps(page.origin)}]"]
@@ -166,5 +167,8 @@ def allowing(page: Page, *, headers: Iterable[str] = ()) -> Fix:
     if names:
         lines.append(f'app.config["SIO_CORS_ALLOW_HEADERS"] = {json.dumps(names)}')
         options.append(f"allowedHeaders: {json.dumps(names)}")
+    if verbs:
+        lines.append(f'app.config["SIO_CORS_METHODS"] = {json.dumps(verbs)}')
+        options.append(f"methods: {json.dumps(verbs)}")
     node = f"new Server(httpServer, {{ cors: {{ {', '.join(options)} }} }})"
     return Fix("\n".join(lines), node)

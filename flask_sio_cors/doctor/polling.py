@@ -411,17 +411,14 @@ def _preflight_redirect(page: Page, response: Response, block: Block) -> _Told:
 def _method(page: Page, response: Response, block: Block) -> _Told:
     listed = response.combined("Access-Control-Allow-Methods") or "none"
     cause = f"The server allows {listed}. (Socket.IO itself needs GET and POST, always allowed.)"
-    extension = f'app.config["SIO_CORS_METHODS"] = ["GET", "POST", "{block.value}"]'
-    node = f'new Server(httpServer, {{ cors: {{ methods: ["GET", "POST", "{block.value}"] }} }})'
     title = f"The method {block.value} is not allowed."
-    return "method-not-listed", title, cause, Fix(extension, node)
+    return "method-not-listed", title, cause, allowing(page, methods=["GET", "POST", block.value])
 
 
 def _methods_invalid(page: Page, response: Response, block: Block) -> _Told:
     cause = f"“{block.value}” is no method: the list is separated by commas, without quotes."
-    extension = 'app.config["SIO_CORS_METHODS"] = ["GET", "POST"]'
-    node = 'new Server(httpServer, { cors: { methods: ["GET", "POST"] } })'
-    return "methods-invalid", "The list of methods is malformed.", cause, Fix(extension, node)
+    fix = allowing(page, methods=["GET", "POST"])
+    return "methods-invalid", "The list of methods is malformed.", cause, fix
 
 
 def _headers_invalid(page: Page, response: Response, block: Block) -> _Told:
