@@ -169,7 +169,7 @@ def visits(engine, collector, guarded, plain) -> dict[tuple[str, str], Visit]:
     """Let one browser open the page in all places; by place and server, what came of it."""
     servers = {"guarded": guarded, "plain": plain}
     itinerary = [(place, name) for place in PLACES for name in servers]
-    address = ""
+    address = f"http://localhost:{guarded.port}{POLLING}&" + asked_by(f"{engine}, window")
     for place, name in reversed(itinerary):
         asked = {
             "target": f"http://localhost:{servers[name].port}",
@@ -188,7 +188,12 @@ def visits(engine, collector, guarded, plain) -> dict[tuple[str, str], Visit]:
             attempts = {attempt["way"]: attempt for attempt in report["attempts"]}
             requests = {asked["way"]: asked for asked in noted(servers[name], report["visit"])}
             found[place, name] = Visit(attempts, requests)
+        wait_until(lambda: noted(guarded, f"{engine}, window"), BROWSER_SECONDS)
     return found
+
+
+def asked_by(visit: str, way: str = "navigation") -> str:
+    return urlencode({"visit": visit, "way": way})
 
 
 def noted(server: Server, visit: str) -> list[dict]:
@@ -241,9 +246,17 @@ def test_a_page_of_the_server_itself_gets_its_sessions(visits):
     assert visit.requests["script in a sandbox"]["status"] == 403
 
 
+def test_a_page_elsewhere_that_sends_the_whole_window_there_gets_no_session(
+    visits, engine, guarded
+):
+    [asked] = noted(guarded, f"{engine}, window")
+    assert (asked["status"], asked["opened"]) == (403, 0)
+    assert (asked["site"], asked["origin"]) == ("same-site", None)
+
+
 def test_a_user_who_types_the_address_gets_in(engine, guarded):
     visit = f"{engine}, typed"
-    address = f"http://localhost:{guarded.port}{POLLING}&{urlencode({'visit': visit, 'way': ''})}x"
+    address = f"http://localhost:{guarded.port}{POLLING}&{asked_by(visit)}"
     with Browser(engine, address):
         wait_until(lambda: noted(guarded, visit), 30)
     [asked] = noted(guarded, visit)
