@@ -5,6 +5,8 @@ VENV := .venv
 VENV_READY := $(VENV)/.ready
 NODE_READY := tests/node/node_modules/.ready
 DEMO_READY := example_app/node_modules/.ready
+BENCH_READY := $(VENV)/.bench-ready
+BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 
 .DEFAULT_GOAL := help
 
@@ -22,6 +24,10 @@ check: $(VENV_READY) ## Lint, formatting, types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy --strict flask_sio_cors
 
+.PHONY: bench
+bench: $(BENCH_READY) $(BENCH_NODE_READY) | need-wrk ## Measure what it costs, side by side with others (BENCH=quick for a glance)
+	$(VENV)/bin/python -W ignore -m benchmarks $(if $(filter quick,$(BENCH)),--quick build/benchmarks,docs)
+
 .PHONY: demo
 demo: $(VENV_READY) demo-client ## Run the example app
 	$(VENV)/bin/python -m example_app
@@ -33,7 +39,7 @@ demo-client:
 
 .PHONY: clean
 clean: ## Remove all that the other targets made
-	rm -rf $(VENV) tests/node/node_modules example_app/node_modules build dist *.egg-info
+	rm -rf $(VENV) tests/node/node_modules example_app/node_modules benchmarks/node/node_modules build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -45,23 +51,32 @@ $(VENV_READY): pyproject.toml | need-venv
 	$(VENV)/bin/python -m pip install --quiet --upgrade --target $(VENV)/gunicorn-25 --group gunicorn-eventlet
 	touch $@
 
+$(BENCH_READY): pyproject.toml $(VENV_READY)
+	$(VENV)/bin/python -m pip install --quiet --group bench
+	touch $@
+
 $(NODE_READY): tests/node/package.json tests/node/.npmrc | need-node need-npm
 $(DEMO_READY): example_app/package.json example_app/.npmrc
+$(BENCH_NODE_READY): benchmarks/node/package.json benchmarks/node/.npmrc | need-node need-npm
 
-$(NODE_READY) $(DEMO_READY):
+$(NODE_READY) $(DEMO_READY) $(BENCH_NODE_READY):
 	cd $(@D)/.. && npm install --silent
 	touch $@
 
 # Asked at every run: a stamp says nothing about a program that was removed since.
-.PHONY: need-venv need-node need-npm
+.PHONY: need-venv need-node need-npm need-wrk
 need-venv:
 	@$(PYTHON) -c "import ensurepip, venv" || \
 	{ echo "make needs Python with its venv module: apt-get install python3-venv" >&2; exit 1; }
 
 need-node:
 	@command -v node >/dev/null || \
-	{ echo "The tests need Node.js: apt-get install nodejs" >&2; exit 1; }
+	{ echo "Node.js is needed: apt-get install nodejs" >&2; exit 1; }
 
 need-npm:
 	@command -v npm >/dev/null || \
-	{ echo "The tests need npm: apt-get install npm" >&2; exit 1; }
+	{ echo "npm is needed: apt-get install npm" >&2; exit 1; }
+
+need-wrk:
+	@command -v wrk >/dev/null || \
+	{ echo "The benchmarks need wrk: apt-get install wrk" >&2; exit 1; }

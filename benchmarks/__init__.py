@@ -1,0 +1,1 @@
+"""What Flask-SIO-CORS costs, beside what it replaces: `make bench`."""
