@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .options import PREFIX, EveryOrigin, Options
+from .options import PREFIX, Options
 from .origins import OriginSet, is_well_formed
 from .policy import Reason
+from .values import EveryOrigin
 
 
 def explain_refusal(reason: Reason, origin: str | None, options: Options) -> str:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from .callbacks import Interrupter, never_interrupts
 from .guard import Guard
 from .journal import Journal
-from .options import AllowRequest, Options, Problem
+from .options import Options, Problem
 from .policy import Policy
 from .stray import stray_hook
+from .values import AllowRequest
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -14,9 +14,9 @@ from flask_socketio import ConnectionRefusedError
 from .callbacks import Callback, Fault, Interrupter, call, never_interrupts
 from .explain import explain_refusal
 from .journal import Journal
-from .options import AllowRequest
 from .policy import ALLOWED, REFUSED, Header, Policy, Reason, Verdict, is_handshake
 from .signals import request_refused
+from .values import AllowRequest
 
 if TYPE_CHECKING:
     from types import TracebackType

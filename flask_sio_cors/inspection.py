@@ -24,9 +24,10 @@ from .doctor.fetch import (
 )
 from .doctor.wording import firefox_reason
 from .explain import explain_refusal
-from .options import PREFIX, SETTINGS, EveryOrigin, Options
+from .options import PREFIX, SETTINGS, Options
 from .origins import OPAQUE_ORIGINS, OriginSet, is_insecure
 from .policy import ALLOWED, REFUSED, Policy, Reason, Verdict
+from .values import EveryOrigin
 
 if TYPE_CHECKING:
     from flask import Flask

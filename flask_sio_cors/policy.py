@@ -18,7 +18,7 @@ from werkzeug.wsgi import get_host
 
 from .callbacks import Callback, Interrupter, never_interrupts
 from .journal import Journal
-from .options import EveryOrigin, Options
+from .options import Options
 from .origins import (
     DEFAULT_PORTS,
     MAX_ORIGIN_LENGTH,
@@ -27,6 +27,7 @@ from .origins import (
     is_insecure,
     is_well_formed,
 )
+from .values import EveryOrigin
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

@@ -9,8 +9,9 @@ import pytest
 from flask import Flask
 
 from flask_sio_cors import ConfigError
-from flask_sio_cors.options import SETTINGS, EveryOrigin, Options
+from flask_sio_cors.options import SETTINGS, Options
 from flask_sio_cors.origins import OriginSet, parse_pattern
+from flask_sio_cors.values import EveryOrigin
 
 A, B = "https://a.example", "https://b.example"
 
