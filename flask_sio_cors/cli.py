@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from flask import current_app
@@ -41,13 +42,19 @@ def _origin(text: str) -> str:
         mended = ast.literal_eval(misspelling.correction)
     except (SyntaxError, ValueError):
         mended = None
-    if not isinstance(mended, str) or not is_well_formed(mended):
+    if not isinstance(mended, str) or not _is_respelt(text, mended):
         raise click.BadParameter(
             f"{text!r} {misspelling.reason}. Write what the page's console answers to "
             "location.origin, such as https://app.example.com."
         )
     click.echo(f"Taken for {mended}, as browsers send it.", err=True)
     return mended
+
+
+def _is_respelt(text: str, mended: str) -> bool:
+    """Tell whether a correction names the same host, and is not an example."""
+    host = urlsplit(mended).hostname or ""
+    return is_well_formed(mended) and bool(host) and (host in text.lower() or "xn--" in host)
 
 
 def _policy() -> Policy:

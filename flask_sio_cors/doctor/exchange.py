@@ -90,9 +90,11 @@ class Wire:
     """Sends requests, and counts them.
 
     :param tell: called with each request before it is sent, to show progress.
+    :param max_seconds: how long all of them together may take.
     """
 
     tell: Callable[[str], None] = lambda line: None
+    max_seconds: float = MAX_SECONDS
     requests: int = 0
     started: float = field(default_factory=time.monotonic)
 
@@ -104,7 +106,7 @@ class Wire:
     @property
     def left(self) -> int:
         """How many requests may still be sent; none when the time is over."""
-        return MAX_REQUESTS - self.requests if self.seconds < MAX_SECONDS - 0.5 else 0
+        return MAX_REQUESTS - self.requests if self.seconds < self.max_seconds - 0.5 else 0
 
     def send(
         self,
@@ -124,7 +126,7 @@ class Wire:
         def exchange() -> Response | Failure:
             return _http(method, url, headers, body, limit)
 
-        return Exchange(method, url, headers, _within(limit + 0.5, exchange))
+        return Exchange(method, url, headers, _within(limit + 0.3, exchange))
 
     def shake_hands(
         self, url: str, headers: tuple[Header, ...], origin: str, packet: str | None = None
@@ -141,14 +143,14 @@ class Wire:
             return _websocket(url, headers, origin, packet, limit)
 
         shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
-        return Exchange("GET", url, shown, _within(limit + 0.5, exchange))
+        return Exchange("GET", url, shown, _within(limit + 0.3, exchange))
 
     def _count(self, line: str, patience: float) -> float:
         if self.left <= 0:
             raise SpentError
         self.requests += 1
         self.tell(line)
-        return max(0.2, min(patience, MAX_SECONDS - 0.5 - self.seconds))
+        return max(0.2, min(patience, self.max_seconds - 0.5 - self.seconds))
 
 
 def _within(seconds: float, work: Callable[[], Response | Failure]) -> Response | Failure:

@@ -19,7 +19,7 @@ def as_text(report: Report, width: int = 96) -> str:
     """Return the report for people; terminal colours are in it, for :func:`click.echo`."""
     parts = [_head(report)]
     parts += [finding_text(finding, width) for finding in report.findings]
-    parts.append(_summary(report))
+    parts.append(_summary(report, width))
     return "\n\n".join(parts)
 
 
@@ -73,17 +73,19 @@ def _listed(label: str, lines: Iterable[str]) -> list[str]:
     ]
 
 
-def _summary(report: Report) -> str:
+def _summary(report: Report, width: int) -> str:
     websocket = {True: "works", False: "does not work", None: "not tried"}[report.websocket]
     told = f"Polling {'works' if report.polling else 'does not work'}, WebSocket {websocket}."
     if report.websocket and not report.polling:
         told += (
-            " (Browsers ask WebSocket for no CORS headers: the page connects with "
-            'transports: ["websocket"].)'
+            " Browsers ask WebSocket for no CORS headers: with the client's option "
+            'transports: ["websocket"] the page connects.'
         )
     if report.works and not report.findings:
         told += " Nothing is wrong."
-    return f"{told}\n{report.requests} requests in {report.seconds:.1f} s."
+    told = textwrap.fill(told, width, break_on_hyphens=False)
+    plural = "s" * (report.requests != 1)
+    return f"{told}\n{report.requests} request{plural} in {report.seconds:.1f} s."
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -131,7 +131,6 @@ def neighbours(origin: str) -> tuple[str, ...]:
         found += [
             f"{parts.scheme}://attacker{owned}{port}",
             f"{parts.scheme}://{below}attacker{owned}{port}",
-            f"{parts.scheme}://attacker.example.{owned.partition('.')[2]}{port}",
         ]
         if below:
             found.append(f"{parts.scheme}://{below[:-1]}x{owned}{port}")
@@ -207,7 +206,8 @@ def _jsonp(stage: Stage) -> Iterable[Finding]:
         "of allowed origins does not protect it."
     )
     extension = "SioCors(app)  # answers JSONP to the server's own origin only"
-    node = "new Server(httpServer, { allowEIO3: false })  // JSONP is part of version 3"
+    refusal = '(req, callback) => callback(null, !("j" in req._query))'
+    node = f"new Server(httpServer, {{ allowRequest: {refusal} }})"
     fix, proof = Fix(extension, node), proof_of([asked])
     yield Finding(
         "jsonp-open", Severity.WRONG, "JSONP is open to every site.", cause, fix, proof=proof

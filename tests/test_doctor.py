@@ -1,0 +1,381 @@
+"""The doctor's own parts: the Fetch standard's checks, the requests and their bounds, the words."""
+
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+from click.testing import CliRunner
+
+from flask_sio_cors.cli import main
+from flask_sio_cors.doctor.examine import Examination, Report, Target, TargetError
+from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Wire
+from flask_sio_cors.doctor.fetch import (
+    Check,
+    Page,
+    Response,
+    cors_check,
+    needs_preflight,
+    preflight_check,
+)
+from flask_sio_cors.doctor.security import neighbours
+from tests.broken_servers import (
+    ALLOWED,
+    BROKEN,
+    CREDENTIALS,
+    METHODS,
+    REFLECT,
+    VARY,
+    Wsgi,
+    answering,
+    behind,
+    choosing,
+    engine,
+    free_port,
+    guarded,
+    listening,
+    node_server,
+    serving,
+)
+
+ORIGIN = "https://app.example.com"
+PAGE = Page(ORIGIN)
+COOKIED = Page(ORIGIN, credentials=True)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def response(*headers: tuple[str, str], status: int = 200) -> Response:
+    return Response(status, "", headers)
+
+
+def allow(value: str) -> tuple[str, str]:
+    return ("Access-Control-Allow-Origin", value)
+
+
+# --- The Fetch standard -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "headers", "check"),
+    [
+        (PAGE, [], Check.ORIGIN_MISSING),
+        (PAGE, [allow("*")], None),
+        (PAGE, [allow(ORIGIN)], None),
+        (PAGE, [allow(f" {ORIGIN} ")], None),
+        (PAGE, [allow("")], Check.ORIGIN_MISMATCH),
+        (PAGE, [allow(f"{ORIGIN}/")], Check.ORIGIN_MISMATCH),
+        (PAGE, [allow(ORIGIN), allow(ORIGIN)], Check.ORIGIN_REPEATED),
+        (PAGE, [allow(f"{ORIGIN}, {ORIGIN}")], Check.ORIGIN_MISMATCH),
+        (COOKIED, [allow("*"), CREDENTIALS], Check.WILDCARD_WITH_CREDENTIALS),
+        (COOKIED, [allow(ORIGIN)], Check.CREDENTIALS_NOT_TRUE),
+        (COOKIED, [allow(ORIGIN), CREDENTIALS], None),
+        (
+            COOKIED,
+            [allow(ORIGIN), ("access-control-allow-credentials", "TRUE")],
+            Check.CREDENTIALS_NOT_TRUE,
+        ),
+        (Page("null"), [allow("null")], None),
+    ],
+)
+def test_the_cors_check_is_that_of_the_standard(
+    page: Page, headers: list[tuple[str, str]], check: Check | None
+) -> None:
+    block = cors_check(page, response(*headers))
+    assert (block.check if block else None) is check
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "needed"),
+    [
+        ("GET", {}, False),
+        ("POST", {"Content-Type": "text/plain;charset=UTF-8"}, False),
+        ("POST", {"Content-Type": "application/json"}, True),
+        ("PUT", {}, True),
+        ("GET", {"X-Token": "1"}, True),
+        ("GET", {"Accept": "*/*", "Accept-Language": "en"}, False),
+        ("GET", {"Accept": "x" * 129}, True),
+    ],
+)
+def test_a_preflight_is_needed_as_the_standard_says(
+    method: str, headers: dict[str, str], needed: bool
+) -> None:
+    assert needs_preflight(Page(ORIGIN, False, tuple(headers.items())), method) is needed
+
+
+@pytest.mark.parametrize(
+    ("credentials", "listed", "check"),
+    [
+        (False, "*", None),
+        (True, "*", Check.HEADER_NOT_LISTED),
+        (True, "x-TOKEN", None),
+        (True, ",X-Token,,", None),
+        (True, "X-Token; X-More", Check.HEADERS_INVALID),
+    ],
+)
+def test_a_preflights_headers_are_compared_as_the_standard_says(
+    credentials: bool, listed: str, check: Check | None
+) -> None:
+    page = Page(ORIGIN, credentials, (("X-Token", "1"),))
+    answer = response(
+        allow(ORIGIN), CREDENTIALS, METHODS, ("Access-Control-Allow-Headers", listed), status=204
+    )
+    block = preflight_check(page, "GET", answer)
+    assert (block.check if block else None) is check
+
+
+def test_methods_are_compared_letter_by_letter() -> None:
+    answer = response(allow(ORIGIN), ("Access-Control-Allow-Methods", "put"), status=204)
+    block = preflight_check(PAGE, "PUT", answer)
+    assert block is not None
+    assert block.check is Check.METHOD_NOT_LISTED
+
+
+# --- Addresses --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "path", "expected"),
+    [
+        ("https://a.example", None, ("https://a.example", "/socket.io/", "/")),
+        ("a.example", None, ("https://a.example", "/socket.io/", "/")),
+        ("localhost:5000", None, ("http://localhost:5000", "/socket.io/", "/")),
+        ("wss://a.example:443/", None, ("https://a.example", "/socket.io/", "/")),
+        ("https://a.example/chat", None, ("https://a.example", "/socket.io/", "/chat")),
+        ("https://a.example/api/socket.io/", None, ("https://a.example", "/api/socket.io/", "/")),
+        (
+            "https://a.example/x/?EIO=4&transport=polling&t=NMnp2WI",
+            None,
+            ("https://a.example", "/x/", "/"),
+        ),
+        ("http://[::1]:5000", "/ws/", ("http://[::1]:5000", "/ws/", "/")),
+    ],
+)
+def test_an_address_is_read_as_the_client_or_the_console_writes_it(
+    url: str, path: str | None, expected: tuple[str, str, str]
+) -> None:
+    target = Target.parse(url, ORIGIN, path)
+    assert (target.base, target.path, target.namespace) == expected
+
+
+@pytest.mark.parametrize("url", ["", "https://", "http://[::1", "http://a.example:x"])
+def test_what_is_no_address_is_told(url: str) -> None:
+    with pytest.raises(TargetError):
+        Target.parse(url, ORIGIN)
+
+
+# --- What works and should not ----------------------------------------------------------------
+
+
+def examine(app: Wsgi, stack: ExitStack, origin: str = ORIGIN, credentials: bool = False) -> Report:
+    port = stack.enter_context(serving(app))
+    target = Target.parse(f"http://localhost:{port}", origin)
+    return Examination(target, Page(origin, credentials)).run()
+
+
+def ids(report: Report) -> list[str]:
+    return [finding.id for finding in report.findings]
+
+
+@pytest.mark.parametrize(
+    ("lets_in", "let_in"),
+    [
+        (lambda origin: origin.endswith("example.com"), "https://attackerexample.com"),
+        (lambda origin: origin.startswith(ORIGIN), f"{ORIGIN}.attacker.example"),
+        (lambda origin: ORIGIN in origin, f"{ORIGIN}.attacker.example"),
+        (lambda origin: re.fullmatch("https://app.example.com", origin), "https://appxexample.com"),
+        (
+            lambda origin: re.match(r"https://([a-z.]+)?example\.", origin),
+            f"{ORIGIN}.attacker.example",
+        ),
+    ],
+    ids=["open at its start", "open at its end", "open at both", "unescaped dot", "any suffix"],
+)
+def test_a_careless_pattern_is_found(lets_in, let_in: str, stack: ExitStack) -> None:
+    report = examine(choosing(engine(), lets_in), stack)
+    assert report.works
+    assert "neighbours-allowed" in ids(report)
+    (finding,) = (finding for finding in report.findings if finding.id == "neighbours-allowed")
+    assert let_in in finding.cause
+
+
+def test_a_wildcard_of_this_extension_lets_no_neighbour_in(stack: ExitStack) -> None:
+    config = 'app.config["SIO_CORS_ORIGINS"] = ["https://*.example.com"]'
+    assert ids(examine(guarded(config), stack)) == ["only-here"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://localhost:8080", "https://example.com", "https://a.b.example.co.uk", "null"]
+)
+def test_neighbours_are_other_peoples(origin: str) -> None:
+    names = neighbours(origin)
+    assert origin not in names
+    assert all("attacker" in name or "xexample" in name for name in names)
+
+
+def test_the_origin_null_is_found(stack: ExitStack) -> None:
+    report = examine(choosing(engine(), lambda origin: origin in (ORIGIN, "null")), stack)
+    assert "null-allowed" in ids(report)
+
+
+def test_open_jsonp_is_found(stack: ExitStack) -> None:
+    report = examine(engine(cors_allowed_origins=[ORIGIN]), stack)
+    assert ids(report) == ["no-vary", "jsonp-open", "only-here"]
+
+
+def test_a_websocket_that_is_open_to_every_site_is_found_and_the_fix_closes_it(
+    stack: ExitStack,
+) -> None:
+    origin = "http://localhost:8080"
+    url = stack.enter_context(
+        node_server(f'new Server(httpServer, {{ cors: {{ origin: ["{origin}"] }} }})')
+    )
+    report = Examination(Target.parse(url, origin), Page(origin)).run()
+    assert ids(report) == ["websocket-open", "jsonp-open"]
+
+    fixed = report.findings[0].fix.node.replace(
+        "{ allow", f'{{ cors: {{ origin: ["{origin}"] }}, allow', 1
+    )
+    report = Examination(
+        Target.parse(stack.enter_context(node_server(fixed)), origin), Page(origin)
+    ).run()
+    assert report.works
+    assert ids(report) == []
+
+
+def test_the_fix_for_node_closes_jsonp(stack: ExitStack) -> None:
+    origin = "http://localhost:8080"
+    cors = f'{{ cors: {{ origin: ["{origin}"] }}'
+    url = stack.enter_context(node_server(f"new Server(httpServer, {cors} }})"))
+    report = Examination(Target.parse(url, origin), Page(origin)).run()
+    fixed = report.findings[-1].fix.node.replace("{", f"{cors},", 1)
+    url = stack.enter_context(node_server(fixed))
+    report = Examination(Target.parse(url, origin), Page(origin)).run()
+    assert report.works
+    assert ids(report) == ["websocket-open"]
+
+
+def test_a_server_with_this_extension_is_in_order(stack: ExitStack) -> None:
+    config = """
+app.config["SIO_CORS_ORIGINS"] = ["https://app.example.com"]
+app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True"""
+    report = examine(guarded(config), stack, credentials=True)
+    assert report.works
+    assert report.polling
+    assert report.websocket
+    assert ids(report) == ["only-here"]
+
+
+def test_a_page_of_the_servers_own_origin_needs_no_cors(stack: ExitStack) -> None:
+    port = stack.enter_context(serving(engine()))
+    origin = f"http://127.0.0.1:{port}"
+    report = Examination(Target.parse(origin, origin), Page(origin)).run()
+    assert report.works
+    assert report.polling
+    assert report.websocket
+
+
+def test_an_authorization_header_under_a_wildcard_is_noted(stack: ExitStack) -> None:
+    app = behind(
+        engine(), REFLECT, VARY, preflight=[REFLECT, METHODS, ("Access-Control-Allow-Headers", "*")]
+    )
+    port = stack.enter_context(serving(app))
+    page = Page("http://localhost:8080", False, (("Authorization", "Bearer 1"),))
+    report = Examination(Target.parse(f"http://127.0.0.1:{port}", page.origin), page).run()
+    assert "authorization-wildcard" in ids(report)
+
+
+# --- Bounds -----------------------------------------------------------------------------------
+
+
+def test_no_server_makes_the_doctor_exceed_its_requests(stack: ExitStack) -> None:
+    apps = [
+        behind(engine(), *ALLOWED),
+        choosing(engine(), lambda origin: "attacker" in origin or origin == ORIGIN),
+        answering("404 NOT FOUND", "nothing"),
+    ]
+    assert all(examine(app, stack).requests <= MAX_REQUESTS for app in apps)
+
+
+def test_a_server_that_drips_cannot_hold_the_doctor(stack: ExitStack) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\n")
+        while True:
+            connection.sendall(b"X-Drop: 1\r\n")
+            time.sleep(0.2)
+
+    port = stack.enter_context(listening(drip))
+    started = time.monotonic()
+    wire = Wire(max_seconds=2)
+    report = Examination(Target.parse(f"http://127.0.0.1:{port}", ORIGIN), PAGE, wire).run()
+    assert time.monotonic() - started < 3
+    assert not report.works
+
+
+def test_the_doctor_ends_in_time_and_says_that_it_is_not_done(stack: ExitStack) -> None:
+    slow = behind(engine(), *ALLOWED)
+
+    def sleepy(environ, start_response):
+        time.sleep(0.4)
+        return slow(environ, start_response)
+
+    port = stack.enter_context(serving(sleepy))
+    wire = Wire(max_seconds=2)
+    started = time.monotonic()
+    report = Examination(Target.parse(f"http://127.0.0.1:{port}", ORIGIN), PAGE, wire).run()
+    assert time.monotonic() - started < 3
+    assert "incomplete" in ids(report)
+
+
+# --- Words ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("case", BROKEN[:12], ids=[case.name for case in BROKEN[:12]])
+def test_the_report_fits_its_width_but_for_addresses(case, stack: ExitStack) -> None:
+    url = case.serve(stack)
+    arguments = ["doctor", url, "--origin", "https://shop.example.com", *case.arguments]
+    result = CliRunner(env={"COLUMNS": "90"}).invoke(main, arguments)
+    assert result.exit_code == 1
+    for line in result.stdout.splitlines():
+        is_verbatim = re.match(r"\s+(\w+\s+)?([<>]|app\.config|new Server)", line)
+        assert len(line) <= 90 or "http" in line or is_verbatim, line
+    assert "\x1b" not in result.stdout
+
+
+def test_the_doctor_asks_for_the_page() -> None:
+    result = CliRunner().invoke(main, ["doctor", "https://a.example"])
+    assert result.exit_code == 2
+    assert "location.origin" in result.stderr
+
+
+def test_a_misspelt_origin_is_mended() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    result = CliRunner().invoke(
+        main, ["doctor", url, "--origin", "http://LocalHost:8080/index.html"]
+    )
+    assert result.exit_code == 1
+    assert "Taken for http://localhost:8080" in result.stderr
+
+
+def test_an_origin_that_cannot_be_mended_is_refused() -> None:
+    result = CliRunner().invoke(main, ["doctor", "https://a.example", "--origin", "://"])
+    assert result.exit_code == 2
+    assert "location.origin" in result.stderr
+
+
+def test_progress_is_for_terminals(stack: ExitStack) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    program = [sys.executable, "-c", "from flask_sio_cors.cli import main; main()"]
+    done = subprocess.run(
+        [*program, "doctor", url, "--origin", ORIGIN], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == ""
