@@ -348,6 +348,7 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
 
     regexes = [item for item in items if _is_regex(item)]
     listed = Listed(OriginSet(patterns(), regexes), texts, regexes)
+    _report_slow(regexes, report)
     if any(map(_stands_alone, others)):
         _report_company(value, items, report)
     for item in others:
@@ -358,6 +359,19 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
 
 def _is_regex(item: Any) -> bool:
     return isinstance(item, re.Pattern) and isinstance(item.pattern, str)
+
+
+def _report_slow(regexes: Iterable[re.Pattern[str]], report: Report) -> None:
+    for regex in regexes:
+        from .backtracking import slow_origin  # which only regular expressions need
+
+        origin = slow_origin(regex)
+        if origin is not None:
+            reason = (
+                f"takes so long with {origin!r}, and ever longer with more letters, that one "
+                "request stops the server; do not repeat what contains a repetition"
+            )
+            report(regex, reason, "'https://*.example.com'")
 
 
 def _stands_alone(item: Any) -> bool:
