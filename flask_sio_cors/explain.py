@@ -67,4 +67,9 @@ def _explain_unlisted(origin: str, shown: str, options: Options) -> str:
             f"{'not set' if source == 'default' else 'empty'}. To let {shown} in: "
             f"{PREFIX}ORIGINS = [{origin!r}]"
         )
+    if isinstance(options.origins, OriginSet) and (regex := options.origins.found_in(origin)):
+        return (
+            f"{regex!r} in {key} matches a part of {shown} only, and it must match an origin from "
+            f"end to end. To let this one in, add {origin!r} to the list."
+        )
     return f"{shown} is not in {key}. To let it in, add {origin!r} to the list."

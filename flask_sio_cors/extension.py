@@ -155,7 +155,10 @@ def _find_middleware(app: Flask, socketio: SocketIO | None) -> Any:
 
 
 def _conflicts(socketio: SocketIO | None) -> Iterable[Problem]:
-    for name, value in getattr(socketio, "server_options", {}).items():
+    given = getattr(socketio, "server_options", {})
+    others = [f"{name}={value!r}" for name, value in given.items() if not name.startswith("cors_")]
+    call = f"SocketIO({', '.join(['app', *others])})"
+    for name, value in given.items():
         if not name.startswith("cors_"):
             continue
         reason = (
@@ -163,7 +166,7 @@ def _conflicts(socketio: SocketIO | None) -> Iterable[Problem]:
             if name in _OWN_OPTIONS
             else "is no option of Flask-SocketIO, so it silently does nothing"
         )
-        yield Problem(f"SocketIO({name}=…)", value, reason, "SocketIO(app)")
+        yield Problem(f"SocketIO({name}=…)", value, reason, call)
 
 
 def _interrupter(async_mode: str) -> Interrupter:

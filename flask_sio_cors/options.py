@@ -152,11 +152,12 @@ class Options:
             sources[setting.name] = source
         _add_decorated(values, sources, allow_request, found)
         _check_credentials(values, sources, found)
+        trusted_hosts = _read_trusted_hosts(config, found)
         if found:
             raise ConfigError(found)
         if isinstance(values["origins"], Listed):
             values["origins"] = values["origins"].origins
-        return cls(**values, trusted_hosts=_read_trusted_hosts(config), sources=sources)
+        return cls(**values, trusted_hosts=trusted_hosts, sources=sources)
 
 
 class Setting(NamedTuple):
@@ -197,9 +198,17 @@ class Setting(NamedTuple):
         return self.read(value, lambda *problem: found.append(Problem(key, *problem)))
 
 
-def _read_trusted_hosts(config: Mapping[str, Any]) -> tuple[str, ...]:
+def _read_trusted_hosts(config: Mapping[str, Any], found: list[Problem]) -> tuple[str, ...]:
     hosts = config.get("TRUSTED_HOSTS")
-    return (hosts,) if isinstance(hosts, str) else tuple(hosts or ())
+    if hosts is None:
+        return ()
+    if isinstance(hosts, str):
+        return (hosts,)
+    if isinstance(hosts, (list, tuple, set, frozenset)) and all(isinstance(h, str) for h in hosts):
+        return tuple(hosts)
+    reason = "is no list of host names, so that Flask would answer every request with an error"
+    found.append(Problem("TRUSTED_HOSTS", hosts, reason, '["app.example.com"]'))
+    return ()
 
 
 #: Every setting, in the order of the manual.

@@ -222,7 +222,7 @@ def socketio_with(**options):
         pytest.param(
             socketio_with(cors_allowed_origins=[]),
             ConfigError,
-            "write: SocketIO(app)",
+            "write: SocketIO(app, async_mode='threading')",
             id="SocketIO(cors_allowed_origins=[])",
         ),
         pytest.param(

@@ -496,6 +496,14 @@ def test_flasks_trusted_hosts_are_taken_over(hosts, expected):
     assert Options.from_config({"TRUSTED_HOSTS": hosts}).trusted_hosts == expected
 
 
+@pytest.mark.parametrize("hosts", [True, 7, {"app.example.com": 1}, ["app.example.com", 7]])
+def test_trusted_hosts_that_flask_cannot_read_are_a_mistake(hosts):
+    with pytest.raises(ConfigError) as error:
+        Options.from_config({"TRUSTED_HOSTS": hosts})
+    (problem,) = error.value.problems
+    assert problem[:2] == ("TRUSTED_HOSTS", hosts)
+
+
 def test_nothing_is_warned_of_where_the_configuration_is_wrong():
     """A backslash or a bracket in a text is no Python and no regular expression, after all."""
     assert problems(ORIGINS=r"['https://a\.example', '[[a]']")
