@@ -29,6 +29,9 @@ Headers = list[tuple[str, str]]
 
 
 class _Quiet(WSGIRequestHandler):
+    def version_string(self) -> str:
+        return "Werkzeug"
+
     def log(self, *_: object, **__: object) -> None:
         pass
 
@@ -371,6 +374,7 @@ def _says(status: str, text: str, *headers: tuple[str, str]) -> Serve:
 
 
 _CUT_SHORT = b"HTTP/1.1 200 X\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 9\r\n\r\n0{"
+_NGINX = ("Server", "nginx")
 _NGINX_502 = "<html><head><title>502 Bad Gateway</title></head><center>nginx</center></html>"
 _VITE = "<!doctype html><html><head><title>My App</title></head><div id=root></div></html>"
 _OLD = '96:0{"sid":"yTjcWzWnmZ4hcc4xAAAA","upgrades":["websocket"],"pingInterval":25000}2:40'
@@ -508,7 +512,7 @@ BROKEN = (
         {"addTrailingSlash": False},
     ),
     Case("nothing anywhere", "wrong-path", _html("404 NOT FOUND", _VITE, _allow("*"))),
-    Case("502 of a proxy", "proxy-error", _html("502 BAD GATEWAY", _NGINX_502)),
+    Case("502 of a proxy", "proxy-error", _html("502 BAD GATEWAY", _NGINX_502, _NGINX)),
     Case("traceback", "server-error", _html("500 INTERNAL SERVER ERROR", "oops")),
     Case("unsupported version", "unsupported-version", _says("400 BAD REQUEST", _UNSUPPORTED)),
     Case(

@@ -198,8 +198,8 @@ def test_a_refusal_is_explained_alike_in_the_command_the_log_and_the_answer(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     app = application(**LISTED)
-    app.debug = True
     why = run_json(app, "explain", STRANGER)["explanation"]
+    app.debug = True  # after the command, which sets it as FLASK_DEBUG says
     with caplog.at_level(logging.WARNING, "flask_sio_cors"):
         answer = app.test_client().get(
             "/socket.io/?EIO=4&transport=polling", headers={"Origin": STRANGER}
@@ -223,9 +223,12 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_extension_imports_nothing_of_the_doctor() -> None:
     code = """if 1:
-        import sys, flask_sio_cors
-        doctors = ("flask_sio_cors.doctor", "flask_sio_cors.cli", "urllib3", "websocket")
-        sys.exit(", ".join(name for name in doctors if name in sys.modules))
+        import sys, flask_socketio
+        before = set(sys.modules)
+        import flask_sio_cors
+        new = set(sys.modules) - before
+        doctors = {"flask_sio_cors.doctor", "flask_sio_cors.cli", "urllib3", "websocket"}
+        sys.exit(", ".join(new & doctors))
     """
     done = python(code)
     assert done.returncode == 0, done.stderr

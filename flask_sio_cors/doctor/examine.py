@@ -386,19 +386,18 @@ def _mixed_content(url: str, page: Page, secure: str | None) -> Finding:
 
 
 def _found_at(finding: Finding, target: Target, path: str, answer: Exchange) -> Finding:
+    """Complete a finding with where the server is; either side may be changed to meet the other."""
     cause = f"{finding.cause} The Socket.IO server is at {path}."
-    client = f'io("{target.base}", {{ path: "{path}" }})'
-    if f"{target.path}/" == path:
-        client += "  // with the slash at the end: no addTrailingSlash: false"
-    fix = Fix(
-        f'SocketIO(app, resource="{target.path.strip("/")}")',
-        f'new Server(httpServer, {{ path: "{target.path}" }})',
-        f"In the client: {client}",
-    )
-    proof = (*finding.proof, *proof_of([answer]))
-    id_ = "missing-slash" if f"{target.path}/" == path else "wrong-path"
     title = f"There is no Socket.IO server at {target.path}, but at {path}."
-    return replace(finding, id=id_, title=title, cause=cause, fix=fix, proof=proof)
+    proof = (*finding.proof, *proof_of([answer]))
+    client = f'In the client: io("{target.base}", {{ path: "{path}" }})'
+    found = replace(finding, id="wrong-path", title=title, cause=cause, proof=proof)
+    if f"{target.path}/" == path:
+        client += ", and no addTrailingSlash: false"
+        return replace(found, id="missing-slash", fix=Fix(elsewhere=client))
+    extension = f'SocketIO(app, resource="{target.path.strip("/")}")'
+    node = f'new Server(httpServer, {{ path: "{target.path}" }})'
+    return replace(found, fix=Fix(extension, node, client))
 
 
 def _after_handshake(finding: Finding, client: str) -> Finding:
