@@ -69,11 +69,11 @@ def threaded(serve):
     return serve(server="threading", fresh=True)
 
 
-def deciding(fault: str) -> str:
+def deciding(fault: str, library: str = "eventlet") -> str:
     """Source of a function that lets FRIEND in, and does this for everybody else."""
     return f"""
 import time
-from eventlet import Timeout, sleep
+from {library} import Timeout, sleep
 
 class Unprintable(Exception):
     def __str__(self):
@@ -241,6 +241,18 @@ def test_a_thread_survives_its_function(threaded, key, fault, complaint):
         refused = knock(threaded, OTHER)
         assert (refused.status, refused.body) == (403, FORBIDDEN)
     assert threaded.log()[start:].count(f"{key}: {complaint}; the request was refused") == 1
+
+
+@faults({name: FAULTS[name] for name in FAULTS if name not in ("raises", "recurses")})
+def test_gevent_survives_and_interrupts_a_function(serve, fault, complaint):
+    server = serve(server="gevent", fresh=False)
+    start = configure(server, deciding(fault, "gevent") + INSTALL[ORIGINS])
+    started = time.monotonic()
+    refused = knock(server, OTHER)
+    assert (refused.status, refused.body) == (403, FORBIDDEN)
+    assert time.monotonic() - started < 5
+    assert knock(server, FRIEND).status == 200
+    assert f"{ORIGINS}: {complaint}; the request was refused" in server.log()[start:]
 
 
 @pytest.mark.parametrize("ending", [KeyboardInterrupt, GreenletExit])

@@ -210,9 +210,9 @@ with open("/proc/self/statm") as counts:
 @needs_proc
 def test_a_flood_over_the_wire_leaves_the_server_as_it_was(serve):
     server = serve("app.config['SIO_CORS_ORIGINS'] = ['https://*.example.com']", fresh=True)
-    assert flood(server.port, 0, 4_000) == 4_000
+    assert flood(server.port, 0, 2_000) == 2_000
     before = int(server.run(MEMORY))
-    assert flood(server.port, 4_000, 24_000) == 20_000
+    assert flood(server.port, 2_000, 14_000) == 12_000
     assert abs(int(server.run(MEMORY)) - before) <= TOLERANCE
     assert server.run("answer = len(socketio.server.eio.sockets)") == "0"
     assert 0 < server.log().count("Refused (") <= LIMIT
