@@ -139,7 +139,7 @@ class Guard:
         try:
             answer = callback.ask(options.allow_request)
         except ConnectionRefusedError as refusal:
-            return _denied(verdict, Reason.DENIED), str(refusal.error_args["message"])
+            return _denied(verdict, Reason.DENIED), _words_of(refusal)
         if answer:
             return None
         reason = Reason.DENIED if answer is False else Reason.ALLOW_REQUEST_FAILED
@@ -224,6 +224,12 @@ def _await_farewell(websocket: Any) -> None:
         if len(head) < 2 or head[0] & 0x0F == websocket.OPCODE_CLOSE or head[1] & 0x7F > 125:
             return
         websocket.raw_read(4 + (head[1] & 0x7F))
+
+
+def _words_of(refusal: ConnectionRefusedError) -> str | None:
+    # A subclass may have forgotten to initialise its base.
+    words = getattr(refusal, "error_args", None) or {}
+    return str(words["message"]) if "message" in words else None
 
 
 def _denied(verdict: Verdict, reason: Reason) -> Verdict:

@@ -47,7 +47,15 @@ AFTER = """
     def fail(request):
         raise LookupError("the database is away")
 
+    class Wordless(ConnectionRefusedError):
+        def __init__(self):
+            pass
+
+    def refuse_without_words(request):
+        raise Wordless
+
     app.by_user, app.by_address, app.answer, app.fail = by_user, by_address, answer, fail
+    app.refuse_without_words = refuse_without_words
 """
 
 
@@ -627,6 +635,12 @@ def test_a_page_can_read_why_allow_request_refused_it(server, run_clients):
     for outcome in (in_page, in_node):
         assert outcome.error["status"] == 403
         assert json.loads(outcome.error["body"]) == {"code": 4, "message": "Lost: again"}
+
+
+def test_a_refusal_that_forgot_to_initialise_its_base_is_a_refusal(server):
+    server.configure(with_allow_request("refuse_without_words"))
+    refused = server.request("GET", POLLING, [("Origin", FRIEND)])
+    assert (refused.status, json.loads(refused.body)["message"]) == (403, "Forbidden")
 
 
 def test_a_refusal_by_allow_request_carries_the_headers_of_its_origin(server):
