@@ -457,6 +457,12 @@ BROKEN = (
         EXTRA,
     ),
     Case(
+        "preflight redirected to ftp",
+        "preflight-redirect",
+        _preflight(("Location", "ftp://a.example/"), status="302 FOUND"),
+        EXTRA,
+    ),
+    Case(
         "preflight redirected to another server",
         "preflight-redirect",
         _preflight(("Location", "http://localhost:99/"), status="308 X"),

@@ -76,6 +76,9 @@ fetch(url, {method, credentials: "include"}).then(() => "answered", error => err
 """
 
 
+_REASON = re.compile(r"\(Reason: (.*?)\)\.(?: Status code|\"|$)")
+
+
 @dataclass(frozen=True)
 class Attempt:
     """What became of one page's attempt to connect, and what the console said meanwhile."""
@@ -90,7 +93,7 @@ class Attempt:
     @property
     def reasons(self) -> list[str]:
         """Firefox's reasons, in the order of their appearance, each once."""
-        found = [match for line in self.console for match in re.findall(r"\(Reason: (.*)\)", line)]
+        found = [match for line in self.console for match in _REASON.findall(line)]
         return list(dict.fromkeys(found))
 
     @property

@@ -379,3 +379,11 @@ def test_progress_is_for_terminals(stack: ExitStack) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+def test_a_reason_is_firefoxs_own_words_without_the_status(stack: ExitStack) -> None:
+    target = Target.parse(f"http://127.0.0.1:{free_port()}", ORIGIN)
+    (finding,) = Examination(target, PAGE).run().findings
+    assert finding.reasons == ("CORS request did not succeed",)
+    (finding, *_) = examine(engine(), stack, "http://localhost:8080").findings
+    assert finding.reasons == ("CORS header ‘Access-Control-Allow-Origin’ missing",)

@@ -59,6 +59,9 @@ def _without_chance(text: str) -> str:
         (r"(?<=session )[\w-]{20}", "Lbo5JLzTotvW3g2LAAAA"),
         (r"(?<=sio-cors-doctor-)[0-9a-f]{8}", "1f3a9c27"),
         (r" \(\[Errno.*?\)$", ""),
+        # Which of the two it is depends on who is faster, the end of the connection or the request.
+        (r"ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE"),
+        (r"(?<=closed without an answer) \(.*\)$", ""),
         (r"in \d+\.\d s", "in 0.1 s"),
         (r" +$", ""),
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -11,6 +12,8 @@ from typing import Final
 from ..origins import OPAQUE_ORIGINS, is_insecure
 from .exchange import Exchange, Failure
 from .fetch import Header, Page, Response
+
+_REASON: Final = re.compile(r"\(Reason: (.*?)\)\.(?: Status code|$)")
 
 
 class Severity(str, Enum):
@@ -62,8 +65,8 @@ class Finding:
     @property
     def reasons(self) -> tuple[str, ...]:
         """Firefox's reasons, word for word, each once."""
-        found = (line.partition("(Reason: ")[2] for line in self.firefox if "(Reason: " in line)
-        return tuple(dict.fromkeys(reason.rpartition(")")[0] for reason in found))
+        found = (match for line in self.firefox for match in _REASON.findall(line))
+        return tuple(dict.fromkeys(found))
 
     @property
     def is_blocked(self) -> bool:

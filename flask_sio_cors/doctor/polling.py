@@ -11,7 +11,7 @@ from ..origins import is_loopback
 from . import wording
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
-from .fetch import Block, Check, Page, Response
+from .fetch import Block, Check, Page, Response, cors_check
 from .findings import Finding, Fix, Severity, allowing, error_of, proof_of, session_of
 
 _BROKEN: Final = Severity.BROKEN
@@ -236,10 +236,24 @@ def explain_block(fetched: Fetched, page: Page, block: Block) -> Finding:
         _BROKEN,
         *told[1:],
         wording.firefox_lines(block, url, page.origin, is_redirect=is_redirect),
-        wording.chromium_lines(block, url, page.origin, _asked_first(fetched)),
+        wording.chromium_lines(
+            _as_chromium_sees(block, page, response), url, page.origin, _asked_first(fetched)
+        ),
         _POLL_ERROR,
         proof_of(fetched.exchanges),
     )
+
+
+def _as_chromium_sees(block: Block, page: Page, response: Response | None) -> Block:
+    """Return the check that Chromium names, which makes some of them in another order."""
+    if response is None or response.location is None:
+        return block
+    if block.is_preflight:
+        check = Check.PREFLIGHT_REDIRECT if response.location else Check.PREFLIGHT_STATUS
+        return Block(check, response.location, response.status, True)
+    if block.check is Check.REDIRECT_UNREADABLE:
+        return cors_check(page, response) or block
+    return block
 
 
 def _asked_first(fetched: Fetched) -> str:

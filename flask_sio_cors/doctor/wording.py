@@ -147,7 +147,10 @@ def firefox_lines(block: Block, url: str, origin: str, *, is_redirect: bool) -> 
 
     :param is_redirect: whether the response is a redirect, whose failure is told once more.
     """
-    if block.check in (Check.REDIRECT_WITH_PASSWORD, Check.REDIRECT_UNREADABLE):
+    leaves_web = re.match(r"(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", block.value) is not None
+    if block.check in (Check.REDIRECT_WITH_PASSWORD, Check.REDIRECT_UNREADABLE) or (
+        block.check is Check.PREFLIGHT_REDIRECT and leaves_web
+    ):
         return (failed_line(url),)
     reason = firefox_reason(block)
     where = block.value if block.check is Check.REDIRECT_NOT_HTTP else url
@@ -218,7 +221,9 @@ def chromium_value(block: Block) -> str:
 def _chromium_mismatch(value: str) -> str:
     if re.search(r"[ ,]", value):
         return CHROMIUM_CAUSES[Check.ORIGIN_REPEATED]
-    if value != "null" and not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*:/*[^/\s:*][^\s*]*", value):
+    if value not in ("null", "file://") and not re.fullmatch(
+        r"[A-Za-z][A-Za-z0-9+.-]*:/*[^/\s:*][^\s*]*", value
+    ):
         return CHROMIUM_INVALID
     return CHROMIUM_CAUSES[Check.ORIGIN_MISMATCH]
 
