@@ -31,8 +31,8 @@ def explain_refusal(reason: Reason, origin: str | None, options: Options) -> str
             f"{PREFIX}TOLERATE_INSECURE_ORIGINS = True."
         ),
         Reason.ORIGIN_CALLABLE_FAILED: (
-            f"The function in {options.sources.get('ORIGINS')} did not answer True or False for "
-            f"{shown}; the log has its traceback."
+            f"The function in {options.sources.get('ORIGINS')} gave no answer for {shown} that "
+            "counts; the log says what it did."
         ),
         Reason.CROSS_SITE: (
             "A page of another origin asked without an Origin header, as scripts, images, forms, "
@@ -49,7 +49,7 @@ def explain_refusal(reason: Reason, origin: str | None, options: Options) -> str
         ),
         Reason.DENIED: "allow_request refused the handshake.",
         Reason.ALLOW_REQUEST_FAILED: (
-            "allow_request did not answer True or False; the log has its traceback."
+            "allow_request gave no answer that counts; the log says what it did."
         ),
     }.get(reason, f"{shown} is not allowed.")
 
@@ -64,12 +64,13 @@ def _explain_unlisted(origin: str, shown: str, options: Options) -> str:
     if isinstance(options.origins, OriginSet) and not options.origins:
         return (
             f"Only the server's own origin is allowed, because {key} is "
-            f"{'not set' if source == 'default' else 'empty'}. To let {shown} in: "
+            f"{'not set' if source == 'default' else 'empty'}, or was when SioCors(app) read the "
+            f"configuration. To let {shown} in, set it before: "
             f"{PREFIX}ORIGINS = [{origin!r}]"
         )
-    if isinstance(options.origins, OriginSet) and (regex := options.origins.found_in(origin)):
-        return (
-            f"{regex!r} in {key} matches a part of {shown} only, and it must match an origin from "
-            f"end to end. To let this one in, add {origin!r} to the list."
-        )
-    return f"{shown} is not in {key}. To let it in, add {origin!r} to the list."
+    advice = f"{shown} is not in {key}. To let it in, add {origin!r} to the list."
+    if isinstance(options.origins, OriginSet) and options.origins.has_regexes:
+        # Which expression matches a part is not looked up: a search may take what a full match
+        # does not, and anybody can cause this sentence.
+        advice += " A regular expression must match an origin from end to end, scheme included."
+    return advice

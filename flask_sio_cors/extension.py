@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
     from flask import Flask
     from flask_socketio import SocketIO
 
+# Options of Flask-SocketIO that SioCors replaces, and what others write in their place.
 _OWN_OPTIONS: Final = ("cors_allowed_origins", "cors_credentials")
+_MEANT_OPTIONS: Final = ("cors", "origin", "origins", "allowed_origins", "allow_origins")
 
 
 class SioCors:
@@ -35,6 +38,7 @@ class SioCors:
         ``app.extensions["socketio"]``.
     :raise ConfigError: with every mistake in the configuration; the app is left as it was.
     :raise RuntimeError: before ``SocketIO(app)``, or a second time on one app.
+    :raise TypeError: if the application is none, such as ``SioCors(socketio)``.
     """
 
     def __init__(self, app: Flask | None = None, socketio: SocketIO | None = None) -> None:
@@ -51,6 +55,11 @@ class SioCors:
 
         The parameters and errors are those of the class.
         """
+        if not hasattr(app, "extensions"):
+            raise TypeError(
+                f"SioCors was given a {type(app).__name__} as its application. Write SioCors(app), "
+                "or SioCors(app, socketio)."
+            )
         if "sio_cors" in app.extensions:
             raise RuntimeError(
                 "SioCors is already installed on this application. Remove the second SioCors(app) "
@@ -146,7 +155,8 @@ def _find_middleware(app: Flask, socketio: SocketIO | None) -> Any:
     if middleware is not None and middleware.flask_app is app:
         return middleware
     # One SocketIO object initialised on several applications remembers the last one only.
-    if getattr(app.wsgi_app, "flask_app", None) is app:
+    is_own = app.extensions.get("socketio") is socketio
+    if is_own and getattr(app.wsgi_app, "flask_app", None) is app:
         return app.wsgi_app
     raise RuntimeError(
         "The SocketIO that SioCors was given is not installed on this application. Call "
@@ -156,10 +166,10 @@ def _find_middleware(app: Flask, socketio: SocketIO | None) -> Any:
 
 def _conflicts(socketio: SocketIO | None) -> Iterable[Problem]:
     given = getattr(socketio, "server_options", {})
-    others = [f"{name}={value!r}" for name, value in given.items() if not name.startswith("cors_")]
+    others = [f"{name}={value!r}" for name, value in given.items() if not _is_about_cors(name)]
     call = f"SocketIO({', '.join(['app', *others])})"
     for name, value in given.items():
-        if not name.startswith("cors_"):
+        if not _is_about_cors(name):
             continue
         reason = (
             "decides in another place; with SioCors, the SIO_CORS_ settings decide"
@@ -167,6 +177,14 @@ def _conflicts(socketio: SocketIO | None) -> Iterable[Problem]:
             else "is no option of Flask-SocketIO, so it silently does nothing"
         )
         yield Problem(f"SocketIO({name}=…)", value, reason, call)
+
+
+def _is_about_cors(option: str) -> bool:
+    return (
+        option in _MEANT_OPTIONS
+        or option.startswith("cors_")
+        or bool(difflib.get_close_matches(option, _OWN_OPTIONS, 1, 0.8))
+    )
 
 
 def _interrupter(async_mode: str) -> Interrupter:

@@ -288,7 +288,11 @@ def _unknown_keys(config: Mapping[str, Any]) -> Iterable[Problem]:
 def _nearest_key(key: str, name: str, known: list[str]) -> str:
     """Return the setting that an unknown key means; ``""`` where none is near."""
     if name:
-        key, cutoff = PREFIX + _OTHER_NAMES.get(name, name), 0.78
+        others = difflib.get_close_matches(name, _OTHER_NAMES, 1, 0.85)
+        own = difflib.get_close_matches(PREFIX + name, known, 1, 0.85)
+        if others and not own:
+            return PREFIX + _OTHER_NAMES[others[0]]
+        key, cutoff = PREFIX + name, 0.78
     elif key.startswith("SIO"):
         cutoff = 0.85
     else:
@@ -333,12 +337,32 @@ def _check_credentials(
         for pattern in filter(None, map(parse_pattern, origins.texts)):
             _check_credentialed(pattern, values, sources, found)
         for regex in origins.regexes:
-            if all(map(regex.fullmatch, _STRANGERS)):
-                reason = f"lets every site act in its visitors' name, with {switch} set"
-                found.append(Problem(sources["ORIGINS"], regex, reason, "'https://*.example.com'"))
+            mistake = _credentialed_regex_mistake(regex)
+            if mistake:
+                reason = f"{mistake[0]}, with {switch} set"
+                found.append(Problem(sources["ORIGINS"], regex, reason, mistake[1]))
     if "*" in values["expose_headers"]:
         reason = f'means a header called "*" where {switch} is set (Fetch, 3.3.3); name them'
         found.append(Problem(sources["EXPOSE_HEADERS"], "*", reason, "'X-Request-Id'"))
+
+
+def _credentialed_regex_mistake(regex: re.Pattern[str]) -> tuple[str, str] | None:
+    """Return why an expression lets strangers act in visitors' names, and what to write."""
+    if all(map(regex.fullmatch, _STRANGERS)):
+        return "lets every site act in its visitors' name", "'https://*.example.com'"
+    escaped = _PIECES.sub(lambda piece: r"\." if piece[0] == "." else piece[0], regex.pattern)
+    if escaped == regex.pattern:
+        return None
+    flags = f", {regex.flags & ~re.UNICODE}" if regex.flags & ~re.UNICODE else ""
+    return (
+        "has a dot that stands for any character, so that it lets names in which others can "
+        "register",
+        f"re.compile({escaped!r}{flags})",
+    )
+
+
+# An escaped character, a class, or a dot before a letter or digit, where a name's dot would be.
+_PIECES: Final = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\.(?=[A-Za-z0-9])", re.DOTALL)
 
 
 def _check_credentialed(

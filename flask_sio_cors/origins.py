@@ -274,13 +274,6 @@ class OriginSet:
             return f"{scheme}://*.{tail}:*"
         return repr(self._regex(origin))
 
-    def found_in(self, origin: str) -> re.Pattern[str] | None:
-        """Return a regular expression that matches somewhere in an origin that is not in the set.
-
-        :param origin: well-formed.
-        """
-        return next((regex for regex in self._regexes if regex.search(origin)), None)
-
     def _regex(self, origin: str) -> re.Pattern[str] | None:
         if not _well_formed.fullmatch(origin):
             return None

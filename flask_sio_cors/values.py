@@ -243,6 +243,9 @@ def read_allow_headers(value: Any, report: Report) -> tuple[str, ...]:
         if lower in _FORBIDDEN_REQUEST_HEADERS or lower.startswith(("proxy-", "sec-")):
             reason = "is a header that only the browser sets, so no page can send it (Fetch, 2.2.2)"
             report(name, reason, "'X-Requested-With'")
+        elif len(name) > 1 and set(name) & set("*+^$|"):
+            reason = "looks like a regular expression, but browsers compare header names whole"
+            report(name, reason, '"X-Requested-With"')
         elif lower.startswith("access-control-"):
             reason = "is a header that a server sends, and this list is of those a page sends"
             report(name, reason, "'X-Requested-With'")

@@ -112,6 +112,7 @@ def _misspelt_keys() -> Iterator[Mistake]:
     yield _key("FLASK_SIO_CORS_ORIGINS", origins, ORIGINS)
     yield _key("SOCKETIO_CORS_ALLOWED_ORIGINS", origins, ORIGINS)
     yield _key("SIO_CORS_CREDENTIALS", True, CREDENTIALS)
+    yield _key("SIO_CORS_CREDENTAILS", True, CREDENTIALS)
     yield _key("SIO_CORS_ALLOW_CREDENTIALS", True, CREDENTIALS)
     yield _key("SIO_CORS_SUPPORT_CREDENTIALS", True, CREDENTIALS)
     yield _key("SIO_CORS_ALLOWED_HEADERS", ["X-A"], "SIO_CORS_ALLOW_HEADERS")
@@ -284,6 +285,12 @@ def _dangerous_with_credentials() -> Iterator[Mistake]:
     wildcard = "'https://*.example.com'"
     yield _with_credentials("a regex for all", re.compile(".*"), everyone, wildcard)
     yield _with_credentials("any https:", re.compile("https?://.+"), everyone, wildcard)
+    any_character = "has a dot that stands for any character"
+    yield _with_credentials("a regex with bare dots", re.compile(r"https://.*.a.example"),
+                            any_character, r"re.compile('https://.*\\.a\\.example')")  # fmt: skip
+    yield _with_credentials("a bare dot", re.compile(r"https://[.a]+\.a.example", re.I),
+                            any_character, r"re.compile('https://[.a]+\\.a\\.example', "
+                            "re.IGNORECASE)")  # fmt: skip
     for suffix in ("co.uk", "github.io", "herokuapp.com", "com", "vercel.app", "xn--p1ai"):
         yield _with_credentials(
             suffix,

@@ -145,6 +145,9 @@ def install(config, **socketio_options):
         ("cors_allowed_origin", "*", "silently does nothing"),
         ("cors_origins", "*", "silently does nothing"),
         ("cors_max_age", 600, "silently does nothing"),
+        ("cors", {"origin": "https://a.example"}, "silently does nothing"),
+        ("origins", "*", "silently does nothing"),
+        ("cor_allowed_origins", "*", "silently does nothing"),
     ],
 )
 def test_what_is_given_to_socketio_too_is_a_mistake_and_leaving_it_out_works(option, value, reason):

@@ -172,6 +172,12 @@ def socketio_of_another_app():
     return make_app(), SocketIO(make_app(), async_mode="threading")
 
 
+def text_as_socketio():
+    app = make_app()
+    SocketIO(app, async_mode="threading")
+    return app, "socketio"
+
+
 def without_slash():
     return make_served_app(SIO_CORS_ORIGINS=f"{FRIEND}/"), None
 
@@ -194,10 +200,21 @@ def socketio_with(**options):
     return make
 
 
+def test_a_socketio_in_the_place_of_the_app_is_named():
+    with pytest.raises(TypeError, match=r"given a SocketIO .* Write SioCors\(app\)"):
+        SioCors(SocketIO(make_app(), async_mode="threading"))
+
+
 @pytest.mark.parametrize(
     ("make", "error", "advice"),
     [
         pytest.param(too_early, RuntimeError, "below SocketIO(app)", id="too early"),
+        pytest.param(
+            text_as_socketio,
+            RuntimeError,
+            "not installed on this application",
+            id="with something that is no SocketIO",
+        ),
         pytest.param(
             socketio_not_initialised,
             RuntimeError,
