@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+APP_READY := $(VENV)/.app-ready
 VENV_READY := $(VENV)/.ready
 NODE_READY := tests/node/node_modules/.ready
 DEMO_READY := example_app/node_modules/.ready
@@ -29,7 +30,7 @@ bench: $(BENCH_READY) $(BENCH_NODE_READY) | need-wrk ## Measure what it costs, s
 	$(VENV)/bin/python -W ignore -m benchmarks $(if $(filter quick,$(BENCH)),--quick build/benchmarks,docs)
 
 .PHONY: demo
-demo: $(VENV_READY) demo-client ## Run the example app
+demo: $(APP_READY) demo-client ## Run the example app
 	$(VENV)/bin/python -m example_app
 
 .PHONY: demo-client
@@ -44,10 +45,14 @@ clean: ## Remove all that the other targets made
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # Python 3.11 brings a pip that does not know dependency groups, hence the newer one.
-$(VENV_READY): pyproject.toml | need-venv
+$(APP_READY): pyproject.toml | need-venv
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)/bin/python -m pip install --quiet --editable . --group test
+	$(VENV)/bin/python -m pip install --quiet --editable ".[eventlet]"
+	touch $@
+
+$(VENV_READY): $(APP_READY)
+	$(VENV)/bin/python -m pip install --quiet --group test
 	$(VENV)/bin/python -m pip install --quiet --upgrade --target $(VENV)/gunicorn-25 --group gunicorn-eventlet
 	touch $@
 

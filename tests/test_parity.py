@@ -49,6 +49,14 @@ KINDS = {
     "unknown transport": ("GET", "/socket.io/?EIO=4&transport=pigeon", []),
     "old protocol": ("GET", "/socket.io/?EIO=3&transport=polling", []),
     "unknown session": ("POST", f"{POLLING}&sid=unknown", []),
+    "HEAD": ("HEAD", POLLING, []),
+    "PUT": ("PUT", POLLING, []),
+    "DELETE": ("DELETE", POLLING, []),
+    "preflight with an odd header": (
+        "OPTIONS",
+        POLLING,
+        [*_PREFLIGHT, ("Access-Control-Request-Headers", "x-(odd)")],
+    ),
     "no-cors": ("GET", POLLING, [("Sec-Fetch-Site", "cross-site")]),
     "JSONP": ("GET", f"{POLLING}&j=0", []),
 }
