@@ -65,17 +65,20 @@ def explain_failure(fetched: Fetched, page: Page, failure: Failure) -> Finding:
     id_, title, cause, fix = _FAILURES[failure.trouble](url, failure)
     silent = failure.trouble in (Trouble.SILENT, Trouble.CUT_SHORT, Trouble.GARBLED)
     firefox: tuple[str, ...] = () if silent else (wording.failed_line(url),)
-    if failure.trouble is Trouble.NOT_HTTP and urlsplit(url).port not in (None, 80, 443):
-        # On other ports Firefox takes what has no header for HTTP/0.9, of 1991.
+    missing = Block(Check.ORIGIN_MISSING, status=200)
+    if failure.trouble is Trouble.NOT_HTTP:
+        # What has no header is HTTP/0.9, of 1991: to Firefox anywhere, to Chromium where the port
+        # is the scheme's own.
         firefox = (wording.missing_line(url, 200),)
     chromium: tuple[str, ...] = (wording.network_error(network_error(failure)),)
     if failure.trouble is Trouble.SILENT:
         chromium = ()
-    if failure.trouble is Trouble.BAD_STATUS:
-        # Chromium takes what is no number for 200, and misses the header.
-        missing = Block(Check.ORIGIN_MISSING, status=200)
+    is_ancient = failure.trouble is Trouble.NOT_HTTP and urlsplit(url).port is None
+    if failure.trouble is Trouble.BAD_STATUS or is_ancient:
+        # Chromium takes a status that is no number for 200, and misses the header.
         chromium = wording.chromium_lines(missing, url, page.origin)
-    client = "timeout" if failure.trouble is Trouble.SILENT else _POLL_ERROR
+    waits = failure.trouble in (Trouble.SILENT, Trouble.NO_CONNECTION)
+    client = "timeout" if waits else _POLL_ERROR
     proof = proof_of(fetched.exchanges)
     return Finding(id_, _BROKEN, title, cause, fix, firefox, chromium, client, proof)
 
@@ -299,6 +302,8 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
     rest = [name for name, _ in response.headers if name.lower().startswith("access-control-")]
     if rest or "origin" in (response.combined("Vary") or "").lower():
         there = ", ".join(rest) or "Vary: Origin"
+        if is_handshake and is_python(response):
+            return _stripped(there)
         cause = (
             f"The server knows CORS (it sends {there}), but does not allow {page.origin}; "
             "or a proxy removes the header."
@@ -314,6 +319,24 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
         "there, or a proxy removes the headers."
     )
     return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
+
+
+def is_python(response: Response) -> bool:
+    """Tell whether python-engineio wrote a handshake's answer, by the order of its fields."""
+    timeout, interval = response.body.find(b'"pingTimeout"'), response.body.find(b'"pingInterval"')
+    return 0 <= timeout < interval
+
+
+def _stripped(there: str) -> _Told:
+    cause = (
+        f"The Socket.IO server has let this origin in (it would have answered 403 or 400) and sent "
+        f"{there}, but the header itself is gone: a proxy or a middleware removes it."
+    )
+    fix = (
+        "Let Access-Control-Allow-Origin through; in nginx, look for proxy_hide_header and "
+        "more_clear_headers."
+    )
+    return "header-stripped", "The CORS header is lost on its way.", cause, Fix(elsewhere=fix)
 
 
 def _redirected(page: Page, response: Response) -> _Told:
