@@ -85,7 +85,11 @@ def main() -> None:
 def show(as_json: bool) -> None:
     """Show the policy in force: each setting, where it came from and what it means."""
     shown = inspection.describe(_policy(), current_app.config)
-    click.echo(json.dumps(shown.as_json(), indent=2) if as_json else shown.as_text(_width()))
+    click.echo(
+        json.dumps(shown.as_json(), indent=2, ensure_ascii=False)
+        if as_json
+        else shown.as_text(_width())
+    )
 
 
 @flask_group.command("explain")
@@ -113,7 +117,11 @@ def explain(
         _origin(origin), host, method.upper(), headers, with_credentials, transport
     )
     answer = inspection.answer(_policy(), current_app._get_current_object(), asked)  # type: ignore[attr-defined]
-    click.echo(json.dumps(answer.as_json(), indent=2) if as_json else answer.as_text(_width()))
+    click.echo(
+        json.dumps(answer.as_json(), indent=2, ensure_ascii=False)
+        if as_json
+        else answer.as_text(_width())
+    )
     sys.exit(0 if answer.allowed else 1)
 
 
@@ -148,7 +156,7 @@ def doctor(
     from .doctor import report as telling
 
     told = (
-        json.dumps(telling.as_json(report), indent=2)
+        json.dumps(telling.as_json(report), indent=2, ensure_ascii=False)
         if as_json
         else telling.as_text(report, _width())
     )
