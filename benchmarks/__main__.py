@@ -39,9 +39,10 @@ def measure(rounds: int, million: int, hostile: int) -> Figures:
         measure_decisions(keep)
         for size in wire.SIZES:
             say(f"round {number + 1} of {rounds}: a server with {size:,} origins")
-            for name, found in wire.measure(size, 1, reverse=number % 2 == 1).items():
-                for figure, value in found.items():
-                    keep(f"{name}/{figure}", value)
+            for found in wire.measure(size, 1, reverse=number % 2 == 1):
+                for name, told in found.items():
+                    for figure, value in told.items():
+                        keep(f"{name}/{figure}", value)
     say("start")
     for value in resources.imported(7):
         keep("import", value)

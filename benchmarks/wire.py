@@ -69,16 +69,22 @@ def wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
     raise RuntimeError(f"the server on port {port} does not answer")
 
 
-def measure(size: int, seconds: int, reverse: bool) -> dict[str, Figures]:
-    """Load both servers in turn; return their figures under ``scenario/size/variant``."""
+def measure(size: int, seconds: int, reverse: bool) -> list[dict[str, Figures]]:
+    """Load both servers in turn; return their figures under ``scenario/size/variant``.
+
+    With one origin twice, since the difference is small.
+    """
     variants = VARIANTS[::-1] if reverse else VARIANTS
     scenarios = SCENARIOS if size == 1 else [name for name in SCENARIOS if name != "messages"]
     with serving(variants[0], size) as first, serving(variants[1], size) as second:
-        return {
-            f"{scenario}/{size}/{variant}": figures(server, size, scenario, seconds)
-            for scenario in scenarios
-            for variant, server in zip(variants, (first, second), strict=True)
-        }
+        return [
+            {
+                f"{scenario}/{size}/{variant}": figures(server, size, scenario, seconds)
+                for scenario in scenarios
+                for variant, server in zip(variants, (first, second), strict=True)
+            }
+            for _ in range(2 if size == 1 else 1)
+        ]
 
 
 def figures(server: Served, size: int, scenario: str, seconds: int) -> Figures:
