@@ -54,8 +54,8 @@ def broken(report: dict[str, Any]) -> list[dict[str, Any]]:
 def without_chance(line: str) -> str:
     """Take out of a console's line what is new in every attempt."""
     line = re.sub(r"[&?](t|sid)=[\w-]+", "", line)
-    # Which of the two it is depends on who is faster, the end of the connection or the request.
-    return line.replace("ERR_CONNECTION_RESET", "ERR_EMPTY_RESPONSE")
+    # Which of them it is depends on how far the request has come when the server hangs up.
+    return re.sub("ERR_(CONNECTION_RESET|SOCKET_NOT_CONNECTED)", "ERR_EMPTY_RESPONSE", line)
 
 
 def assert_all_seen(told: list[str], seen: tuple[str, ...]) -> None:
