@@ -175,7 +175,7 @@ def _examine(
     try:
         from .doctor import examine
         from .doctor.exchange import Wire
-        from .doctor.fetch import Page
+        from .fetch import Page
     except ModuleNotFoundError as error:
         raise click.ClickException(
             f'The doctor needs {error.name}. Run: pip install "Flask-SIO-CORS[doctor]"'

@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from werkzeug.datastructures import Headers
 from werkzeug.test import EnvironBuilder
 
-from .doctor.fetch import (
+from .explain import explain_refusal
+from .fetch import (
     Block,
     Page,
     Response,
@@ -22,12 +23,11 @@ from .doctor.fetch import (
     preflight_check,
     unsafe_names,
 )
-from .doctor.wording import firefox_reason
-from .explain import explain_refusal
 from .options import PREFIX, SETTINGS, Options
 from .origins import OPAQUE_ORIGINS, OriginSet, is_insecure
 from .policy import ALLOWED, REFUSED, Policy, Reason, Verdict
 from .values import EveryOrigin
+from .wording import firefox_reason
 
 if TYPE_CHECKING:
     from flask import Flask

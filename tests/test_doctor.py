@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from flask_sio_cors.cli import main
 from flask_sio_cors.doctor.examine import Examination, Report, Target, TargetError
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Wire
-from flask_sio_cors.doctor.fetch import (
+from flask_sio_cors.doctor.security import neighbours
+from flask_sio_cors.fetch import (
     Check,
     Page,
     Response,
@@ -22,7 +23,6 @@ from flask_sio_cors.doctor.fetch import (
     needs_preflight,
     preflight_check,
 )
-from flask_sio_cors.doctor.security import neighbours
 from tests.broken_servers import (
     ALLOWED,
     BROKEN,

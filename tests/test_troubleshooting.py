@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_sio_cors.doctor import wording
+from flask_sio_cors import wording
 from tests import troubleshooting
 
 TEXT = troubleshooting.PAGE.read_text()

@@ -7,9 +7,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from ..origins import DEFAULT_PORTS
-from .exchange import Exchange, Failure, Wire
-from .fetch import (
+from ..fetch import (
     Block,
     Check,
     Header,
@@ -20,6 +18,8 @@ from .fetch import (
     preflight_check,
     unsafe_names,
 )
+from ..origins import DEFAULT_PORTS
+from .exchange import Exchange, Failure, Wire
 
 #: How many redirects are followed; browsers give up after 20.
 MAX_REDIRECTS: Final = 5

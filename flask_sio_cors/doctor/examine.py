@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from .. import wording
+from ..fetch import BAD_PORTS, Page, Response, preflight_check
 from ..origins import is_loopback
-from . import polling, security, sockets, wording
+from . import polling, security, sockets
 from .browser import Browser, Fetched, origin_of, preflight
 from .exchange import SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
-from .fetch import BAD_PORTS, Page, Response, preflight_check
 from .findings import Finding, Fix, Session, Severity, error_of, proof_of, session_of
 
 _DEFAULT_PATH: Final = "/socket.io/"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from ..fetch import Header, Page, Response
 from ..origins import OPAQUE_ORIGINS, is_insecure
 from .exchange import Exchange, Failure
-from .fetch import Header, Page, Response
 
 _REASON: Final = re.compile(r"\(Reason: (.*?)\)\.(?: Status code|$)")
 

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
+from .. import wording
+from ..fetch import Block, Check, Page, Response, cors_check
 from ..origins import is_loopback
-from . import wording
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
-from .fetch import Block, Check, Page, Response, cors_check
 from .findings import Finding, Fix, Severity, allowing, error_of, proof_of, session_of
 
 _BROKEN: Final = Severity.BROKEN

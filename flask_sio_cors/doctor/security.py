@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from ..fetch import Page, Response, cors_check, varies_by_origin
 from ..origins import is_loopback
 from .browser import Browser, fetch_metadata, origin_of, registrable
 from .exchange import Exchange, SpentError
-from .fetch import Page, Response, cors_check, varies_by_origin
 from .findings import Finding, Fix, Session, Severity, allowing, proof_of, session_of
 
 

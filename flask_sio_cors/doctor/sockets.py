@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from . import wording
+from .. import wording
+from ..fetch import Page, Response
 from .exchange import Exchange, Failure, Trouble
-from .fetch import Page, Response
 from .findings import Finding, Fix, Severity, allowing, error_of, proof_of
 from .polling import network_error
 

@@ -1,7 +1,7 @@
 """What a browser does with the answers of another origin: the Fetch standard as pure functions.
 
 Where the standard only says "network error", browsers say more; which check failed is kept in a
-`Block`, which :mod:`flask_sio_cors.doctor.wording` puts into each browser's words.
+`Block`, which :mod:`flask_sio_cors.wording` puts into each browser's words.
 """
 
 from __future__ import annotations
