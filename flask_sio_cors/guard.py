@@ -186,7 +186,7 @@ class Guard:
 
         self.journal.refused(origin, reason.value, explanation)
         for receiver in request_refused.receivers_for(app):
-            tell = partial(receiver, app, origin=origin, reason=reason, environ=environ)
+            tell = partial(receiver, app, origin=origin, reason=reason, environ=dict(environ))
             fault = call(tell, policy.options.callback_timeout, self.interrupter)
             if isinstance(fault, Fault):
                 complaint = f"a receiver {fault.complaint}; the refusal stands"
@@ -227,9 +227,10 @@ def _await_farewell(websocket: Any) -> None:
 
 
 def _words_of(refusal: ConnectionRefusedError) -> str | None:
-    # A subclass may have forgotten to initialise its base.
-    words = getattr(refusal, "error_args", None) or {}
-    return str(words["message"]) if "message" in words else None
+    # A subclass may have forgotten to initialise its base, or brought words that are none.
+    words = getattr(refusal, "error_args", None)
+    message = words.get("message") if isinstance(words, dict) else None
+    return message if isinstance(message, str) else None
 
 
 def _denied(verdict: Verdict, reason: Reason) -> Verdict:

@@ -200,7 +200,7 @@ class Setting(NamedTuple):
 
 def _read_trusted_hosts(config: Mapping[str, Any], found: list[Problem]) -> tuple[str, ...]:
     hosts = config.get("TRUSTED_HOSTS")
-    if hosts is None:
+    if hosts is None or hosts == "":
         return ()
     if isinstance(hosts, str):
         return (hosts,)
@@ -361,8 +361,8 @@ def _credentialed_regex_mistake(regex: re.Pattern[str]) -> tuple[str, str] | Non
     )
 
 
-# An escaped character, a class, or a dot before a letter or digit, where a name's dot would be.
-_PIECES: Final = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\.(?=[A-Za-z0-9])", re.DOTALL)
+# An escaped character, a class, or a dot that nothing repeats, where a name's dot would be.
+_PIECES: Final = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\.(?![*+?{])", re.DOTALL)
 
 
 def _check_credentialed(

@@ -44,6 +44,7 @@ _NO_STORE: Final[Header] = ("Cache-Control", "no-store")
 _ANY_ORIGIN: Final[Header] = ("Access-Control-Allow-Origin", "*")
 _ALLOW_CREDENTIALS: Final[Header] = ("Access-Control-Allow-Credentials", "true")
 _ALLOW_PRIVATE_NETWORK: Final[Header] = ("Access-Control-Allow-Private-Network", "true")
+_PAGE_SCHEMES: Final = {"ws": "http", "wss": "https"}
 _DEFAULT_PORT_SUFFIXES: Final = {scheme: f":{port}" for scheme, port in DEFAULT_PORTS.items()}
 
 
@@ -130,6 +131,8 @@ class Policy:
         self._lets_all_in = isinstance(options.origins, EveryOrigin)
         # What a callable says may change, and whoever reflects every origin would keep them all.
         self._keeps_verdicts = isinstance(options.origins, OriginSet)
+        # A function and expressions cost more than to see that a page is the server's own.
+        self._asks = not self._lets_all_in and not self._keeps_verdicts
         self._exact: frozenset[str] = getattr(options.origins, "exact", frozenset())
         self._trusted_hosts = options.trusted_hosts
         self._allows_private_network = options.allow_private_network
@@ -197,6 +200,8 @@ class Policy:
         return verdict
 
     def _judge_origin(self, origin: str, environ: WSGIEnvironment) -> Verdict:
+        if self._asks and is_same_origin(origin, environ):
+            return self._allowed(origin, Reason.SAME_ORIGIN)
         answer = origin in self._exact or self._decide(origin)
         if answer is True:
             verdict = self._any_origin or self._allowed(origin, ORIGIN_ALLOWED)
@@ -261,7 +266,9 @@ class Policy:
             trusted = bool(get_host(environ, self._trusted_hosts))
         except SecurityError:
             return False
-        if trusted and host and len(self._seen_hosts) < SEEN_LIMIT:
+        if trusted and host and len(host) <= MAX_ORIGIN_LENGTH:
+            if len(self._seen_hosts) >= SEEN_LIMIT:
+                self._seen_hosts.clear()
             self._seen_hosts.add(host)
         return trusted
 
@@ -325,17 +332,25 @@ def is_same_origin(origin: str, environ: WSGIEnvironment) -> bool:
 
     That is the scheme and host of the request or, as Engine.IO has it, the first values of
     ``X-Forwarded-Proto`` and ``X-Forwarded-Host``. A page elsewhere cannot send these two without
-    a preflight, which is judged without them.
+    a preflight, which is judged without them. Where the proxy tells the scheme, only that counts:
+    behind a proxy that speaks https:, a page that came by http: is somebody else's.
     """
     scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")
-    if origin == f"{scheme}://{host}":
-        return is_well_formed(origin)
     forwarded_scheme = environ.get("HTTP_X_FORWARDED_PROTO")
     forwarded_host = environ.get("HTTP_X_FORWARDED_HOST")
-    if forwarded_scheme or forwarded_host:
-        scheme = (forwarded_scheme or scheme).partition(",")[0].strip()
-        host = (forwarded_host or host).partition(",")[0].strip()
-    # Browsers leave a default port out; some proxies write it.
+    if forwarded_scheme:
+        scheme = forwarded_scheme.partition(",")[0].strip()
+    if _is_origin_of(origin, scheme, host):
+        return True
+    if not forwarded_host:
+        return False
+    return _is_origin_of(origin, scheme, forwarded_host.partition(",")[0].strip())
+
+
+def _is_origin_of(origin: str, scheme: str, host: str) -> bool:
+    # Some servers and proxies name a WebSocket's scheme, and some write the default port, which
+    # browsers leave out.
+    scheme = _PAGE_SCHEMES.get(scheme, scheme)
     host = host.removesuffix(_DEFAULT_PORT_SUFFIXES.get(scheme, ""))
     return origin == f"{scheme}://{host}" and is_well_formed(origin)
 

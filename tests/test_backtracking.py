@@ -23,6 +23,16 @@ CATASTROPHIC = [
     r"https://(.*)*x",
     r"https://(a|a)*b",
     r".*.*.*.*x",
+    r"https?://pr-([a-z0-9]+-?)+\.example\.com",
+    r"(?i)https://pr-([a-z0-9]+-?)+\.example\.com",
+    r"https://(?:pr|mr)-([a-z0-9]+-?)+\.example\.com",
+    r"https://[a-z]+-(\w+-?)+\.example\.com",
+    r"https://app\d+\.([a-z]+\.?)+example\.com",
+    r"https://feature-[0-9]+-([a-z0-9]+-?)*\.example\.com",
+    r"https://([1-9]\d*)+\.example\.com",
+    r"https://(www\.)?app-(\w+)*\.example\.com",
+    r"https://(?:[a-z0-9]{4,}-?)+\.example\.com",
+    r"https://[0-9a-f]{32}(-?[a-z0-9]+)*\.example\.com",
 ]
 HARMLESS = [
     r"https://pr-[0-9]+\.example\.com",
