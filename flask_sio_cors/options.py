@@ -337,7 +337,7 @@ def _check_credentials(
         for pattern in filter(None, map(parse_pattern, origins.texts)):
             _check_credentialed(pattern, values, sources, found)
         for regex in origins.regexes:
-            mistake = _credentialed_regex_mistake(regex)
+            mistake = _credentialed_regex_mistake(regex, values["tolerate_public_suffixes"])
             if mistake:
                 reason = f"{mistake[0]}, with {switch} set"
                 found.append(Problem(sources["ORIGINS"], regex, reason, mistake[1]))
@@ -346,10 +346,23 @@ def _check_credentials(
         found.append(Problem(sources["EXPOSE_HEADERS"], "*", reason, "'X-Request-Id'"))
 
 
-def _credentialed_regex_mistake(regex: re.Pattern[str]) -> tuple[str, str] | None:
+def _credentialed_regex_mistake(
+    regex: re.Pattern[str], tolerates_suffixes: bool
+) -> tuple[str, str] | None:
     """Return why an expression lets strangers act in visitors' names, and what to write."""
     if all(map(regex.fullmatch, _STRANGERS)):
         return "lets every site act in its visitors' name", "'https://*.example.com'"
+    from .backtracking import slow_origin
+    from .suffixes import stranger_let_in
+
+    # One that is slow is an error of its own, and is asked no more.
+    stranger = None if tolerates_suffixes or slow_origin(regex) else stranger_let_in(regex)
+    if stranger:
+        return (
+            f'lets in whoever registers a name such as "{stranger}" '
+            f"({PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it)",
+            "'https://*.example.com'",
+        )
     escaped = _PIECES.sub(lambda piece: r"\." if piece[0] == "." else piece[0], regex.pattern)
     if escaped == regex.pattern:
         return None

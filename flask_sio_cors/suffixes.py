@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from publicsuffixlist import PSLFILE, PublicSuffixList
 
 #: Stands in messages for the label that a rule such as ``*.kawasaki.jp`` leaves open.
 _ANY_LABEL: Final = "any-name"
+#: A name that nobody lists on purpose.
+_STRANGER: Final = "stranger"
 
 
 class _Suffixes(NamedTuple):
-    """The list, and which names stand above a suffix (``amazonaws.com``, s3.amazonaws.com's)."""
+    """The list, its names, and the names above them (``amazonaws.com``, s3.amazonaws.com's)."""
 
     rules: PublicSuffixList
+    names: list[str]
     below: dict[str, str]
 
 
@@ -23,16 +27,20 @@ class _Suffixes(NamedTuple):
 def _suffixes() -> _Suffixes:
     with open(PSLFILE, encoding="utf-8") as lines:
         text = lines.readlines()
-    return _Suffixes(PublicSuffixList(text), _names_above(text))
+    names = list(_names(text))
+    return _Suffixes(PublicSuffixList(text), names, _names_above(names))
 
 
-def _names_above(lines: Iterable[str]) -> dict[str, str]:
-    above: dict[str, str] = {}
+def _names(lines: Iterable[str]) -> Iterator[str]:
     for line in lines:
         rule = line.split(" ")[0].strip()
-        if not rule or rule.startswith(("//", "!")):
-            continue
-        suffix = rule.replace("*", _ANY_LABEL)
+        if rule and not rule.startswith(("//", "!")):
+            yield rule.replace("*", _ANY_LABEL)
+
+
+def _names_above(suffixes: Iterable[str]) -> dict[str, str]:
+    above: dict[str, str] = {}
+    for suffix in suffixes:
         _, dot, name = suffix.partition(".")
         while dot:
             above.setdefault(name, suffix)
@@ -48,3 +56,9 @@ def public_suffix_within(host: str) -> str | None:
     """
     suffixes = _suffixes()
     return host if suffixes.rules.is_public(host) else suffixes.below.get(host)
+
+
+def stranger_let_in(regex: re.Pattern[str]) -> str | None:
+    """Return an origin that a stranger could register and an expression matches, or ``None``."""
+    origins = (f"https://{_STRANGER}.{suffix}" for suffix in _suffixes().names)
+    return next(filter(regex.fullmatch, origins), None)

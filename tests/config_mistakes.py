@@ -291,6 +291,15 @@ def _dangerous_with_credentials() -> Iterator[Mistake]:
     yield _with_credentials("a bare dot", re.compile(r"https://[.a]+\.a.example", re.I),
                             any_character, r"re.compile('https://[.a]+\\.a\\.example', "
                             "re.IGNORECASE)")  # fmt: skip
+    yield _with_credentials("a bare dot before a group", re.compile(r"https://(www.)?a\.example"),
+                            any_character,
+                            r"re.compile('https://(www\\.)?a\\.example')")  # fmt: skip
+    for pattern in (
+        r"https://[a-z0-9-]+\.github\.io",
+        r"https://.*\.co\.uk",
+        r"https://[^.]+\.com",
+    ):
+        yield _with_credentials(pattern, re.compile(pattern), "whoever registers", wildcard)
     for suffix in ("co.uk", "github.io", "herokuapp.com", "com", "vercel.app", "xn--p1ai"):
         yield _with_credentials(
             suffix,

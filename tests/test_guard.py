@@ -55,7 +55,15 @@ AFTER = """
         raise Wordless
 
     app.by_user, app.by_address, app.answer, app.fail = by_user, by_address, answer, fail
+    class Unreadable(ConnectionRefusedError):
+        def __init__(self):
+            self.error_args = 5
+
+    def refuse_unreadably(request):
+        raise Unreadable
+
     app.refuse_without_words = refuse_without_words
+    app.refuse_unreadably = refuse_unreadably
 """
 
 
@@ -637,8 +645,9 @@ def test_a_page_can_read_why_allow_request_refused_it(server, run_clients):
         assert json.loads(outcome.error["body"]) == {"code": 4, "message": "Lost: again"}
 
 
-def test_a_refusal_that_forgot_to_initialise_its_base_is_a_refusal(server):
-    server.configure(with_allow_request("refuse_without_words"))
+@pytest.mark.parametrize("function", ["refuse_without_words", "refuse_unreadably"])
+def test_a_refusal_whose_words_cannot_be_read_is_a_refusal(server, function):
+    server.configure(with_allow_request(function))
     refused = server.request("GET", POLLING, [("Origin", FRIEND)])
     assert (refused.status, json.loads(refused.body)["message"]) == (403, "Forbidden")
 

@@ -301,3 +301,42 @@ def test_the_environ_is_left_as_it_is(origin):
 @pytest.mark.parametrize(("code", "line"), [(204, "204 No Content"), (299, "299 Success")])
 def test_every_success_status_has_a_line(code, line):
     assert status_line(code) == line
+
+
+# --- What a proxy says ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("origin", "more", "outcome"),
+    [
+        (OWN, {"HTTP_X_FORWARDED_PROTO": "https"}, Outcome.ALLOWED),
+        ("http://chat.example.com", {"HTTP_X_FORWARDED_PROTO": "https"}, Outcome.REFUSED),
+        ("http://chat.example.com", {}, Outcome.ALLOWED),
+        (OWN, {"HTTP_X_FORWARDED_PROTO": "wss"}, Outcome.ALLOWED),
+        (OWN, {"wsgi.url_scheme": "wss"}, Outcome.ALLOWED),
+        ("http://chat.example.com", {"wsgi.url_scheme": "ws"}, Outcome.ALLOWED),
+        (OWN, {"HTTP_X_FORWARDED_PROTO": "https", "HTTP_HOST": "10.0.0.7:5000",
+               "HTTP_X_FORWARDED_HOST": "chat.example.com:443, b"}, Outcome.ALLOWED),
+    ],
+)  # fmt: skip
+def test_behind_a_proxy_its_scheme_decides_what_is_the_servers_own(origin, more, outcome):
+    asked = environ(origin, **{"wsgi.url_scheme": "http", **more})
+    assert policy().judge(asked).outcome is outcome
+
+
+def test_a_function_is_not_asked_about_the_servers_own_pages():
+    asked = []
+    assert judged(lambda origin: asked.append(origin), OWN).reason is Reason.SAME_ORIGIN
+    assert not asked
+
+
+def test_a_host_of_any_length_is_not_kept():
+    guarded = policy(trusted_hosts=[".example.com"])
+    for number in range(3000):
+        host = f"{number}.{'a.' * 500}example.com"
+        assert guarded.judge(environ(HTTP_HOST=host)).outcome is Outcome.ALLOWED
+    assert not guarded._seen_hosts
+
+
+def test_an_empty_text_of_trusted_hosts_trusts_every_host_as_flask_does():
+    assert policy(trusted_hosts="").judge(environ(HTTP_HOST="any")).outcome is Outcome.ALLOWED
