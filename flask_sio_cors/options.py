@@ -6,6 +6,7 @@ collects every problem before it raises, so that a configuration is mended in on
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -15,6 +16,7 @@ from typing import Any, Final, NamedTuple
 from .origins import (
     DEFAULT_PORTS,
     EXAMPLE,
+    OPAQUE_ORIGINS,
     OriginPattern,
     OriginSet,
     is_loopback,
@@ -152,6 +154,8 @@ class Options:
             sources[setting.name] = source
         _add_decorated(values, sources, allow_request, found)
         _check_credentials(values, sources, found)
+        if values["supports_credentials"]:
+            found = [_fit_for_credentials(problem, values, sources) for problem in found]
         trusted_hosts = _read_trusted_hosts(config, found)
         if found:
             raise ConfigError(found)
@@ -344,6 +348,25 @@ def _check_credentials(
     if "*" in values["expose_headers"]:
         reason = f'means a header called "*" where {switch} is set (Fetch, 3.3.3); name them'
         found.append(Problem(sources["EXPOSE_HEADERS"], "*", reason, "'X-Request-Id'"))
+
+
+def _fit_for_credentials(
+    problem: Problem, values: Mapping[str, Any], sources: Mapping[str, str]
+) -> Problem:
+    """Replace a correction of an origin that would itself be a mistake with credentials."""
+    if problem.key != sources["ORIGINS"] or not problem.correction.startswith("'"):
+        return problem
+    listed = ast.literal_eval(f"[{problem.correction}]")
+    refused: list[Problem] = []
+    for pattern in filter(None, map(parse_pattern, listed)):
+        _check_credentialed(pattern, values, sources, refused)
+    if not refused:
+        return problem
+    fit = [fault.correction for fault in refused if fault.key == problem.key]
+    refused_texts = {fault.value for fault in refused} | OPAQUE_ORIGINS
+    fit += [repr(text) for text in listed if text not in refused_texts]
+    reason = "; ".join(dict.fromkeys([problem.reason, *(fault.reason for fault in refused)]))
+    return problem._replace(reason=reason, correction=", ".join(dict.fromkeys(fit)) or EXAMPLE)
 
 
 def _credentialed_regex_mistake(

@@ -140,6 +140,10 @@ def _explain_several(text: str) -> Misspelling | None:
         pieces = _URL.findall(text)
         if len(pieces) < 2 and not (pieces and _IN_ANOTHER_TEXT.search(text)):
             return None
+    # Half a name, as in "https://exa mple.com", makes the other half a stranger's.
+    is_torn = any("." not in piece and "localhost" not in piece.lower() for piece in pieces[:-1])
+    if len(pieces) > 1 and is_torn and not re.search(r"[,;|]", text):
+        return None
     if len(pieces) > 1:
         reason = "holds several origins in one text, where each needs a text of its own"
         return Misspelling(reason, ", ".join(map(_fix, pieces)))

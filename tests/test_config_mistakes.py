@@ -182,3 +182,33 @@ def test_mistakes_in_socketio_and_in_the_config_are_reported_at_once():
         ORIGINS,
         "SIO_CORS_MAX_AGE",
     ]
+
+
+# --- Corrections that would themselves be mistakes with credentials ---------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "correction"),
+    [
+        ("HTTP://APP.EXAMPLE.COM:80", "'https://app.example.com'"),
+        ("app.example.com:80", "'https://app.example.com'"),
+        ("https?://a.example", "'https://a.example'"),
+        ("null, https://a.example", "'https://a.example'"),
+        ("file:///index.html", "'https://app.example.com'"),
+        ("https://*.github.io/", "'https://your-name.github.io'"),
+        ("http://Localhost:80", "'http://localhost'"),
+    ],
+)
+def test_a_correction_works_with_credentials_at_once(text, correction):
+    config = {ORIGINS: [text], "SIO_CORS_SUPPORTS_CREDENTIALS": True}
+    with pytest.raises(ConfigError) as raised:
+        Options.from_config(config)
+    [problem] = raised.value.problems
+    assert problem.correction == correction
+    Options.from_config({**config, ORIGINS: eval(f"[{correction}]")})
+
+
+def test_half_a_name_makes_the_other_half_no_origin():
+    with pytest.raises(ConfigError) as raised:
+        Options.from_config({ORIGINS: ["https://exa mple.com"]})
+    assert "mple.com'" not in raised.value.problems[0].correction.replace("example.com", "")
