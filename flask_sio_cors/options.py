@@ -386,17 +386,40 @@ def _credentialed_regex_mistake(
             f"({PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it)",
             "'https://*.example.com'",
         )
+    return _missing_dot(regex) or _bare_dot(regex)
+
+
+def _missing_dot(regex: re.Pattern[str]) -> tuple[str, str] | None:
+    tail = _JOINED_TAIL.search(regex.pattern)
+    if tail is None:
+        return None
+    name = tail[1].replace("\\", "")
+    if not regex.fullmatch(f"https://x{name}") or not _public_suffix_within(name.partition(".")[2]):
+        return None
+    start = tail.start(1)
+    dotted = rf"{regex.pattern[:start]}\.{regex.pattern[start:]}"
+    reason = f'lets in "https://x{name}", which anybody may register'
+    return reason, f"re.compile({dotted!r}{_flags_of(regex)})"
+
+
+def _bare_dot(regex: re.Pattern[str]) -> tuple[str, str] | None:
     escaped = _PIECES.sub(lambda piece: r"\." if piece[0] == "." else piece[0], regex.pattern)
     if escaped == regex.pattern:
         return None
-    flags = f", {regex.flags & ~re.UNICODE}" if regex.flags & ~re.UNICODE else ""
-    return (
+    reason = (
         "has a dot that stands for any character, so that it lets names in which others can "
-        "register",
-        f"re.compile({escaped!r}{flags})",
+        "register"
     )
+    return reason, f"re.compile({escaped!r}{_flags_of(regex)})"
 
 
+def _flags_of(regex: re.Pattern[str]) -> str:
+    flags = regex.flags & ~re.UNICODE
+    return f", {flags}" if flags else ""
+
+
+# Anything at all, and then a name without a dot before it.
+_JOINED_TAIL: Final = re.compile(r"(?:\.|\[\^[^\]]*\])[*+]\??\)?([a-z0-9](?:[a-z0-9-]|\\\.)*)\$?$")
 # An escaped character, a class, or a dot that nothing repeats, where a name's dot would be.
 _PIECES: Final = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\.(?![*+?{])", re.DOTALL)
 

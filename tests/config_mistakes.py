@@ -294,6 +294,9 @@ def _dangerous_with_credentials() -> Iterator[Mistake]:
     yield _with_credentials("a bare dot before a group", re.compile(r"https://(www.)?a\.example"),
                             any_character,
                             r"re.compile('https://(www\\.)?a\\.example')")  # fmt: skip
+    yield _with_credentials("a name without its dot", re.compile(r"https://.*a\.example"),
+                            'lets in "https://xa.example"',
+                            r"re.compile('https://.*\\.a\\.example')")  # fmt: skip
     for pattern in (
         r"https://[a-z0-9-]+\.github\.io",
         r"https://.*\.co\.uk",
