@@ -182,7 +182,8 @@ def _examine(
         ) from None
     page = Page(origin, with_credentials, tuple(_named(header) for header in headers))
     try:
-        target = examine.Target.parse(url, origin, path)
+        slashed = path if path is None or path.startswith("/") else f"/{path}"
+        target = examine.Target.parse(url, origin, slashed)
     except examine.TargetError as error:
         raise click.UsageError(str(error)) from None
     with _Progress() as progress:

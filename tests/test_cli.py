@@ -266,3 +266,10 @@ def test_flask_finds_the_commands() -> None:
 
 def create_app() -> Flask:
     return application(SIO_CORS_ORIGINS=[FRIEND])
+
+
+def test_a_path_without_its_first_slash_is_read_as_with_it() -> None:
+    command = ["doctor", "http://127.0.0.1:9", "--origin", FRIEND, "--path", "socket.io", "--json"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert json.loads(result.output)["path"] == "/socket.io"

@@ -335,6 +335,20 @@ def test_the_doctor_ends_in_time_and_says_that_it_is_not_done(stack: ExitStack) 
     assert "incomplete" in ids(report)
 
 
+def test_what_was_not_seen_to_work_does_not_count_as_working(stack: ExitStack) -> None:
+    slow = behind(engine(), *ALLOWED)
+
+    def sleepy(environ, start_response):
+        time.sleep(0.6)
+        return slow(environ, start_response)
+
+    port = stack.enter_context(serving(sleepy))
+    target = Target.parse(f"http://127.0.0.1:{port}", ORIGIN)
+    report = Examination(target, PAGE, Wire(max_seconds=0.3)).run()
+    assert not report.polling
+    assert not report.works
+
+
 # --- Words ------------------------------------------------------------------------------------
 
 

@@ -92,8 +92,10 @@ class Report:
 
     @property
     def works(self) -> bool:
-        """Whether everything that a browser needs works."""
-        return not any(finding.severity is Severity.BROKEN for finding in self.findings)
+        """Whether everything that a browser needs was seen to work."""
+        return self.polling and not any(
+            finding.severity is Severity.BROKEN for finding in self.findings
+        )
 
 
 class Examination:
