@@ -51,7 +51,10 @@ def environ(origin, **more):
 
 
 def instructions(judging, asked):
-    """Count the instructions that the interpreter runs for one decision."""
+    """Count the instructions that the interpreter runs for one decision.
+
+    The collector stands still, since what it ends, of any earlier test, would be counted too.
+    """
     count = 0
 
     def trace(frame, event, argument):
@@ -61,11 +64,14 @@ def instructions(judging, asked):
         return trace
 
     before = sys.gettrace()
+    gc.collect()
+    gc.disable()
     sys.settrace(trace)
     try:
         judging.judge(asked)
     finally:
         sys.settrace(before)
+        gc.enable()
     return count
 
 
