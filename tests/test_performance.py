@@ -59,6 +59,8 @@ def instructions(judging, asked):
 
     def trace(frame, event, argument):
         nonlocal count
+        if not frame.f_globals.get("__name__", "").startswith("flask_sio_cors"):
+            return None
         frame.f_trace_opcodes = True
         count += event == "opcode"
         return trace
