@@ -131,7 +131,7 @@ class Policy:
         self._lets_all_in = isinstance(options.origins, EveryOrigin)
         # What a callable says may change, and whoever reflects every origin would keep them all.
         self._keeps_verdicts = isinstance(options.origins, OriginSet)
-        # A function and expressions cost more than to see that a page is the server's own.
+        # A function may take its time, or fail; the server's own pages do not wait for it.
         self._asks = not self._lets_all_in and not self._keeps_verdicts
         self._exact: frozenset[str] = getattr(options.origins, "exact", frozenset())
         self._trusted_hosts = options.trusted_hosts
