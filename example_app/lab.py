@@ -16,7 +16,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response as AnyResponse
 
 from flask_sio_cors import ConfigError
-from flask_sio_cors.policy import Outcome, Policy
+from flask_sio_cors.policy import Outcome, Policy, complete
 
 from . import editor
 from .addresses import Addresses
@@ -102,7 +102,7 @@ def ask_policy(policy: Policy, addresses: Addresses) -> Server:
     """Make the function that tells what the policy answers to a request."""
 
     def answer(method: str, query: str, headers: Mapping[str, str]) -> Answer:
-        verdict = policy.judge(environ_of(addresses.server, method, query, headers))
+        verdict = complete(policy.judge(environ_of(addresses.server, method, query, headers)))
         status = 200 if verdict.outcome is Outcome.ALLOWED else int(verdict.status[:3])
         return Answer(status, {name.lower(): value for name, value in verdict.headers})
 

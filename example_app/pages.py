@@ -69,7 +69,7 @@ def explain_page(chat: Flask, origin: str, addresses: Addresses) -> dict[str, An
     A refusal itself says nothing of this: whoever is refused need not know what is allowed.
     """
     policy = chat.extensions["sio_cors"].policy(chat)
-    verdict = policy.judge(environ_of(addresses.server, "GET", POLLING, {"Origin": origin}))
+    verdict, _ = policy.judge(environ_of(addresses.server, "GET", POLLING, {"Origin": origin}))
     if verdict.outcome is Decision.REFUSED:
         listed = chat.config.get("SIO_CORS_ORIGINS", [])
         lines = to_source({"SIO_CORS_ORIGINS": [*listed, origin]})

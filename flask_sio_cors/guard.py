@@ -14,7 +14,7 @@ from flask_socketio import ConnectionRefusedError
 from .callbacks import Callback, Fault, Interrupter, call, never_interrupts
 from .explain import explain_refusal
 from .journal import Journal
-from .policy import ALLOWED, REFUSED, Header, Policy, Reason, Verdict, is_handshake
+from .policy import ALLOWED, REFUSED, Header, Headers, Policy, Reason, Verdict, is_handshake
 from .signals import request_refused
 from .values import AllowRequest
 
@@ -91,20 +91,21 @@ class Guard:
     ) -> Iterable[bytes]:
         """Answer a request for Engine.IO; a WSGI application by another name."""
         policy = self.policy
-        verdict = policy.judge(environ)
+        verdict, own = policy.judge(environ)
         if verdict.outcome is REFUSED:
             return self.refuse(environ, start_response, policy, verdict)
+        headers = own + verdict.headers
         if verdict.outcome is ALLOWED:
             if policy.allow_request is not None and is_handshake(environ):
-                denial = self._ask(environ, policy, verdict)
+                denial = self._ask(environ, policy, headers)
                 if denial is not None:
                     return self.refuse(environ, start_response, policy, *denial)
             environ[VERDICT] = verdict
-            return self.engineio.handle_request(environ, _completing(start_response, verdict))
+            return self.engineio.handle_request(environ, _completing(start_response, headers))
         if policy.preflight_continue:
             environ[VERDICT] = verdict
-            return self._flask_side()(environ, _completing(start_response, verdict))
-        start_response(verdict.status, [*verdict.headers, ("Content-Length", "0")])
+            return self._flask_side()(environ, _completing(start_response, headers))
+        start_response(verdict.status, [*headers, ("Content-Length", "0")])
         return []
 
     def allows(self, origin: str | None, environ: WSGIEnvironment) -> bool:
@@ -113,13 +114,16 @@ class Guard:
         A request that came through the guard has its verdict with it. One that reached the server
         by another way, such as a second ``WSGIApp``, is judged here.
         """
-        verdict = environ.get(VERDICT) or self.policy.judge(environ)
+        verdict = environ.get(VERDICT) or self.policy.judge(environ)[0]
         return bool(verdict.outcome is not REFUSED)
 
     def _ask(
-        self, environ: WSGIEnvironment, policy: Policy, verdict: Verdict
+        self, environ: WSGIEnvironment, policy: Policy, headers: Headers
     ) -> tuple[Verdict, str | None] | None:
-        """Ask ``allow_request``; return the refusal and its message, or ``None`` to let pass."""
+        """Ask ``allow_request``; return the refusal and its message, or ``None`` to let pass.
+
+        :param headers: of the answer that it can refuse.
+        """
         app: Flask = environ["flask.app"]
 
         def ask_in_context(allow_request: AllowRequest) -> bool:
@@ -139,11 +143,11 @@ class Guard:
         try:
             answer = callback.ask(options.allow_request)
         except ConnectionRefusedError as refusal:
-            return _denied(verdict, Reason.DENIED), _words_of(refusal)
+            return _denied(Reason.DENIED, headers), _words_of(refusal)
         if answer:
             return None
         reason = Reason.DENIED if answer is False else Reason.ALLOW_REQUEST_FAILED
-        return _denied(verdict, reason), None
+        return _denied(reason, headers), None
 
     def refuse(
         self,
@@ -233,26 +237,29 @@ def _words_of(refusal: ConnectionRefusedError) -> str | None:
     return message if isinstance(message, str) else None
 
 
-def _denied(verdict: Verdict, reason: Reason) -> Verdict:
+def _denied(reason: Reason, headers: Headers) -> Verdict:
     """Refuse a handshake whose origin is allowed, so that its page can read the message."""
-    return Verdict(REFUSED, reason, verdict.headers, "403 Forbidden")
+    return Verdict(REFUSED, reason, headers, "403 Forbidden")
 
 
-def _completing(start_response: StartResponse, verdict: Verdict) -> StartResponse:
+def _completing(start_response: StartResponse, added: Headers) -> StartResponse:
     def complete(
         status: str, headers: list[Header], exc_info: _ExcInfo | None = None
     ) -> Callable[[bytes], Any]:
-        return start_response(status, completed(headers, verdict), exc_info)
+        return start_response(status, completed(headers, added), exc_info)
 
     return complete
 
 
-def completed(headers: Iterable[Header], verdict: Verdict) -> list[Header]:
-    """Put a verdict's headers in the place of those that an answer has of the same kind.
+def completed(headers: Iterable[Header], added: Headers) -> list[Header]:
+    """Put headers in the place of those that an answer has of the same kind.
 
     Only what it varies by adds up.
+
+    :param headers: of the answer.
+    :param added: what the policy says of it.
     """
-    kept, added = [], verdict.headers
+    kept = []
     for header in headers:
         name = header[0].lower()
         if name == "vary":
@@ -262,7 +269,7 @@ def completed(headers: Iterable[Header], verdict: Verdict) -> list[Header]:
     return [*kept, *added]
 
 
-def _varying(headers: tuple[Header, ...], names: str) -> tuple[Header, ...]:
+def _varying(headers: Headers, names: str) -> Headers:
     own = [value for name, value in headers if name == "Vary"]
     words = [word.strip() for value in (names, *own) for word in value.split(",")]
     merged = {word.lower(): word for word in words}.values()

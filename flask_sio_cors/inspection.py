@@ -25,7 +25,7 @@ from .fetch import (
 )
 from .options import PREFIX, SETTINGS, Options
 from .origins import OPAQUE_ORIGINS, OriginSet, is_insecure
-from .policy import ALLOWED, REFUSED, Policy, Reason, Verdict
+from .policy import ALLOWED, REFUSED, Policy, Reason, Verdict, complete
 from .values import EveryOrigin
 from .wording import firefox_reason
 
@@ -369,7 +369,7 @@ def _ask(
         if unsafe_names(page):
             headers["Access-Control-Request-Headers"] = ",".join(unsafe_names(page))
     builder = EnvironBuilder(mount, base, query, method=method, headers=Headers(headers))
-    verdict = policy.judge(builder.get_environ())
+    verdict = complete(policy.judge(builder.get_environ()))
     status = verdict.status if verdict.outcome is not ALLOWED else "as Engine.IO answers"
     if is_websocket and verdict.outcome is ALLOWED:
         status = "101 SWITCHING PROTOCOLS"

@@ -42,10 +42,12 @@ _NO_PAGES: Final = re.compile(
     r"|[htps]{3,7}"
 )
 
-# What may stand before what follows a wildcard's dot; ``https?`` where both schemes are listed.
+# What may stand before a wildcard's tail and its dot; ``https?`` where both schemes are listed.
 _before_tail: Final = {
-    scheme: re.compile(rf"{scheme}://(?:{_LABEL}\.)+") for scheme in ("http", "https", "https?")
+    scheme: re.compile(rf"{scheme}://{_HOST}\Z") for scheme in ("http", "https", "https?")
 }
+# By how many of its last characters a stranger is told, at most.
+_ENDING_LENGTH: Final = 8
 _WEB_HOST: Final = rf"(?:{_HOST}\.?|{_IPV6})"
 _well_formed = re.compile(
     rf"https://{_WEB_HOST}(?::(?!443\Z){_PORT})?"
@@ -198,7 +200,10 @@ class OriginSet:
     :param regexes: compiled regular expressions, each to match an origin from end to end.
     """
 
-    __slots__ = ("_any_port", "_any_port_tails", "_has_patterns", "_regexes", "_tails", "exact")
+    __slots__ = (
+        "_any_port", "_any_port_tails", "_ending_length", "_endings", "_has_others", "_regexes",
+        "_tails", "exact",
+    )  # fmt: skip
 
     #: The origins that are listed as they are; everything else that is in matches a pattern.
     exact: frozenset[str]
@@ -227,13 +232,20 @@ class OriginSet:
         self._tails = tails
         self._any_port_tails = any_port_tails
         self._regexes = tuple(regexes)
-        self._has_patterns = bool(any_port or tails or any_port_tails or self._regexes)
+        self._has_others = bool(any_port or any_port_tails or self._regexes)
+        self._ending_length = min([_ENDING_LENGTH, *map(len, tails)])
+        self._endings = frozenset(tail[-self._ending_length :] for tail in tails)
 
     def __contains__(self, origin: str) -> bool:
         return origin in self.exact or self.matches(origin)
 
     def __bool__(self) -> bool:
-        return bool(self.exact) or self._has_patterns
+        return bool(self.exact) or self.has_patterns
+
+    @property
+    def has_patterns(self) -> bool:
+        """Whether more origins are let in than those in `exact`."""
+        return bool(self._tails) or self._has_others
 
     @property
     def has_regexes(self) -> bool:
@@ -245,9 +257,18 @@ class OriginSet:
 
         :param origin: any text at all, as a client may send it.
         """
-        if not self._has_patterns or len(origin) > MAX_ORIGIN_LENGTH:
+        head, _, tail = origin.partition(".")
+        # Most wildcards stand for one label, and most strangers end like nothing that is listed.
+        if tail in self._tails and self._tails[tail].match(head):
+            return True
+        if origin[-self._ending_length :] in self._endings or self._has_others:
+            return self._matches_some(origin)
+        return False
+
+    def _matches_some(self, origin: str) -> bool:
+        if len(origin) > MAX_ORIGIN_LENGTH:
             return False
-        if self._tails and _wildcard_tail(origin, self._tails):
+        if _wildcard_tail(origin, self._tails):
             return True
         if self._any_port or self._any_port_tails:
             base = _without_port(origin)
@@ -288,7 +309,7 @@ def _wildcard_tail(origin: str, tails: dict[str, re.Pattern[str]]) -> str | None
     """
     _, _, tail = origin.partition(".")
     while tail:
-        if tail in tails and tails[tail].fullmatch(origin.removesuffix(tail)):
+        if tail in tails and tails[tail].match(origin[: -len(tail) - 1]):
             return tail
         _, _, tail = tail.partition(".")
     return None

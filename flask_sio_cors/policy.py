@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from enum import Enum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qs
 
 from werkzeug.exceptions import SecurityError
@@ -33,8 +33,10 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 Header: TypeAlias = tuple[str, str]
+Headers: TypeAlias = tuple[Header, ...]
 
-#: How many allowed origins, preflights and hosts keep their finished verdict.
+#: How many are remembered of the allowed origins, of the header names that preflights ask for, and
+#: of the trusted hosts.
 SEEN_LIMIT: Final = 1024
 
 # Field names and their separators (RFC 9110, section 5.6.1): what may be reflected.
@@ -78,8 +80,6 @@ class Reason(str, Enum):
 ALLOWED: Final = Outcome.ALLOWED
 PREFLIGHT: Final = Outcome.PREFLIGHT
 REFUSED: Final = Outcome.REFUSED
-ORIGIN_ALLOWED: Final = Reason.ORIGIN_ALLOWED
-ORIGIN_NOT_ALLOWED: Final = Reason.ORIGIN_NOT_ALLOWED
 
 _OK: Final = "200 OK"
 _FORBIDDEN: Final = "403 Forbidden"
@@ -87,16 +87,26 @@ _REFUSED_STATUS: Final = {Reason.HOST_NOT_TRUSTED: "400 Bad Request"}
 
 
 class Verdict(NamedTuple):
-    """What happens to a request. Verdicts are shared between requests and never change."""
+    """What happens to a request. A policy makes its verdicts once; requests share them.
+
+    :param headers: those that all answers to requests of this kind have in common.
+    :param status: of the guard's own answers.
+    """
 
     outcome: Outcome
     reason: Reason
-    headers: tuple[Header, ...]
-    status: str = _OK  #: of the guard's own answers
+    headers: Headers
+    status: str = _OK
 
 
-# What Verdict(...) does, at half its cost.
-_new_tuple: Final = tuple.__new__
+#: A verdict, and the headers that one answer has besides the verdict's.
+Judgement: TypeAlias = tuple[Verdict, Headers]
+
+
+def complete(judgement: Judgement) -> Verdict:
+    """Return the verdict with all the headers of one answer, for those who are not in a hurry."""
+    verdict, own = judgement
+    return verdict._replace(headers=own + verdict.headers)
 
 
 def status_line(code: int) -> str:
@@ -111,7 +121,7 @@ class Policy:
     """The rules of one configuration, in the form in which they are asked.
 
     A policy does not change: another configuration is another policy. It only remembers, within
-    fixed bounds, the verdicts on origins that it lets in.
+    fixed bounds, what it has answered to origins that it lets in.
 
     :param options: the settings.
     :param journal: where faults of a configured callable are logged.
@@ -127,36 +137,42 @@ class Policy:
         self.options = options
         self.allow_request = options.allow_request
         self.preflight_continue = options.preflight_continue
-        self._decide = _decision(options, journal or Journal(), interrupter)
-        self._lets_all_in = isinstance(options.origins, EveryOrigin)
-        # What a callable says may change, and whoever reflects every origin would keep them all.
-        self._keeps_verdicts = isinstance(options.origins, OriginSet)
-        # A function may take its time, or fail; the server's own pages do not wait for it.
-        self._asks = not self._lets_all_in and not self._keeps_verdicts
-        self._exact: frozenset[str] = getattr(options.origins, "exact", frozenset())
+        origins = options.origins
+        self._lets_all_in = isinstance(origins, EveryOrigin)
+        self._names_origin = origins is not EveryOrigin.WILDCARD
+        self._remembers = isinstance(origins, OriginSet)
+        self._decide = _decision(options)
+        self._ask = _question(options, journal or Journal(), interrupter)
+        self._seen: dict[str, Judgement] = {}
+        self._seen_names: set[str] = set()
+        self._seen_hosts: set[str] = set()
         self._trusted_hosts = options.trusted_hosts
         self._allows_private_network = options.allow_private_network
-        self._compile_headers()
-        self._seen: dict[str, Verdict] = {}
-        self._seen_preflights: dict[tuple[str, str | None, bool], Verdict] = {}
-        self._seen_hosts: set[str] = set()
+        self._make_verdicts()
 
-    def _compile_headers(self) -> None:
+    def _make_verdicts(self) -> None:
         options = self.options
-        is_wildcard = options.origins is EveryOrigin.WILDCARD
-        vary: tuple[str, ...] = () if is_wildcard else ("Origin",)
-        readable = [_ALLOW_CREDENTIALS] if options.supports_credentials else []
+        vary: tuple[str, ...] = ("Origin",) if self._names_origin else ()
+        readable = [] if self._names_origin else [_ANY_ORIGIN]
+        if options.supports_credentials:
+            readable.append(_ALLOW_CREDENTIALS)
         if options.expose_headers:
             readable.append(_list_header("Access-Control-Expose-Headers", options.expose_headers))
         common = (_NO_STORE, *_vary_header(*vary))
-        #: What an allowed response has besides ``Access-Control-Allow-Origin``.
-        self._actual = (*readable, *common)
+        actual = (*readable, *common)
+        self._allowed = Verdict(ALLOWED, Reason.ORIGIN_ALLOWED, actual)
+        self._same_origin = Verdict(ALLOWED, Reason.SAME_ORIGIN, actual)
+        to_nobody = common if self._names_origin else actual
+        self._without_origin: Judgement = Verdict(ALLOWED, Reason.NO_ORIGIN, to_nobody), ()
+        self._refusals: dict[Reason, Judgement] = {
+            reason: (_refusal(reason, common), ()) for reason in Reason
+        }
+        self._not_allowed = self._refusals[Reason.ORIGIN_NOT_ALLOWED]
+        self._make_preflight_verdicts(readable, vary)
 
-        preflight = [
-            *readable,
-            _list_header("Access-Control-Allow-Methods", options.methods),
-            _NO_STORE,
-        ]
+    def _make_preflight_verdicts(self, readable: list[Header], vary: tuple[str, ...]) -> None:
+        options = self.options
+        headers = [*readable, _list_header("Access-Control-Allow-Methods", options.methods)]
         # With credentials "*" is no wildcard (Fetch standard, section 4.8), so that the requested
         # names are sent back instead.
         names = options.allow_headers
@@ -164,23 +180,17 @@ class Policy:
         if self._reflects_headers:
             vary += ("Access-Control-Request-Headers",)
         elif names:
-            preflight.append(_list_header("Access-Control-Allow-Headers", names))
+            headers.append(_list_header("Access-Control-Allow-Headers", names))
         if options.max_age is not None:
-            preflight.append(("Access-Control-Max-Age", str(options.max_age)))
-        self._preflight = (*preflight, *_vary_header(*vary))
-        self._preflight_status = status_line(options.options_success_status)
-
-        to_everyone = (_ANY_ORIGIN, *self._actual)
-        self._any_origin = Verdict(ALLOWED, ORIGIN_ALLOWED, to_everyone) if is_wildcard else None
-        self._without_origin = Verdict(
-            ALLOWED, Reason.NO_ORIGIN, to_everyone if is_wildcard else common
-        )
-        self._not_allowed = _refusal(ORIGIN_NOT_ALLOWED, common)
-        self._refusals = {reason: _refusal(reason, common) for reason in Reason}
+            headers.append(("Access-Control-Max-Age", str(options.max_age)))
+        finished = (*headers, _NO_STORE, *_vary_header(*vary))
+        status = status_line(options.options_success_status)
+        self._preflight = Verdict(PREFLIGHT, Reason.ORIGIN_ALLOWED, finished, status)
+        self._own_preflight = Verdict(PREFLIGHT, Reason.SAME_ORIGIN, finished, status)
 
     # --- The verdict table ------------------------------------------------------------------
 
-    def judge(self, environ: WSGIEnvironment) -> Verdict:
+    def judge(self, environ: WSGIEnvironment) -> Judgement:
         """Decide about one request.
 
         :param environ: its WSGI environment, which is left as it is.
@@ -190,29 +200,35 @@ class Policy:
         origin = environ.get("HTTP_ORIGIN")
         if origin is None:
             return self._judge_without_origin(environ)
-        verdict = self._seen.get(origin) or self._judge_origin(origin, environ)
+        judged = self._seen.get(origin)
+        if judged is None:
+            decide = self._decide  # As self._decide(…), it would be taken for a method first.
+            answer = decide(origin)
+            if answer is True:
+                judged = self._let_in(origin, self._allowed)
+            elif is_same_origin(origin, environ):
+                judged = self._let_in(origin, self._same_origin)
+            elif self._ask is not None and (answer := self._ask(origin)) is True:
+                judged = self._let_in(origin, self._allowed)
+            else:
+                return self._refusals[answer] if answer else self._not_allowed
         if (
-            environ["REQUEST_METHOD"] == "OPTIONS"
-            and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-            and verdict.outcome is ALLOWED
+            "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+            and environ["REQUEST_METHOD"] == "OPTIONS"
         ):
-            return self._judge_preflight(origin, verdict, environ)
-        return verdict
+            return self._judge_preflight(judged, environ)
+        return judged
 
-    def _judge_origin(self, origin: str, environ: WSGIEnvironment) -> Verdict:
-        if self._asks and is_same_origin(origin, environ):
-            return self._allowed(origin, Reason.SAME_ORIGIN)
-        answer = origin in self._exact or self._decide(origin)
-        if answer is True:
-            verdict = self._any_origin or self._allowed(origin, ORIGIN_ALLOWED)
-            if self._keeps_verdicts:
-                _keep(self._seen, origin, verdict)
-            return verdict
-        if is_same_origin(origin, environ):
-            return self._allowed(origin, Reason.SAME_ORIGIN)
-        return self._refusals[answer] if answer else self._not_allowed
+    def _let_in(self, origin: str, verdict: Verdict) -> Judgement:
+        own = (("Access-Control-Allow-Origin", origin),) if self._names_origin else ()
+        judged = verdict, own
+        if self._remembers and verdict is self._allowed:
+            if len(self._seen) >= SEEN_LIMIT:
+                self._seen.clear()
+            self._seen[origin] = judged
+        return judged
 
-    def _judge_without_origin(self, environ: WSGIEnvironment) -> Verdict:
+    def _judge_without_origin(self, environ: WSGIEnvironment) -> Judgement:
         """Judge what may be a script, an image, a typed address, curl, or a native client.
 
         ``Sec-Fetch-Site`` is the browser's own word (Fetch Metadata, section 2.3), which no page
@@ -229,34 +245,26 @@ class Policy:
             return self._refusals[Reason.JSONP]
         return self._without_origin
 
-    def _judge_preflight(self, origin: str, verdict: Verdict, environ: WSGIEnvironment) -> Verdict:
-        """Complete an allowed origin's verdict with what a preflight asks (Fetch, section 4.8)."""
-        requested = (
-            environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS") if self._reflects_headers else None
-        )
-        to_private_network = (
+    def _judge_preflight(self, judged: Judgement, environ: WSGIEnvironment) -> Judgement:
+        """Complete what an allowed origin gets with what a preflight asks (Fetch, section 4.8)."""
+        verdict, own = judged
+        if self._reflects_headers:
+            names = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS")
+            if names and (names in self._seen_names or self._are_header_names(names)):
+                own += (("Access-Control-Allow-Headers", names),)
+        if (
             self._allows_private_network
             and environ.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true"
-        )
-        key = (origin, requested, to_private_network)
-        preflight = self._seen_preflights.get(key)
-        if preflight is None:
-            headers: tuple[Header, ...] = (verdict.headers[0], *self._preflight)
-            if requested and _HEADER_NAMES.fullmatch(requested):
-                headers = (*headers, ("Access-Control-Allow-Headers", requested))
-            if to_private_network:
-                headers = (*headers, _ALLOW_PRIVATE_NETWORK)
-            fields = (PREFLIGHT, verdict.reason, headers, self._preflight_status)
-            preflight = _new_tuple(Verdict, fields)
-            if origin in self._seen and len(requested or "") <= MAX_ORIGIN_LENGTH:
-                _keep(self._seen_preflights, key, preflight)
-        return preflight
+        ):
+            own += (_ALLOW_PRIVATE_NETWORK,)
+        return (self._preflight if verdict is self._allowed else self._own_preflight), own
 
-    # --- Its parts --------------------------------------------------------------------------
-
-    def _allowed(self, origin: str, reason: Reason) -> Verdict:
-        headers = (("Access-Control-Allow-Origin", origin), *self._actual)
-        return _new_tuple(Verdict, (ALLOWED, reason, headers, _OK))
+    def _are_header_names(self, names: str) -> bool:
+        if not _HEADER_NAMES.fullmatch(names):
+            return False
+        if len(names) <= MAX_ORIGIN_LENGTH:
+            _remember(names, self._seen_names)
+        return True
 
     def _is_trusted_host(self, environ: WSGIEnvironment) -> bool:
         host = environ.get("HTTP_HOST")
@@ -267,9 +275,7 @@ class Policy:
         except SecurityError:
             return False
         if trusted and host and len(host) <= MAX_ORIGIN_LENGTH:
-            if len(self._seen_hosts) >= SEEN_LIMIT:
-                self._seen_hosts.clear()
-            self._seen_hosts.add(host)
+            _remember(host, self._seen_hosts)
         return trusted
 
 
@@ -279,19 +285,34 @@ class Policy:
 _Decision: TypeAlias = Callable[[str], "bool | Reason"]
 
 
-def _decision(options: Options, journal: Journal, interrupter: Interrupter) -> _Decision:
+def _decision(options: Options) -> _Decision:
+    """Return what decides on its own, without asking the application."""
     origins = options.origins
     if origins is EveryOrigin.WILDCARD:
         return lambda origin: True
     if origins is EveryOrigin.REFLECTED:
         return _well_formed(lambda origin: True)
-    if isinstance(origins, OriginSet):
-        # What a regular expression admits is not known before it comes; everything else was
-        # checked when the configuration was read.
-        is_checked = not (options.supports_credentials and origins.has_regexes)
-        return origins.matches if is_checked else _credentialed(origins.matches, options)
+    if not isinstance(origins, OriginSet):
+        return lambda origin: False
+    if not origins.has_patterns:
+        return origins.exact.__contains__
+    # What a regular expression admits is not known before it comes; everything else was checked
+    # when the configuration was read.
+    is_checked = not (options.supports_credentials and origins.has_regexes)
+    listed = origins.__contains__ if origins.exact else origins.matches
+    return listed if is_checked else _credentialed(listed, options)
+
+
+def _question(options: Options, journal: Journal, interrupter: Interrupter) -> _Decision | None:
+    """Return what asks the application's function, where one is configured.
+
+    It may take its time, or fail, which the server's own pages do not wait for.
+    """
+    if isinstance(options.origins, (EveryOrigin, OriginSet)):
+        return None
     key = options.sources.get("ORIGINS", "SIO_CORS_ORIGINS")
-    decide = _asked(Callback(origins, key, options.callback_timeout, journal, interrupter))
+    callback = Callback(options.origins, key, options.callback_timeout, journal, interrupter)
+    decide = _asked(callback)
     return _well_formed(_credentialed(decide, options) if options.supports_credentials else decide)
 
 
@@ -335,9 +356,11 @@ def is_same_origin(origin: str, environ: WSGIEnvironment) -> bool:
     a preflight, which is judged without them. Where the proxy tells the scheme, only that counts:
     behind a proxy that speaks https:, a page that came by http: is somebody else's.
     """
-    scheme, host = environ["wsgi.url_scheme"], environ.get("HTTP_HOST", "")
-    forwarded_scheme = environ.get("HTTP_X_FORWARDED_PROTO")
-    forwarded_host = environ.get("HTTP_X_FORWARDED_HOST")
+    host, forwarded_host = environ.get("HTTP_HOST", ""), environ.get("HTTP_X_FORWARDED_HOST")
+    # Nearly every stranger is told by the host alone, which may come with the scheme's own port.
+    if not forwarded_host and host.removesuffix(":443").removesuffix(":80") not in origin:
+        return False
+    scheme, forwarded_scheme = environ["wsgi.url_scheme"], environ.get("HTTP_X_FORWARDED_PROTO")
     if forwarded_scheme:
         scheme = forwarded_scheme.partition(",")[0].strip()
     if _is_origin_of(origin, scheme, host):
@@ -384,10 +407,7 @@ def _refusal(reason: Reason, headers: tuple[Header, ...]) -> Verdict:
     return Verdict(Outcome.REFUSED, reason, headers, _REFUSED_STATUS.get(reason, _FORBIDDEN))
 
 
-_Key = TypeVar("_Key")
-
-
-def _keep(table: dict[_Key, Verdict], key: _Key, verdict: Verdict) -> None:
-    if len(table) >= SEEN_LIMIT:
-        table.clear()
-    table[key] = verdict
+def _remember(text: str, seen: set[str]) -> None:
+    if len(seen) >= SEEN_LIMIT:
+        seen.clear()
+    seen.add(text)

@@ -13,7 +13,8 @@ from flask import Request, Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from .guard import VERDICT, Guard, completed, end_websocket
-from .policy import REFUSED, Outcome, Verdict
+from .policy import REFUSED, Outcome, complete
+from .policy import Headers as CorsHeaders
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -48,14 +49,14 @@ def _is_stray(request: Request, mount: str) -> bool:
 
 def _answer(guard: Guard, mount: str) -> Response:
     policy, environ = guard.policy, request.environ
-    verdict = policy.judge(environ)
+    verdict = complete(policy.judge(environ))
     if verdict.outcome is REFUSED:
         # Not environ["flask.app"]: the request may have come past Flask-SocketIO's middleware.
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         body = guard.report(app, environ, policy, verdict)
-        return _respond(verdict.status, verdict, body)
+        return _respond(verdict.status, verdict.headers, body)
     if verdict.outcome is Outcome.PREFLIGHT:
-        return _respond(verdict.status, verdict, b"")
+        return _respond(verdict.status, verdict.headers, b"")
     message = (
         f"There is no Socket.IO server at {request.script_root}{request.path}; this application's "
         f"is at {request.script_root}{mount}"
@@ -63,22 +64,22 @@ def _answer(guard: Guard, mount: str) -> Response:
     if f"{request.path}/" == mount:
         message += " (with the slash at its end; do not set addTrailingSlash: false)"
     body = json.dumps({"code": 3, "message": message}).encode()
-    return _respond("404 Not Found", verdict, body)
+    return _respond("404 Not Found", verdict.headers, body)
 
 
 class _Answer(Response):
     """Says what the verdict says, whatever functions after the request add, as Flask-CORS does."""
 
-    verdict: Verdict
+    cors: CorsHeaders
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:
         headers = super().get_wsgi_headers(environ)
-        return Headers(completed(headers, self.verdict))
+        return Headers(completed(headers, self.cors))
 
 
-def _respond(status: str, verdict: Verdict, body: bytes) -> Response:
+def _respond(status: str, cors: CorsHeaders, body: bytes) -> Response:
     response = _Answer(body, status=status, mimetype="application/json")
     if not body:
         del response.headers["Content-Type"]
-    response.verdict = verdict
+    response.cors = cors
     return response

@@ -268,7 +268,7 @@ def test_no_long_string_reaches_a_regular_expression_or_a_callable(kind, credent
     # Labels of the greatest length that is still one.
     text = "https://" + ("a" * 63 + ".") * 20_000
     for length in LENGTHS_SENT:
-        assert policy.judge(environ(text[:length])).outcome is Outcome.REFUSED
+        assert policy.judge(environ(text[:length]))[0].outcome is Outcome.REFUSED
     assert 0 < spy.longest <= MAX_ORIGIN_LENGTH
 
 
@@ -287,5 +287,5 @@ def test_a_megabyte_of_origin_is_refused_at_once(settings, unit):
     policy = Policy(Options.from_config(settings))
     origin = "https://" + unit * (1_000_000 // len(unit)) + ".example.com"
     started = time.thread_time()
-    assert policy.judge(environ(origin)).outcome is Outcome.REFUSED
+    assert policy.judge(environ(origin))[0].outcome is Outcome.REFUSED
     assert time.thread_time() - started < 0.05

@@ -335,6 +335,16 @@ def test_a_wildcard_within_another_ones_domain_adds_nothing_and_takes_nothing():
     assert "https://a.example.com:8443" not in other_port
 
 
+@pytest.mark.parametrize("labels", ["a", "a.b", "a.b.c"])
+def test_wildcards_of_any_length_stand_beside_one_another(labels):
+    listed = ("https://*.io", "https://*.t.co", "https://*.app.example.com", "https://x.example")
+    for text in listed[:3]:
+        origin = text.replace("*", labels)
+        for listing in ([text], listed, listed[::-1]):
+            assert origin in origin_set(*listing)
+        assert origin not in origin_set(*(other for other in listed if other != text))
+
+
 def test_a_regular_expression_matches_from_end_to_end_only():
     origins = origin_set(regexes=[r"https://(www\.)?example\.com"])
     assert "https://www.example.com" in origins

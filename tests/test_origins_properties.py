@@ -21,7 +21,7 @@ from flask_sio_cors.origins import (
     is_well_formed,
     parse_pattern,
 )
-from flask_sio_cors.policy import Outcome, Policy
+from flask_sio_cors.policy import Outcome, Policy, complete
 from flask_sio_cors.spelling import correct
 
 # The same examples at each run where a failure would only puzzle whoever pushed something else.
@@ -237,7 +237,7 @@ def test_a_policy_lets_an_origin_in_if_and_only_if_the_reference_says_so(data, l
     expected = any(names(pattern, origin) for pattern in listed)
     # Twice: an origin that was seen before is answered from memory.
     for _ in range(2):
-        verdict = policy.judge(environ(origin))
+        verdict = complete(policy.judge(environ(origin)))
         assert (verdict.outcome is not Outcome.REFUSED) == expected
         allowed = [v for k, v in verdict.headers if k == "Access-Control-Allow-Origin"]
         assert allowed == ([origin] if expected else [])

@@ -109,7 +109,7 @@ def test_a_seen_origins_verdict_is_kept_finished(kind):
     judging, asked = policy(kind), environ(KINDS[kind][1].format(0))
     assert judging.judge(asked) is judging.judge(asked)
     preflight = {**asked, **PREFLIGHT, "HTTP_ACCESS_CONTROL_REQUEST_HEADERS": "x-a"}
-    assert judging.judge(preflight) is judging.judge(preflight)
+    assert judging.judge(preflight)[0] is judging.judge(preflight)[0]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -136,9 +136,8 @@ def test_only_so_many_allowed_origins_are_remembered():
     judging = policy("wildcard")
     for number in range(3 * SEEN_LIMIT):
         asked = environ(f"https://a{number}.app0.example.com", **PREFLIGHT)
-        assert judging.judge(asked).outcome is Outcome.PREFLIGHT
+        assert judging.judge(asked)[0].outcome is Outcome.PREFLIGHT
         assert len(judging._seen) <= SEEN_LIMIT
-        assert len(judging._seen_preflights) <= SEEN_LIMIT
 
 
 def test_only_so_many_requested_headers_are_remembered():
@@ -147,11 +146,11 @@ def test_only_so_many_requested_headers_are_remembered():
         asked = environ("https://app0.example.com", **PREFLIGHT)
         asked["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = f"x-{number}"
         judging.judge(asked)
-        assert len(judging._seen_preflights) <= SEEN_LIMIT
+        assert len(judging._seen_names) <= SEEN_LIMIT
     asked["HTTP_ACCESS_CONTROL_REQUEST_HEADERS"] = "x" * (MAX_ORIGIN_LENGTH + 1)
-    judging._seen_preflights.clear()
+    judging._seen_names.clear()
     judging.judge(asked)
-    assert not judging._seen_preflights
+    assert not judging._seen_names
 
 
 def test_only_so_many_hosts_are_remembered():
@@ -167,7 +166,7 @@ def test_refused_and_same_origins_are_never_remembered():
         judging.judge(environ(origin))
         judging.judge(environ(origin, **PREFLIGHT))
     assert not judging._seen
-    assert not judging._seen_preflights
+    assert not judging._seen_names
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from flask_sio_cors.options import Options
-from flask_sio_cors.policy import Outcome, Policy, Reason, status_line
+from flask_sio_cors.policy import Outcome, Policy, Reason, complete, status_line
 
 APP = "https://app.example.com"
 EVIL = "https://evil.example.net"
@@ -35,7 +35,7 @@ def environ(origin=None, **more):
 
 
 def judged(origins, origin=None, *, settings=None, **more):
-    return policy(origins, **(settings or {})).judge(environ(origin, **more))
+    return complete(policy(origins, **(settings or {})).judge(environ(origin, **more)))
 
 
 # --- Requests with an Origin --------------------------------------------------------------------
@@ -101,8 +101,8 @@ def test_star_allows_everybody_by_star_and_does_not_vary():
 
 def test_true_reflects_every_origin_that_browsers_send_and_no_other():
     reflecting = policy(True)
-    assert ("Access-Control-Allow-Origin", EVIL) in reflecting.judge(environ(EVIL)).headers
-    assert reflecting.judge(environ("a\r\nb")).reason is Reason.ORIGIN_MALFORMED
+    assert ("Access-Control-Allow-Origin", EVIL) in complete(reflecting.judge(environ(EVIL))).headers
+    assert reflecting.judge(environ("a\r\nb"))[0].reason is Reason.ORIGIN_MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_function_lets_in_by_true_alone(answer, outcome, reason):
 def test_a_function_is_asked_at_each_request():
     answers = iter([True, False, True])
     asking = policy(lambda origin: next(answers))
-    outcomes = [asking.judge(environ(APP)).outcome for _ in range(3)]
+    outcomes = [asking.judge(environ(APP))[0].outcome for _ in range(3)]
     assert outcomes == [Outcome.ALLOWED, Outcome.REFUSED, Outcome.ALLOWED]
 
 
@@ -136,7 +136,7 @@ def test_a_function_never_sees_what_no_browser_sends():
 
 def test_credentials_are_allowed_to_allowed_origins_only():
     credentialed = policy([APP], supports_credentials=True)
-    allowed, refused = (credentialed.judge(environ(origin)) for origin in (APP, EVIL))
+    allowed, refused = (complete(credentialed.judge(environ(origin))) for origin in (APP, EVIL))
     assert ("Access-Control-Allow-Credentials", "true") in allowed.headers
     assert "Access-Control-Allow-Credentials" not in dict(refused.headers)
 
@@ -284,7 +284,7 @@ def test_a_host_that_is_not_trusted_is_refused_before_all_else(origin):
 
 def test_a_trusted_host_changes_nothing_else():
     trusting = policy([APP], trusted_hosts=["chat.example.com"])
-    assert [trusting.judge(environ(APP)) for _ in range(2)] == [judged([APP], APP)] * 2
+    assert [complete(trusting.judge(environ(APP))) for _ in range(2)] == [judged([APP], APP)] * 2
 
 
 # --- The environ and the status -----------------------------------------------------------------
@@ -321,7 +321,7 @@ def test_every_success_status_has_a_line(code, line):
 )  # fmt: skip
 def test_behind_a_proxy_its_scheme_decides_what_is_the_servers_own(origin, more, outcome):
     asked = environ(origin, **{"wsgi.url_scheme": "http", **more})
-    assert policy().judge(asked).outcome is outcome
+    assert policy().judge(asked)[0].outcome is outcome
 
 
 def test_a_function_is_not_asked_about_the_servers_own_pages():
@@ -334,9 +334,9 @@ def test_a_host_of_any_length_is_not_kept():
     guarded = policy(trusted_hosts=[".example.com"])
     for number in range(3000):
         host = f"{number}.{'a.' * 500}example.com"
-        assert guarded.judge(environ(HTTP_HOST=host)).outcome is Outcome.ALLOWED
+        assert guarded.judge(environ(HTTP_HOST=host))[0].outcome is Outcome.ALLOWED
     assert not guarded._seen_hosts
 
 
 def test_an_empty_text_of_trusted_hosts_trusts_every_host_as_flask_does():
-    assert policy(trusted_hosts="").judge(environ(HTTP_HOST="any")).outcome is Outcome.ALLOWED
+    assert policy(trusted_hosts="").judge(environ(HTTP_HOST="any"))[0].outcome is Outcome.ALLOWED
