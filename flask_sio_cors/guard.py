@@ -44,6 +44,8 @@ _NO_PACKET_TYPE: Final = "7"
 #: Seconds that a client may take to answer a close frame.
 _FAREWELL_SECONDS: Final = 2.0
 
+_JSON: Final = ("Content-Type", "application/json")
+
 # What the verdict says in the server's place.
 _REPLACED: Final = ("access-control-", "cache-control")
 
@@ -166,12 +168,8 @@ class Guard:
         if websocket is not None:
             end_websocket(websocket, body, self.interrupter)
             return []
-        headers = [
-            *verdict.headers,
-            ("Content-Type", "application/json"),
-            ("Content-Length", str(len(body))),
-        ]
-        start_response(verdict.status, headers)
+        length = ("Content-Length", str(len(body)))
+        start_response(verdict.status, [*verdict.headers, _JSON, length])
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [body]
 
     def report(
@@ -188,7 +186,7 @@ class Guard:
         def explanation() -> str:
             return explain_refusal(reason, origin, policy.options)
 
-        self.journal.refused(origin, reason.value, explanation)
+        self.journal.refused(origin, reason, explanation)
         for receiver in request_refused.receivers_for(app):
             tell = partial(receiver, app, origin=origin, reason=reason, environ=dict(environ))
             fault = call(tell, policy.options.callback_timeout, self.interrupter)

@@ -59,7 +59,11 @@ class Outcome(Enum):
 
 
 class Reason(str, Enum):
-    """Why a request was let in or kept out."""
+    """Why a request was let in or kept out; also a text, such as ``origin-not-allowed``."""
+
+    # Looked up at each refusal: Enum's own is written in Python.
+    __hash__ = str.__hash__
+    __str__ = str.__str__
 
     SAME_ORIGIN = "same-origin"
     ORIGIN_ALLOWED = "origin-allowed"
@@ -158,14 +162,16 @@ class Policy:
             readable.append(_ALLOW_CREDENTIALS)
         if options.expose_headers:
             readable.append(_list_header("Access-Control-Expose-Headers", options.expose_headers))
-        common = (_NO_STORE, *_vary_header(*vary))
+        # No cache keeps a refusal (RFC 9111, section 3), nor an answer to OPTIONS.
+        refused = _vary_header(*vary)
+        common = (_NO_STORE, *refused)
         actual = (*readable, *common)
         self._allowed = Verdict(ALLOWED, Reason.ORIGIN_ALLOWED, actual)
         self._same_origin = Verdict(ALLOWED, Reason.SAME_ORIGIN, actual)
         to_nobody = common if self._names_origin else actual
         self._without_origin: Judgement = Verdict(ALLOWED, Reason.NO_ORIGIN, to_nobody), ()
         self._refusals: dict[Reason, Judgement] = {
-            reason: (_refusal(reason, common), ()) for reason in Reason
+            reason: (_refusal(reason, refused), ()) for reason in Reason
         }
         self._not_allowed = self._refusals[Reason.ORIGIN_NOT_ALLOWED]
         self._make_preflight_verdicts(readable, vary)
@@ -183,7 +189,7 @@ class Policy:
             headers.append(_list_header("Access-Control-Allow-Headers", names))
         if options.max_age is not None:
             headers.append(("Access-Control-Max-Age", str(options.max_age)))
-        finished = (*headers, _NO_STORE, *_vary_header(*vary))
+        finished = (*headers, *_vary_header(*vary))
         status = status_line(options.options_success_status)
         self._preflight = Verdict(PREFLIGHT, Reason.ORIGIN_ALLOWED, finished, status)
         self._own_preflight = Verdict(PREFLIGHT, Reason.SAME_ORIGIN, finished, status)
