@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple, TypeAlias
 
 from .journal import Journal
@@ -13,13 +14,16 @@ from .journal import Journal
 #: ``gevent.Timeout`` are such, and interrupt a function that waits cooperatively.
 Interrupter: TypeAlias = Callable[[float, BaseException], AbstractContextManager[Any]]
 
-# What ends the server or the request. Everything else is the function's fault: with eventlet and
-# gevent, a SystemExit would otherwise end the server, and a Timeout of its own the connection.
-_ENDINGS: tuple[type[BaseException], ...] = (KeyboardInterrupt,)
-with suppress(ImportError):
-    from greenlet import GreenletExit
 
-    _ENDINGS += (GreenletExit,)
+def _endings() -> tuple[type[BaseException], ...]:
+    """Return what ends the server or the request.
+
+    Everything else is the function's fault: with eventlet and gevent, a SystemExit would otherwise
+    end the server, and a Timeout of its own the connection.
+    """
+    # Where nobody has imported greenlet, nobody raises GreenletExit.
+    greenlet = sys.modules.get("greenlet")
+    return (KeyboardInterrupt,) if greenlet is None else (KeyboardInterrupt, greenlet.GreenletExit)
 
 
 def never_interrupts(seconds: float, error: BaseException) -> AbstractContextManager[Any]:
@@ -59,7 +63,7 @@ def call(
     try:
         with interrupter(seconds, Overdue(f"interrupted after {seconds:g} seconds")):
             answer = function()
-    except (*_ENDINGS, *passing):
+    except (*_endings(), *passing):
         raise
     except BaseException as raised:  # noqa: BLE001 - whatever it raises, the door stays shut
         error = raised
