@@ -86,7 +86,7 @@ def _decisions(figures: Figures) -> Iterator[Row]:
 
 def _peers(figures: Figures) -> Iterator[Row]:
     targets = {("Engine.IO", 1): 1, ("Flask-CORS", 1): 20, (NPM, 1): 1}
-    for size in (1, 100, 10_000):
+    for size in (1, 100, 10_000, 1_000_000):
         ours = figures[f"ours/allowed/exact/{size}"]
         for peer in (*PYTHON_PEERS, NPM):
             theirs = figures[f"{peer}/allowed/exact/{size}"]
