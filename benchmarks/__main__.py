@@ -68,7 +68,8 @@ def measure_decisions(keep: Callable[[str, float], None]) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         for benchmark in pyperf.BenchmarkSuite.load(path):
             keep(benchmark.get_name(), benchmark.median() * 1e6)
-    told = subprocess.check_output(["node", NODE / "cors.mjs", "1", "100", "10000", "1000000"], text=True)
+    sizes = ("1", "100", "10000", "1000000")
+    told = subprocess.check_output(["node", NODE / "cors.mjs", *sizes], text=True)
     for name, value in json.loads(told).items():
         request, size = name.split("/")
         keep(f"{report.NPM}/{request}/exact/{size}", value)
