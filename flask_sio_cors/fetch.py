@@ -13,7 +13,7 @@ from typing import Final, TypeAlias
 
 Header: TypeAlias = tuple[str, str]
 
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
+TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _SAFELISTED_METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 _SAFELISTED_TYPES: Final = frozenset(
     {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
@@ -82,6 +82,7 @@ class Check(Enum):
     REDIRECT_NOT_HTTP = "redirect-not-http"
     REDIRECT_WITH_PASSWORD = "redirect-with-password"  # noqa: S105 - it says what was found
     REDIRECT_UNREADABLE = "redirect-unreadable"
+    REDIRECT_INVALID = "redirect-invalid"
 
 
 @dataclass(frozen=True)
@@ -170,7 +171,7 @@ def _tokens(response: Response, name: str) -> tuple[list[str], str | None]:
     """Return the tokens of a list header, and the first that is none."""
     tokens = [token.strip(" \t") for token in (response.combined(name) or "").split(",")]
     tokens = [token for token in tokens if token]
-    return tokens, next((token for token in tokens if not _TOKEN.fullmatch(token)), None)
+    return tokens, next((token for token in tokens if not TOKEN.fullmatch(token)), None)
 
 
 def needs_preflight(page: Page, method: str) -> bool:
@@ -195,6 +196,30 @@ def _is_safelisted(name: str, value: str) -> bool:
         essence = value.partition(";")[0].strip().lower()
         return essence in _SAFELISTED_TYPES and not _UNSAFE_BYTES.search(value)
     return name == "accept" and not _UNSAFE_BYTES.search(value)
+
+
+# Section 2.2.1, "normalize": whatever is not among these is sent letter by letter.
+_NORMALIZED_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
+
+#: Methods that no page can use (section 2.2.1, "forbidden method").
+FORBIDDEN_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
+
+_FORBIDDEN_HEADERS: Final = frozenset(
+    """accept-charset accept-encoding access-control-request-headers access-control-request-method
+    access-control-request-private-network connection content-length cookie cookie2 date dnt expect
+    host keep-alive origin referer set-cookie te trailer transfer-encoding upgrade via""".split()
+)
+
+
+def normalized_method(method: str) -> str:
+    """Return a method as browsers send it: some in upper case, the others as they are."""
+    return method.upper() if method.upper() in _NORMALIZED_METHODS else method
+
+
+def is_forbidden_header(name: str) -> bool:
+    """Tell whether only the browser sets a header (section 2.2.2, "forbidden request-header")."""
+    lower = name.lower()
+    return lower in _FORBIDDEN_HEADERS or lower.startswith(("proxy-", "sec-"))
 
 
 def varies_by_origin(response: Response) -> bool:

@@ -176,7 +176,7 @@ def is_loopback(host: str) -> bool:
     return (
         host == "localhost"
         or host.endswith(".localhost")
-        or host == "[::1]"
+        or host in ("[::1]", "::1")
         or (host.startswith("127.") and is_number(host.rpartition(".")[2]))
     )
 

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from flask import Request
 from werkzeug.utils import import_string
 
+from .fetch import FORBIDDEN_METHODS, TOKEN, is_forbidden_header
 from .origins import EXAMPLE, OriginPattern, OriginSet, parse_pattern
 
 #: ``(origin) -> bool``: decides about an origin at each request.
@@ -57,7 +58,6 @@ _TRUE: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "n", "f"})
 # What people mean by other words. Everything else is corrected to False, which opens nothing.
 _MEANT: Final = {"enabled": True, "include": True, "allow": True, "disabled": False, "omit": False}
-_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
 
 def _spelled_bool(value: object) -> bool | None:
@@ -176,7 +176,7 @@ def _tokens(value: Any, report: Report, what: str, correction: str) -> list[str]
     for item in _items(value, report, what, f"[{correction}]"):
         if not isinstance(item, str):
             report(item, f"is {_kind(item)}, where one of the {what} is needed", correction)
-        elif not _TOKEN.fullmatch(item.strip()):
+        elif not TOKEN.fullmatch(item.strip()):
             report(item, *_correct_token(item, what, correction))
         else:
             tokens.append(item.strip())
@@ -192,32 +192,30 @@ def _correct_token(item: str, what: str, correction: str) -> tuple[str, str]:
     if not pieces:
         return f"is empty, and none of the {what} is", correction
     name, colon, _ = item.partition(":")
-    mended = "-".join(_TOKEN.findall(name))
+    mended = "-".join(TOKEN.findall(name))
     if colon and mended:
         return "is a header with its value, where only its name belongs", repr(mended)
-    odd = " ".join(ascii(c) for c in sorted({c for c in item.strip() if not _TOKEN.match(c)})[:5])
+    odd = " ".join(ascii(c) for c in sorted({c for c in item.strip() if not TOKEN.match(c)})[:5])
     reason = f"has characters that no such name has: {odd} (RFC 9110, section 5.6.2)"
     return reason, repr(mended) if mended else correction
 
 
 def _is_whole_name(text: str) -> bool:
     is_known = text.upper() in _STANDARD_METHODS or text.lower() in _HEADERS_WITHOUT_HYPHEN
-    return bool(_TOKEN.fullmatch(text)) and (is_known or "-" in text)
+    return bool(TOKEN.fullmatch(text)) and (is_known or "-" in text)
 
 
 _HEADERS_WITHOUT_HYPHEN: Final = frozenset("accept authorization etag location range date".split())
 _STANDARD_METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "QUERY"}
 )
-# Fetch standard, section 2.2.1, "forbidden method".
-_FORBIDDEN_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
 
 
 def read_methods(value: Any, report: Report) -> tuple[str, ...]:
     methods = _tokens(value, report, "methods", "'GET', 'POST'")
     for method in methods:
         upper = method.upper()
-        if upper in _FORBIDDEN_METHODS:
+        if upper in FORBIDDEN_METHODS:
             report(method, "is a method that browsers forbid (Fetch standard, 2.2.1)", "'POST'")
         elif method == "*":
             report(method, "is no method; Engine.IO has only GET and POST", "'GET', 'POST'")
@@ -228,19 +226,11 @@ def read_methods(value: Any, report: Report) -> tuple[str, ...]:
     return tuple(dict.fromkeys(methods))
 
 
-# Fetch standard, section 2.2.2, "forbidden request-header".
-_FORBIDDEN_REQUEST_HEADERS: Final = frozenset(
-    """accept-charset accept-encoding access-control-request-headers access-control-request-method
-    access-control-request-private-network connection content-length cookie cookie2 date dnt expect
-    host keep-alive origin referer set-cookie te trailer transfer-encoding upgrade via""".split()
-)
-
-
 def read_allow_headers(value: Any, report: Report) -> tuple[str, ...]:
     names = _tokens(value, report, "header names", "'X-Requested-With'")
     for name in names:
         lower = name.lower()
-        if lower in _FORBIDDEN_REQUEST_HEADERS or lower.startswith(("proxy-", "sec-")):
+        if is_forbidden_header(name):
             reason = "is a header that only the browser sets, so no page can send it (Fetch, 2.2.2)"
             report(name, reason, "'X-Requested-With'")
         elif len(name) > 1 and set(name) & set("*+^$|"):

@@ -45,6 +45,7 @@ FIREFOX_REASONS: Final = {
     Check.REDIRECT_NOT_HTTP: _NOT_HTTP,
     Check.REDIRECT_WITH_PASSWORD: _NO_SUCCESS,
     Check.REDIRECT_UNREADABLE: _NO_SUCCESS,
+    Check.REDIRECT_INVALID: _NO_SUCCESS,
 }
 
 _BY_WITH_CREDENTIALS: Final = (
@@ -120,6 +121,9 @@ _ACCESS_CHECKS: Final = frozenset(
     }
 )
 _WITH_STATUS: Final = frozenset({_MISSING, _PREFLIGHT, _NO_SUCCESS})
+_TOLD_ONCE: Final = frozenset(
+    {Check.REDIRECT_WITH_PASSWORD, Check.REDIRECT_UNREADABLE, Check.REDIRECT_INVALID}
+)
 
 
 def firefox_reason(block: Block) -> str:
@@ -148,9 +152,7 @@ def firefox_lines(block: Block, url: str, origin: str, *, is_redirect: bool) -> 
     :param is_redirect: whether the response is a redirect, whose failure is told once more.
     """
     leaves_web = re.match(r"(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", block.value) is not None
-    if block.check in (Check.REDIRECT_WITH_PASSWORD, Check.REDIRECT_UNREADABLE) or (
-        block.check is Check.PREFLIGHT_REDIRECT and leaves_web
-    ):
+    if block.check in _TOLD_ONCE or (block.check is Check.PREFLIGHT_REDIRECT and leaves_web):
         return (failed_line(url),)
     reason = firefox_reason(block)
     where = block.value if block.check is Check.REDIRECT_NOT_HTTP else url
@@ -194,9 +196,12 @@ def chromium_lines(
 
     :param asked: the address that the page asked for, where redirects led to `url`.
     """
+    if block.check is Check.REDIRECT_INVALID:
+        # An empty Location is none to Chromium, and the status of a redirect no error.
+        return (network_error(INVALID_REDIRECT),) if block.value else ()
     cause = CHROMIUM_CAUSES.get(block.check)
     if cause is None:
-        return (f"Failed to load resource: {REDIRECT_UNREADABLE}",)
+        return (network_error(UNSAFE_REDIRECT),)
     if block.check is Check.ORIGIN_MISMATCH:
         cause = _chromium_mismatch(block.value)
     prefix = _PREFLIGHT_PREFIX if block.is_preflight and block.check in _ACCESS_CHECKS else ""
@@ -228,8 +233,9 @@ def _chromium_mismatch(value: str) -> str:
     return CHROMIUM_CAUSES[Check.ORIGIN_MISMATCH]
 
 
-#: Chromium's names for a request that got no answer.
-REDIRECT_UNREADABLE: Final = "net::ERR_UNSAFE_REDIRECT"
+#: Chromium's names for redirects that it does not follow.
+UNSAFE_REDIRECT: Final = "UNSAFE_REDIRECT"
+INVALID_REDIRECT: Final = "INVALID_REDIRECT"
 
 
 def network_error(name: str) -> str:
@@ -286,3 +292,11 @@ def chromium_not_http(url: str, origin: str) -> tuple[str, ...]:
         f"policy: {cause}",
         "Failed to load resource: net::ERR_FAILED",
     )
+
+
+# --- What others have written ------------------------------------------------------------------
+
+
+def visible(text: str) -> str:
+    """Spell out what a terminal would obey or hide: control, bidi and invisible characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

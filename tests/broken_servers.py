@@ -292,7 +292,7 @@ class Case:
         if "path" in self.options:
             words.append(f"--path={self.options['path']}")
         if self.options.get("addTrailingSlash") is False:
-            words.append("--path=/socket.io")
+            words.append("--no-trailing-slash")
         return words
 
 
@@ -470,6 +470,12 @@ BROKEN = (
         EXTRA,
     ),
     Case(
+        "preflight redirected to no address",
+        "redirect-invalid",
+        _preflight(("Location", "http://["), status="302 FOUND"),
+        EXTRA,
+    ),
+    Case(
         "preflight redirected to another server",
         "preflight-redirect",
         _preflight(("Location", "http://localhost:99/"), status="308 X"),
@@ -485,6 +491,18 @@ BROKEN = (
     Case("redirected", "redirected", _web(lambda: redirecting("/elsewhere/"))),
     Case("redirected without end", "redirect-loop", _web(lambda: redirecting("{path}", REFLECT))),
     Case("redirected to another server", "origin-lost", _redirect_to_server(_allow(_OTHER))),
+    Case(
+        "redirected to no address",
+        "redirect-invalid",
+        _web(lambda: redirecting("http://[", REFLECT)),
+    ),
+    Case(
+        "redirected to no address, no CORS headers",
+        "redirect-invalid",
+        _web(lambda: redirecting("http://a:b/")),
+    ),
+    Case("redirected to nothing", "redirect-invalid", _web(lambda: redirecting("", REFLECT))),
+    Case("redirected to nothing, no CORS headers", "redirected", _web(lambda: redirecting(""))),
     Case(
         "redirected to ftp",
         "redirect-not-http",

@@ -1,19 +1,25 @@
 """The doctor's own parts: the Fetch standard's checks, the requests and their bounds, the words."""
 
+import json
 import re
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
 from flask_sio_cors.cli import main
+from flask_sio_cors.doctor.browser import resolve
 from flask_sio_cors.doctor.examine import Examination, Report, Target, TargetError
-from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Wire
+from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Failure, Trouble, Wire
+from flask_sio_cors.doctor.findings import Severity
+from flask_sio_cors.doctor.report import as_json, as_text
 from flask_sio_cors.doctor.security import neighbours
 from flask_sio_cors.fetch import (
     Check,
@@ -39,7 +45,10 @@ from tests.broken_servers import (
     guarded,
     listening,
     node_server,
+    redirecting,
+    saying,
     serving,
+    silent,
 )
 
 ORIGIN = "https://app.example.com"
@@ -157,6 +166,26 @@ def test_methods_are_compared_letter_by_letter() -> None:
             ("https://a.example", "/x/", "/"),
         ),
         ("http://[::1]:5000", "/ws/", ("http://[::1]:5000", "/ws/", "/")),
+        ("[::1]:5000/chat", None, ("http://[::1]:5000", "/socket.io/", "/chat")),
+        ("https://a.example/socket.io", None, ("https://a.example", "/socket.io/", "/")),
+        (
+            "https://a.example/socket.io?EIO=4&transport=polling",
+            None,
+            ("https://a.example", "/socket.io", "/"),
+        ),
+        (
+            "https://a.example/socket.io?EIO=4&transport=polling",
+            "/ws",
+            ("https://a.example", "/ws/", "/"),
+        ),
+        ("/chat", None, (ORIGIN, "/socket.io/", "/chat")),
+        ("//a.example/chat?x=http://b", None, ("https://a.example", "/socket.io/", "/chat")),
+        ("https://u:p@A.example/Chät", None, ("https://a.example", "/socket.io/", "/Chät")),
+        (
+            "https://bücher.example:8443",
+            None,
+            ("https://xn--bcher-kva.example:8443", "/socket.io/", "/"),
+        ),
     ],
 )
 def test_an_address_is_read_as_the_client_or_the_console_writes_it(
@@ -166,19 +195,128 @@ def test_an_address_is_read_as_the_client_or_the_console_writes_it(
     assert (target.base, target.path, target.namespace) == expected
 
 
-@pytest.mark.parametrize("url", ["", "https://", "http://[::1", "http://a.example:x"])
+@pytest.mark.parametrize(
+    "url", ["", "https://", "http://[::1", "http://a.example:x", "https:/a.example", "http://a b"]
+)
 def test_what_is_no_address_is_told(url: str) -> None:
     with pytest.raises(TargetError):
         Target.parse(url, ORIGIN)
 
 
+PATHS = ["/my/socket", "/my/socket/", "/a//", "/", "/sö cket", "/a/../b", "/a\\b", "/%zz", "/a'\"<"]
+
+
+@pytest.mark.parametrize("slash", [True, False], ids=["", "addTrailingSlash: false"])
+def test_a_path_is_asked_for_as_the_client_does(slash: bool) -> None:
+    script = """
+        const {Socket} = require("engine.io-client");
+        const [paths, addTrailingSlash] = JSON.parse(process.argv[1]);
+        const asked = path => {
+          const options = {path, addTrailingSlash, autoConnect: false};
+          const {opts} = new Socket("http://a.example", options);
+          return new URL("http://a.example" + opts.path).pathname;
+        };
+        console.log(JSON.stringify(paths.map(asked)));
+    """
+    done = subprocess.run(
+        ["node", "-e", script, json.dumps([PATHS, slash])],
+        cwd=Path(__file__).parent / "node",
+        capture_output=True,
+        text=True,
+    )
+    asked = [
+        Target.parse("http://a.example", ORIGIN, path, trailing_slash=slash).path for path in PATHS
+    ]
+    assert asked == json.loads(done.stdout), done.stderr
+
+
+# --- Redirects --------------------------------------------------------------------------------
+
+LOCATIONS = {
+    "no address": b"http://[",
+    "no port": b"http://a:b",
+    "no host": b"//",
+    "port too high": b"http://a:99999/",
+    "control characters": b"http://a\x1b[31m/",
+    "control characters in the path": b"/\x1b[31m\x07",
+    "UTF-8": "/sö".encode(),
+    "no UTF-8": b"/\xff\xfe",
+    "very long": b"/" + b"x" * 60000,
+    "empty": b"",
+    "blank": b"   ",
+    "fragment": b"#x",
+    "backslashes": b"\\\\a b",
+}
+
+
+@pytest.mark.parametrize("status", [b"302", b"308"])
+@pytest.mark.parametrize("cors", [b"", b"Access-Control-Allow-Origin: *\r\n"], ids=["", "CORS"])
+@pytest.mark.parametrize("location", LOCATIONS.values(), ids=LOCATIONS)
+def test_no_redirect_upsets_the_doctor(
+    location: bytes, cors: bytes, status: bytes, stack: ExitStack
+) -> None:
+    head = b"HTTP/1.1 %b X\r\n%bLocation: %b\r\nContent-Length: 0\r\n\r\n"
+    port = stack.enter_context(listening(saying(head % (status, cors, location))))
+    for page in (PAGE, Page(ORIGIN, True, (("X-Token", "1"),))):
+        report = Examination(Target.parse(f"http://127.0.0.1:{port}", ORIGIN), page).run()
+        assert not report.works
+        assert report.findings[0].severity is Severity.BROKEN
+
+
+@pytest.mark.parametrize(
+    "name", ["Access-Control-Allow-Origin", "Access-Control-Allow-Headers", "Set-Cookie", "Server"]
+)
+@pytest.mark.parametrize(
+    "value",
+    ["http://[", "\x1b[31m", "\xff", "a=b; c", 'a="\\012"', "x" * 60000, "http://[::1]:x", ""],
+)
+def test_no_header_upsets_the_doctor(name: str, value: str, stack: ExitStack) -> None:
+    head = f"HTTP/1.1 200 X\r\n{name}: {value}\r\nContent-Length: 0\r\n\r\n"
+    port = stack.enter_context(listening(saying(head.encode("latin-1"))))
+    report = Examination(Target.parse(f"http://127.0.0.1:{port}", ORIGIN), COOKIED).run()
+    assert not report.works
+
+
+@pytest.mark.parametrize(
+    ("location", "address"),
+    [
+        ("/x", "http://a.example/x"),
+        ("//b.example", "http://b.example/"),
+        ("http:///b.example", "http://b.example/"),
+        ("\\\\b.example\\c", "http://b.example/c"),
+        ("/s\xc3\xb6", "http://a.example/s%C3%B6"),
+        ("/\xff", "http://a.example/%FF"),
+        ("http://b\xc3\xbccher.example", "http://xn--bcher-kva.example/"),
+        ("http://[", None),
+        ("//", None),
+        ("http://a:b", None),
+    ],
+)
+def test_a_location_is_resolved_as_browsers_do(location: str, address: str | None) -> None:
+    assert resolve(location, "http://a.example/socket.io/?EIO=4") == address
+
+
+def test_a_redirect_of_a_websocket_is_one(stack: ExitStack) -> None:
+    port = stack.enter_context(serving(redirecting("http://[")))
+    exchange = Wire().shake_hands(f"ws://127.0.0.1:{port}/", (), ORIGIN)
+    assert exchange.response is not None
+    assert exchange.response.status == 307
+    assert exchange.response.location == "http://["
+
+
 # --- What works and should not ----------------------------------------------------------------
 
 
-def examine(app: Wsgi, stack: ExitStack, origin: str = ORIGIN, credentials: bool = False) -> Report:
+def examine(
+    app: Wsgi,
+    stack: ExitStack,
+    origin: str = ORIGIN,
+    credentials: bool = False,
+    wire: Wire | None = None,
+) -> Report:
     port = stack.enter_context(serving(app))
     target = Target.parse(f"http://localhost:{port}", origin)
-    return Examination(target, Page(origin, credentials)).run()
+    return Examination(target, Page(origin, credentials), wire).run()
 
 
 def ids(report: Report) -> list[str]:
@@ -336,17 +474,74 @@ def test_the_doctor_ends_in_time_and_says_that_it_is_not_done(stack: ExitStack) 
 
 
 def test_what_was_not_seen_to_work_does_not_count_as_working(stack: ExitStack) -> None:
-    slow = behind(engine(), *ALLOWED)
-
-    def sleepy(environ, start_response):
-        time.sleep(0.6)
-        return slow(environ, start_response)
-
-    port = stack.enter_context(serving(sleepy))
-    target = Target.parse(f"http://127.0.0.1:{port}", ORIGIN)
-    report = Examination(target, PAGE, Wire(max_seconds=0.3)).run()
-    assert not report.polling
+    report = examine(late(behind(engine(), *ALLOWED), 0.6), stack, wire=Wire(max_seconds=0.3))
+    assert report.polling is None
     assert not report.works
+
+
+def late(app: Wsgi, seconds: float, when: Callable[[Any], bool] = lambda environ: True) -> Wsgi:
+    """Answer some requests late."""
+
+    def slow(environ, start_response):
+        if when(environ):
+            time.sleep(seconds)
+        return app(environ, start_response)
+
+    return slow
+
+
+def is_handshake(environ: Any) -> bool:
+    return "sid=" not in environ["QUERY_STRING"] and environ.get("HTTP_ORIGIN") == ORIGIN
+
+
+def test_a_server_may_take_as_long_as_the_client_waits(stack: ExitStack) -> None:
+    app = late(choosing(engine(), lambda origin: origin == ORIGIN), 9, is_handshake)
+    report = examine(app, stack)
+    assert report.polling
+    assert report.works
+    assert "silent" not in ids(report)
+
+
+def test_a_server_that_is_too_slow_for_the_bounds_is_not_called_silent(stack: ExitStack) -> None:
+    report = examine(late(behind(engine(), *ALLOWED), 1.2), stack, wire=Wire(max_seconds=3))
+    assert ids(report) == ["incomplete"]
+    assert "The server is slow" not in report.findings[0].cause  # it is not, yet
+    assert report.polling is None
+    assert not report.works
+    assert "Polling not tried to its end" in as_text(report)
+    assert as_json(report)["polling"] is None
+
+
+def test_what_strangers_are_answered_too_late_is_not_taken_for_a_refusal(stack: ExitStack) -> None:
+    app = late(
+        choosing(engine(), lambda origin: origin in (ORIGIN, "null")),
+        2.5,
+        lambda environ: environ.get("HTTP_ORIGIN") == "null",
+    )
+    report = examine(app, stack)
+    assert report.works
+    assert "incomplete" in ids(report)
+    assert "null-allowed" not in ids(report)
+
+
+def test_a_finding_is_not_lost_when_the_time_is_over(stack: ExitStack) -> None:
+    app = late(
+        answering("404 NOT FOUND", "nothing"),
+        5,
+        lambda environ: environ["PATH_INFO"] != "/socket.io/",
+    )
+    report = examine(app, stack, wire=Wire(max_seconds=2))
+    assert ids(report) == ["wrong-path", "incomplete"]
+    assert report.polling is False
+
+
+def test_a_server_that_says_nothing_before_tls_has_accepted_the_connection(
+    stack: ExitStack,
+) -> None:
+    port = stack.enter_context(listening(silent))
+    exchange = Wire().send("GET", f"https://127.0.0.1:{port}/", patience=0.5)
+    assert isinstance(exchange.outcome, Failure)
+    assert exchange.outcome.trouble is Trouble.SILENT
 
 
 # --- Words ------------------------------------------------------------------------------------

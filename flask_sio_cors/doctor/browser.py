@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote_from_bytes, urlsplit
+
+from ada_url import URL
 
 from ..fetch import (
     Block,
@@ -19,7 +21,7 @@ from ..fetch import (
     unsafe_names,
 )
 from ..origins import DEFAULT_PORTS
-from .exchange import Exchange, Failure, Wire
+from .exchange import PATIENCE, Exchange, Failure, Wire
 
 #: How many redirects are followed; browsers give up after 20.
 MAX_REDIRECTS: Final = 5
@@ -79,29 +81,33 @@ class Browser:
         self._cookies: dict[str, str] = {}
         self._passed: set[tuple[str, str]] = set()
 
-    def fetch(self, method: str, url: str, body: bytes | None = None) -> Fetched:
+    def fetch(
+        self, method: str, url: str, body: bytes | None = None, patience: float = PATIENCE
+    ) -> Fetched:
         """Fetch as a page's XMLHttpRequest does.
 
+        :param patience: how long it may take in seconds, preflights and redirects included.
         :raise SpentError: if the bounds of the examination are reached.
         """
         page, exchanges = self.page, []
+        end = self.wire.seconds + patience
         is_cross_origin = origin_of(url) != page.origin
         for _ in range(MAX_REDIRECTS + 1):
             if is_cross_origin and needs_preflight(page, method):
-                asked = self._ask_first(page, method, url)
+                asked = self._ask_first(page, method, url, end - self.wire.seconds)
                 if asked is not None:
                     exchanges.append(asked[0])
                     if asked[1] is not None or asked[0].response is None:
                         return Fetched(tuple(exchanges), asked[1])
-            exchange = self.wire.send(method, url, self._headers(page, url, is_cross_origin), body)
+            headers = self._headers(page, url, is_cross_origin)
+            exchange = self.wire.send(method, url, headers, body, end - self.wire.seconds)
             exchanges.append(exchange)
             response = exchange.response
             if response is None:
                 return Fetched(tuple(exchanges))
             self._keep_cookies(response)
-            target = urljoin(url, response.location) if response.location is not None else None
-            block = _redirect_block(target, is_cross_origin) if target is not None else None
-            if is_cross_origin and (block is None or block.check is not _UNREADABLE):
+            target, block = _redirect(response.location, url, is_cross_origin)
+            if is_cross_origin and not _precedes_cors(block):
                 block = cors_check(page, response) or block
             if block is not None or target is None:
                 return Fetched(tuple(exchanges), block)
@@ -110,15 +116,16 @@ class Browser:
             url = target
         return Fetched(tuple(exchanges), redirected_for_good=True)
 
-    def _ask_first(self, page: Page, method: str, url: str) -> tuple[Exchange, Block | None] | None:
+    def _ask_first(
+        self, page: Page, method: str, url: str, patience: float
+    ) -> tuple[Exchange, Block | None] | None:
         """Send a preflight, unless one has passed; return it and what it failed."""
         key = (method, urlsplit(url).path)
         if key in self._passed:
             return None
-        exchange = preflight(self.wire, page, method, url)
-        response = exchange.response
-        block = preflight_check(page, method, response) if response is not None else None
-        if response is not None and block is None:
+        exchange = preflight(self.wire, page, method, url, patience)
+        block = judge_preflight(page, method, exchange)
+        if exchange.response is not None and block is None:
             self._passed.add(key)
         return exchange, block
 
@@ -137,20 +144,29 @@ class Browser:
                 cookies = SimpleCookie(line)
             except CookieError:
                 continue
-            self._cookies.update({name: morsel.value for name, morsel in cookies.items()})
+            self._cookies.update({name: morsel.coded_value for name, morsel in cookies.items()})
 
 
-_UNREADABLE: Final = Check.REDIRECT_UNREADABLE
-
-
-def preflight(wire: Wire, page: Page, method: str, url: str) -> Exchange:
+def preflight(
+    wire: Wire, page: Page, method: str, url: str, patience: float = PATIENCE
+) -> Exchange:
     """Send the preflight of a request."""
     names = ",".join(unsafe_names(page))
     asked: tuple[Header, ...] = (("Access-Control-Request-Method", method),)
     if names:
         asked += (("Access-Control-Request-Headers", names),)
     headers = (("Origin", page.origin), *asked, *fetch_metadata(page.origin, url))
-    return wire.send("OPTIONS", url, headers)
+    return wire.send("OPTIONS", url, headers, patience=patience)
+
+
+def judge_preflight(page: Page, method: str, exchange: Exchange) -> Block | None:
+    """Return what keeps a preflight's answer from letting the request pass."""
+    response = exchange.response
+    if response is None:
+        return None
+    if response.location and resolve(response.location, exchange.url) is None:
+        return Block(Check.REDIRECT_INVALID, response.location)
+    return preflight_check(page, method, response)
 
 
 def fetch_metadata(origin: str, url: str) -> tuple[Header, ...]:
@@ -182,23 +198,53 @@ def registrable(host: str | None) -> str:
     return PublicSuffixList().privatesuffix(name) or name
 
 
-def _redirect_block(target: str, is_cross_origin: bool) -> Block | None:
-    """Return what forbids to follow a redirect."""
-    scheme = urlsplit(target).scheme
-    if scheme in ("data", "file", "javascript", "about", "blob"):
-        return Block(Check.REDIRECT_UNREADABLE, target)
-    if scheme not in ("http", "https"):
-        return Block(Check.REDIRECT_NOT_HTTP, target)
+def _redirect(
+    location: str | None, url: str, is_cross_origin: bool
+) -> tuple[str | None, Block | None]:
+    """Return where a response leads to, and what forbids to go there.
+
+    :param location: the response's ``Location``; ``None`` where it is no redirect.
+    """
+    if location is None:
+        return None, None
+    target = resolve(location, url) if location else None
+    if target is None:
+        return None, Block(Check.REDIRECT_INVALID, location)
+    check = _redirect_check(URL(target), is_cross_origin)
+    return target, Block(check, target) if check is not None else None
+
+
+def _precedes_cors(block: Block | None) -> bool:
+    """Tell whether a redirect is not followed whatever its CORS headers are."""
+    if block is None:
+        return False
+    is_invalid = block.check is Check.REDIRECT_INVALID and bool(block.value)
+    return is_invalid or block.check is Check.REDIRECT_UNREADABLE
+
+
+def resolve(location: str, base: str) -> str | None:
+    """Return the address that a header names (URL standard), or ``None`` where it names none.
+
+    :param location: the header's value as it came, a character a byte.
+    """
+    # Bytes beyond ASCII are to be taken as they are, and in a name as UTF-8.
+    encoded = quote_from_bytes(location.encode("latin-1", "replace"), safe=_ASCII)
     try:
-        parts = urlsplit(target)
-        has_host, has_password = bool(parts.hostname), parts.username is not None
-        parts.port  # noqa: B018 - raises where it is no number
+        return str(URL(encoded, base=base).href)
     except ValueError:
-        return Block(Check.REDIRECT_UNREADABLE, target)
-    if not has_host:
-        return Block(Check.REDIRECT_UNREADABLE, target)
-    if has_password and is_cross_origin:
-        return Block(Check.REDIRECT_WITH_PASSWORD, target)
+        return None
+
+
+_ASCII: Final = bytes(range(128))
+
+
+def _redirect_check(target: URL, is_cross_origin: bool) -> Check | None:
+    if target.protocol in ("data:", "file:", "javascript:", "about:", "blob:"):
+        return Check.REDIRECT_UNREADABLE
+    if target.protocol not in ("http:", "https:"):
+        return Check.REDIRECT_NOT_HTTP
+    if target.username or target.password:
+        return Check.REDIRECT_WITH_PASSWORD if is_cross_origin else None
     return None
 
 

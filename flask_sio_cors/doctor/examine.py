@@ -10,12 +10,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlsplit
 
+from ada_url import URL
+
 from .. import wording
-from ..fetch import BAD_PORTS, Page, Response, preflight_check
+from ..fetch import BAD_PORTS, Page, Response
 from ..origins import is_loopback
 from . import polling, security, sockets
-from .browser import Browser, Fetched, origin_of, preflight
-from .exchange import SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
+from .browser import Browser, Fetched, judge_preflight, origin_of, preflight
+from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
 from .findings import Finding, Fix, Session, Severity, error_of, proof_of, session_of
 
 _DEFAULT_PATH: Final = "/socket.io/"
@@ -39,27 +41,25 @@ class Target:
     namespace: str = "/"
 
     @classmethod
-    def parse(cls, url: str, origin: str, path: str | None = None) -> Target:
+    def parse(
+        cls, url: str, origin: str, path: str | None = None, *, trailing_slash: bool = True
+    ) -> Target:
         """Read the URL that a client is given, or the one that a console shows.
 
-        :raise TargetError: if it names no host, or a scheme that is not of the web.
+        :param origin: of the page, whose scheme and host hold where the URL names none.
+        :param path: the client's option of that name.
+        :param trailing_slash: the client's option ``addTrailingSlash``.
+        :raise TargetError: if it names no host, or the path cannot be one.
         """
-        if "://" not in url and not url.startswith("//"):
-            url = f"//{url}"
-        if url.startswith("//"):
-            host = urlsplit(url).hostname or ""
-            scheme = "http" if is_loopback(host) else urlsplit(origin).scheme
-            url = f"{scheme if scheme in ('http', 'https') else 'https'}:{url}"
-        try:
-            parts = urlsplit(url)
-            base = origin_of(url)
-        except ValueError as error:
-            raise TargetError(f"{url} is no address: {error}.") from None
-        if not parts.hostname:
-            raise TargetError(f"{url} names no host; write it like https://api.example.com.")
-        if "EIO=" in parts.query or re.search(r"/socket\.io/?$", parts.path):
-            return cls(base, path or parts.path)
-        return cls(base, path or _DEFAULT_PATH, parts.path or "/")
+        address = _address(url, origin)
+        base = origin_of(address.href)
+        is_request = "EIO=" in address.search
+        if is_request and not path:
+            return cls(base, address.pathname)
+        is_path = is_request or re.search(r"/socket\.io/?$", address.pathname) is not None
+        option = path or (address.pathname if is_path else _DEFAULT_PATH)
+        namespace = "/" if is_path else _namespace(url)
+        return cls(base, _client_path(base, option, trailing_slash), namespace)
 
     def polling(self, version: int = 4) -> str:
         """Return the address of a handshake, each time another one as the client does it."""
@@ -72,11 +72,81 @@ class Target:
         return f"{base}{self.path}?EIO=4&transport=websocket{sid}"
 
 
+#: The longest address that ``io()`` takes.
+_MAX_URL: Final = 8000
+
+
+def _address(url: str, origin: str) -> URL:
+    """Read an address as ``io()`` and the browser do, which complete it with the page's own."""
+    if len(url) > _MAX_URL:
+        raise TargetError(
+            f"{_shown(url)} is longer than the {_MAX_URL} characters that io() takes."
+        )
+    try:
+        address = URL(_completed(url.strip(), origin))
+    except ValueError:
+        raise TargetError(
+            f"{_shown(url)} is no address. Write what io() is given, like https://api.example.com, "
+            "or what the browser's console shows."
+        ) from None
+    if not address.hostname:
+        raise TargetError(f"{_shown(url)} names no host. Write it like https://api.example.com.")
+    return address
+
+
+def _completed(url: str, origin: str) -> str:
+    if _SCHEME.match(url):
+        return url
+    if re.match("(https?|wss?):", url):
+        raise ValueError("a scheme without slashes")
+    if url.startswith("/") and not url.startswith("//"):
+        return f"{origin}{url}"
+    rest = url.removeprefix("//")
+    scheme = urlsplit(origin).scheme
+    is_here = is_loopback(URL(f"http://{rest}").hostname)
+    if is_here or scheme not in ("http", "https"):
+        return f"{'http' if is_here else 'https'}://{rest}"
+    return f"{scheme}://{rest}"
+
+
+_SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def _namespace(url: str) -> str:
+    """Return the path of the URL that a client is given, as it is written."""
+    rest = _SCHEME.sub("", url.strip(), count=1).removeprefix("//")
+    path = re.sub(r"^[^/?#]*|[?#].*$", "", rest, flags=re.DOTALL)
+    return path or "/"
+
+
+def _client_path(base: str, path: str, trailing_slash: bool) -> str:
+    """Return the path that a client with these options asks for (engine.io-client, ``Socket``)."""
+    if "://" in path or not path.startswith("/"):
+        raise TargetError(
+            f"The path {_shown(path)} does not start with a slash. Write the client's option path, "
+            "like /socket.io."
+        )
+    if odd := re.search("[?#]", path):
+        raise TargetError(
+            f"The path {_shown(path)} holds “{odd[0]}”, where an address's path ends. Leave it "
+            "out; further parameters belong into the client's option query."
+        )
+    slashed = path.removesuffix("/") + ("/" if trailing_slash else "")
+    try:
+        return str(URL(f"{base}{slashed}").pathname)
+    except ValueError:
+        raise TargetError(f"The path {_shown(path)} cannot stand in an address.") from None
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 200 else f"{text[:199]}…")
+
+
 @dataclass(frozen=True)
 class Report:
     """The result of an examination.
 
-    :param polling: whether the page gets a session by polling.
+    :param polling: whether the page connects by polling; ``None`` where the time was over before.
     :param websocket: whether it gets a WebSocket; ``None`` where that was not asked.
     :param findings: what was found, worst first.
     :param seconds: how long it took.
@@ -84,7 +154,7 @@ class Report:
 
     target: Target
     page: Page
-    polling: bool
+    polling: bool | None
     websocket: bool | None
     findings: tuple[Finding, ...]
     requests: int
@@ -93,7 +163,7 @@ class Report:
     @property
     def works(self) -> bool:
         """Whether everything that a browser needs was seen to work."""
-        return self.polling and not any(
+        return bool(self.polling) and not any(
             finding.severity is Severity.BROKEN for finding in self.findings
         )
 
@@ -113,13 +183,15 @@ class Examination:
         self.browser = Browser(page, self.wire)
         self.findings: list[Finding] = []
         self._method = method
-        self._polling = False
+        self._polling: bool | None = None
         self._websocket: bool | None = None
 
     def run(self) -> Report:
         """Examine, within the bounds of `Wire`."""
         try:
-            if not self._is_stopped_by_the_browser():
+            if self._is_stopped_by_the_browser():
+                self._polling = False
+            else:
                 self._run()
         except SpentError:
             self._add(_spent(self.wire))
@@ -135,6 +207,7 @@ class Examination:
         fetched = self.browser.fetch("GET", url)
         session = session_of(fetched.readable)
         if session is None:
+            self._polling = False
             self._explain_no_session(fetched)
             if fetched.failure is None:
                 self._try_websocket(None)
@@ -148,9 +221,13 @@ class Examination:
             self.browser, fetched.last.url, self.target.websocket(), fetched.last
         )
         if "sid=" not in stage.polling:
+            late = self.wire.late
             for finding in security.examine(stage):
                 self._add(finding)
-        self.browser.fetch("POST", f"{final}?EIO=4&transport=polling&sid={session.sid}", b"1")
+            if self.wire.late > late:
+                self._add(_unanswered())
+        closing = f"{final}?EIO=4&transport=polling&sid={session.sid}"
+        self.browser.fetch("POST", closing, b"1", SHORT_PATIENCE)
 
     def _add(self, finding: Finding) -> None:
         self.findings.append(finding)
@@ -189,15 +266,17 @@ class Examination:
 
     def _explain_no_session(self, fetched: Fetched) -> None:
         finding = polling.explain(fetched, self.page)
-        for look in _LOOKS.get(finding.id, ()):
-            finding = look(self, finding, fetched)
-        self._add(finding)
+        try:
+            for look in _LOOKS.get(finding.id, ()):
+                finding = look(self, finding, fetched)
+        finally:
+            self._add(finding)
 
     def _look_for_cache(self, finding: Finding, fetched: Fetched) -> Finding:
         """A session that comes twice comes from a cache."""
         if session_of(fetched.response) is None:
             return finding
-        again = self.browser.fetch("GET", self.target.polling())
+        again = self.browser.fetch("GET", self.target.polling(), patience=SHORT_PATIENCE)
         if not security.is_cached(fetched.response, again.response):
             return finding
         cached = security.cached_finding([*fetched.exchanges, again.last], self.page)
@@ -224,7 +303,7 @@ class Examination:
 
     def _look(self, url: str) -> Exchange:
         """Ask to tell causes apart, without waiting for long."""
-        return self.wire.send("GET", url, (("Origin", self.page.origin),), patience=SHORT_PATIENCE)
+        return self.wire.send("GET", url, (("Origin", self.page.origin),))
 
     def _paths(self) -> list[str]:
         """Return likely paths of the server, the likeliest first."""
@@ -285,9 +364,8 @@ class Examination:
         if self._method is None or origin_of(url) == self.page.origin:
             return
         exchange = preflight(self.wire, self.page, self._method, url)
-        response = exchange.response
-        block = preflight_check(self.page, self._method, response) if response else None
-        if block is not None or response is None:
+        block = judge_preflight(self.page, self._method, exchange)
+        if block is not None or exchange.response is None:
             self._add(polling.explain(Fetched((exchange,), block), self.page))
 
     def _warn(self, fetched: Fetched) -> None:
@@ -312,8 +390,8 @@ class Examination:
         headers = (*self.browser.headers(self.target.base),)
         packet = "2probe" if session is not None else None
         url = self.target.websocket(session)
-        exchange = self.wire.shake_hands(url, headers, self.page.origin, packet)
-        finding = sockets.explain(exchange, self.page, polling_works=self._polling)
+        exchange = self.wire.shake_hands(url, headers, self.page.origin, packet, PATIENCE)
+        finding = sockets.explain(exchange, self.page, polling_works=bool(self._polling))
         self._websocket = finding is None
         if finding is not None and session is not None:
             self._add(finding)
@@ -471,4 +549,20 @@ def _not_offered() -> Finding:
 
 def _spent(wire: Wire) -> Finding:
     cause = f"It ended after {wire.requests} requests and {wire.seconds:.0f} seconds, its bounds."
-    return Finding("incomplete", Severity.NOTE, "The examination is incomplete.", cause)
+    fix = Fix()
+    if wire.slowest > SHORT_PATIENCE:
+        cause += (
+            f" The server is slow: one answer took {wire.slowest:.0f} seconds. Socket.IO's client "
+            f"waits {PATIENCE:.0f} seconds for a connection, so that pages may get one."
+        )
+        fix = Fix(elsewhere="Ask again when the server is less busy.")
+    return Finding("incomplete", Severity.NOTE, "The examination is incomplete.", cause, fix)
+
+
+def _unanswered() -> Finding:
+    cause = (
+        f"Some requests in the name of other origins got no answer within {SHORT_PATIENCE:.0f} "
+        "seconds, so that it is not known whom else the server lets in."
+    )
+    fix = Fix(elsewhere="Ask again when the server is less busy.")
+    return Finding("incomplete", Severity.NOTE, "The examination is incomplete.", cause, fix)

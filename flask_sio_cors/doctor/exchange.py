@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
@@ -26,10 +26,11 @@ from ..fetch import Header, Response
 #: How many requests one examination may send, and how long it may take in seconds.
 MAX_REQUESTS: Final = 40
 MAX_SECONDS: Final = 30.0
-#: How long one request may take, and how much of an answer is read, in bytes.
-PATIENCE: Final = 8.0
+#: How long a page waits for its connection, in seconds (``timeout`` of Socket.IO's client).
+PATIENCE: Final = 20.0
 #: The same of a request that only tells causes apart.
 SHORT_PATIENCE: Final = 2.0
+#: How much of an answer is read, in bytes.
 MAX_BODY: Final = 64 * 1024
 
 _AGENT: Final = "Mozilla/5.0 (compatible; sio-cors doctor)"
@@ -65,6 +66,11 @@ class Failure:
     detail: str = ""
     response: Response | None = None
 
+    @property
+    def is_late(self) -> bool:
+        """Whether the time was over before an answer came."""
+        return self.trouble in (Trouble.SILENT, Trouble.NO_CONNECTION)
+
 
 @dataclass(frozen=True)
 class Exchange:
@@ -91,11 +97,16 @@ class Wire:
 
     :param tell: called with each request before it is sent, to show progress.
     :param max_seconds: how long all of them together may take.
+    :param requests: how many were sent.
+    :param late: how many of them were not answered in time.
+    :param slowest: the longest that an answer took, in seconds.
     """
 
     tell: Callable[[str], None] = lambda line: None
     max_seconds: float = MAX_SECONDS
     requests: int = 0
+    late: int = 0
+    slowest: float = 0.0
     started: float = field(default_factory=time.monotonic)
 
     @property
@@ -104,9 +115,9 @@ class Wire:
         return time.monotonic() - self.started
 
     @property
-    def left(self) -> int:
-        """How many requests may still be sent; none when the time is over."""
-        return MAX_REQUESTS - self.requests if self.seconds < self.max_seconds - 0.5 else 0
+    def remaining(self) -> float:
+        """How many seconds the next request may take at most."""
+        return self.max_seconds - 0.5 - self.seconds
 
     def send(
         self,
@@ -114,90 +125,127 @@ class Wire:
         url: str,
         headers: tuple[Header, ...] = (),
         body: bytes | None = None,
-        patience: float = PATIENCE,
+        patience: float = SHORT_PATIENCE,
     ) -> Exchange:
         """Send one request and read its answer; redirects are not followed.
 
         :param patience: how long it may take, in seconds.
         :raise SpentError: if the bounds of the examination are reached.
         """
-        limit = self._count(f"{method} {url}", patience)
 
-        def exchange() -> Response | Failure:
-            return _http(method, url, headers, body, limit)
+        def exchange(attempt: _Attempt) -> Response | Failure:
+            return _http(method, url, headers, body, attempt)
 
-        return Exchange(method, url, headers, _within(limit + 0.3, exchange))
+        outcome = self._within(patience, f"{method} {url}", exchange)
+        return Exchange(method, url, headers, outcome)
 
     def shake_hands(
-        self, url: str, headers: tuple[Header, ...], origin: str, packet: str | None = None
+        self,
+        url: str,
+        headers: tuple[Header, ...],
+        origin: str,
+        packet: str | None = None,
+        patience: float = SHORT_PATIENCE,
     ) -> Exchange:
         """Open a WebSocket, exchange one packet, and close it.
 
         :param packet: what to send before something is read.
+        :param patience: how long it may take, in seconds.
         :return: an exchange whose response has status 101 and the packet that came as its body.
         :raise SpentError: if the bounds of the examination are reached.
         """
-        limit = self._count(f"GET {url}", PATIENCE)
 
-        def exchange() -> Response | Failure:
-            return _websocket(url, headers, origin, packet, limit)
+        def exchange(attempt: _Attempt) -> Response | Failure:
+            return _websocket(url, headers, origin, packet, attempt)
 
         shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
-        return Exchange("GET", url, shown, _within(limit + 0.3, exchange))
+        return Exchange("GET", url, shown, self._within(patience, f"GET {url}", exchange))
 
-    def _count(self, line: str, patience: float) -> float:
-        if self.left <= 0:
+    def _within(
+        self, patience: float, line: str, work: Callable[[_Attempt], Response | Failure]
+    ) -> Response | Failure:
+        """Do `work`, and abandon it when its time is over.
+
+        A socket's own time limit counts each read, and a name's look-up knows none.
+        """
+        remaining = self.remaining
+        if self.requests >= MAX_REQUESTS or remaining <= 0:
             raise SpentError
         self.requests += 1
         self.tell(line)
-        return max(0.2, min(patience, self.max_seconds - 0.5 - self.seconds))
+        attempt = _Attempt(max(0.2, min(patience, remaining)))
+        started = self.seconds
+        results: list[Response | Failure] = []
+        thread = threading.Thread(target=lambda: results.append(work(attempt)), daemon=True)
+        thread.start()
+        thread.join(attempt.limit + 0.3)
+        outcome = results[0] if results else attempt.abandoned()
+        is_late = isinstance(outcome, Failure) and outcome.is_late
+        if is_late and remaining < patience:
+            # It might have come in the time that a page gives it: nothing is known.
+            raise SpentError
+        self.late += is_late
+        if not is_late:
+            self.slowest = max(self.slowest, self.seconds - started)
+        return outcome
 
 
-def _within(seconds: float, work: Callable[[], Response | Failure]) -> Response | Failure:
-    """Do `work`, and abandon it when the time is over.
+@dataclass
+class _Attempt:
+    """A request under way.
 
-    A socket's own time limit counts each read, and a name's look-up knows none.
+    :param limit: how long it may take, in seconds.
+    :param connection: where it has come so far; ``None`` while its host's name is looked up.
     """
-    results: list[Response | Failure] = []
-    thread = threading.Thread(target=lambda: results.append(work()), daemon=True)
-    thread.start()
-    thread.join(seconds)
-    return results[0] if results else Failure(Trouble.SILENT, f"{seconds:.0f} s")
+
+    limit: float
+    connection: HTTPConnection | websocket.WebSocket | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        return getattr(self.connection, "sock", None) is not None
+
+    def abandoned(self) -> Failure:
+        """Return what its time was spent on."""
+        told = f"{self.limit:.0f} s"
+        if self.connection is None:
+            return Failure(Trouble.NO_CONNECTION, f"{told} to look the name up")
+        return Failure(Trouble.SILENT if self.is_connected else Trouble.NO_CONNECTION, told)
 
 
 # --- HTTP ------------------------------------------------------------------------------------
 
 
-def _connection(url: str, limit: float) -> HTTPConnection:
+def _connection(url: str) -> HTTPConnection:
     parts = urlsplit(url)
     host = parts.hostname or ""
     if parts.scheme == "https":
-        context = ssl.create_default_context()
-        return HTTPSConnection(host, parts.port, timeout=limit, ssl_context=context)
-    return HTTPConnection(host, parts.port, timeout=limit)
+        return HTTPSConnection(host, parts.port, ssl_context=ssl.create_default_context())
+    return HTTPConnection(host, parts.port)
 
 
 def _http(
-    method: str, url: str, headers: tuple[Header, ...], body: bytes | None, limit: float
+    method: str, url: str, headers: tuple[Header, ...], body: bytes | None, attempt: _Attempt
 ) -> Response | Failure:
-    failure = _find(url)
-    if failure is not None:
-        return failure
-    connection = _connection(url, limit)
+    found = _find(url)
+    if isinstance(found, Failure):
+        return found
+    attempt.connection = connection = _connection(url)
     parts = urlsplit(url)
     target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
     sent = {"Accept": "*/*", "User-Agent": _AGENT, "Accept-Encoding": "gzip, deflate"}
-    connected = False
     try:
+        # An address that does not answer leaves time for the next one, as in a browser.
+        connection.timeout = attempt.limit / len(found)
         connection.connect()
-        connected = True
+        connection.timeout = attempt.limit
         connection.request(
             method, target, body, {**sent, **dict(headers)}, preload_content=False,
             decode_content=True,
         )  # fmt: skip
         return _read(connection)
     except Exception as error:  # noqa: BLE001 - every failure is a finding
-        return _failure(error, connected=connected)
+        return _failure(error, connected=attempt.is_connected)
     finally:
         connection.close()
 
@@ -215,14 +263,12 @@ def _read(connection: HTTPConnection) -> Response | Failure:
     return Response(head.status, head.reason, headers, body)
 
 
-def _find(url: str) -> Failure | None:
-    """Look a host's name up; ``None`` where it is found."""
-    host = urlsplit(url).hostname or ""
+def _find(url: str) -> tuple[str, ...] | Failure:
+    """Look a host's name up; return its addresses."""
     try:
-        addresses(host)
+        return addresses(urlsplit(url).hostname or "")
     except (OSError, UnicodeError) as error:
         return Failure(Trouble.NAME, str(error))
-    return None
 
 
 def addresses(host: str) -> tuple[str, ...]:
@@ -286,13 +332,13 @@ def _classify(error: BaseException, connected: bool) -> Failure | None:
 
 
 def _websocket(
-    url: str, headers: tuple[Header, ...], origin: str, packet: str | None, limit: float
+    url: str, headers: tuple[Header, ...], origin: str, packet: str | None, attempt: _Attempt
 ) -> Response | Failure:
-    failure = _find(url)
-    if failure is not None:
-        return failure
-    connection = websocket.WebSocket()
-    connection.settimeout(limit)
+    found = _find(url)
+    if isinstance(found, Failure):
+        return found
+    attempt.connection = connection = websocket.WebSocket()
+    connection.settimeout(attempt.limit)
     lines = [f"{name}: {value}" for name, value in (("User-Agent", _AGENT), *headers)]
     try:
         connection.connect(  # type: ignore[no-untyped-call]
@@ -301,7 +347,10 @@ def _websocket(
     except websocket.WebSocketBadStatusException as error:
         return _refused_upgrade(error)
     except Exception as error:  # noqa: BLE001 - every failure is a finding
-        connected = connection.sock is not None or "handshake" in str(error).lower()
+        redirect = connection.handshake_response
+        if redirect is not None:
+            return Response(redirect.status, "", _titled(redirect.headers))
+        connected = attempt.is_connected or "handshake" in str(error).lower()
         return _websocket_failure(error, connected=connected)
     upgraded = tuple((connection.getheaders() or {}).items())
     try:
@@ -309,8 +358,8 @@ def _websocket(
             connection.send(packet)
         received = connection.recv()
     except Exception as error:  # noqa: BLE001 - every failure is a finding
-        found = _websocket_failure(error, connected=True)
-        return Failure(found.trouble, found.detail, Response(101, "", upgraded))
+        failure = _websocket_failure(error, connected=True)
+        return Failure(failure.trouble, failure.detail, Response(101, "", upgraded))
     finally:
         connection.close(timeout=1)
     body = received.encode() if isinstance(received, str) else bytes(received)
@@ -319,9 +368,12 @@ def _websocket(
 
 def _refused_upgrade(error: Any) -> Response:
     body = error.resp_body or b""
-    headers = tuple((str(name).title(), str(value)) for name, value in error.resp_headers.items())
     reason = re.sub(r"^.*?status \d+ ?", "", str(error)).partition("-+-+-")[0].strip()
-    return Response(error.status_code, reason, headers, body[:MAX_BODY])
+    return Response(error.status_code, reason, _titled(error.resp_headers), body[:MAX_BODY])
+
+
+def _titled(headers: Mapping[str, str]) -> tuple[Header, ...]:
+    return tuple((name.title(), value) for name, value in headers.items())
 
 
 def _websocket_failure(error: BaseException, *, connected: bool) -> Failure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from .. import wording
 from ..fetch import Block, Check, Page, Response, cors_check
@@ -380,7 +380,7 @@ def _difference(origin: str, value: str) -> str:
     if value.rstrip("/").lower() == origin:
         what = "the slash at its end" if value.endswith("/") else "upper and lower case"
         return f"The two differ in {what}, and browsers compare letter by letter."
-    own, other = urlsplit(origin), urlsplit(value)
+    own, other = urlsplit(origin), _split(value)
     if other.hostname == own.hostname and other.scheme != own.scheme:
         return f"The two differ in the scheme, {own.scheme} and {other.scheme or 'none'}."
     if other.hostname == own.hostname:
@@ -388,6 +388,14 @@ def _difference(origin: str, value: str) -> str:
     if is_loopback(own.hostname or "") and is_loopback(other.hostname or ""):
         return f"{own.hostname} and {other.hostname} are one machine, but two origins."
     return "The server always sends that origin, whoever asks."
+
+
+def _split(value: str) -> SplitResult:
+    """Take apart what should be an origin, and may be anything."""
+    try:
+        return urlsplit(value)
+    except ValueError:
+        return urlsplit("")
 
 
 def _repeated(page: Page, response: Response, block: Block) -> _Told:
@@ -484,6 +492,14 @@ def _redirect_elsewhere(page: Page, response: Response, block: Block) -> _Told:
     return f"{block.check.value}", "The server redirects out of the web.", cause, fix
 
 
+def _redirect_invalid(page: Page, response: Response, block: Block) -> _Told:
+    value = block.value if len(block.value) <= 100 else f"{block.value[:99]}…"
+    what = f"“{value}”, which is no address" if value else "empty"
+    cause = f"The server answers with a redirect ({response.status}), and its Location is {what}."
+    fix = Fix(elsewhere="Remove the redirect, or let its Location be an http: or https: address.")
+    return "redirect-invalid", "The server redirects to nowhere.", cause, fix
+
+
 _CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
     Check.ORIGIN_REPEATED: _repeated,
     Check.ORIGIN_MISMATCH: _mismatch,
@@ -498,6 +514,7 @@ _CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
     Check.REDIRECT_NOT_HTTP: _redirect_elsewhere,
     Check.REDIRECT_WITH_PASSWORD: _redirect_elsewhere,
     Check.REDIRECT_UNREADABLE: _redirect_elsewhere,
+    Check.REDIRECT_INVALID: _redirect_invalid,
 }
 
 

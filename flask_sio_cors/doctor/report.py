@@ -1,4 +1,8 @@
-"""How an examination is told: to a person in trouble, and to a machine."""
+"""How an examination is told: to a person in trouble, and to a machine.
+
+What servers have sent is in it. For people, everything that a terminal would obey is spelled out,
+in `_styled` and `_listed`, through which all text goes; machines get it as it came.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +12,20 @@ from typing import Any, Final
 
 import click
 
+from ..wording import visible
 from .examine import Report
 from .findings import Finding, Fix, Severity
 
 _LABEL: Final = 10
+#: How much of what a server has sent is shown to people, in characters.
+_MAX_SHOWN: Final = 600
 _COLOURS: Final = {Severity.BROKEN: "red", Severity.WRONG: "yellow", Severity.NOTE: "cyan"}
 
 
 def as_text(report: Report, width: int = 96) -> str:
     """Return the report for people; terminal colours are in it, for :func:`click.echo`."""
     parts = [_head(report)]
-    parts += [finding_text(finding, width) for finding in report.findings]
+    parts += [_finding_text(finding, width) for finding in report.findings]
     parts.append(_summary(report, width))
     return "\n\n".join(parts)
 
@@ -31,19 +38,19 @@ def _head(report: Report) -> str:
         told += ", with credentials"
     if extras:
         told += f", with {', '.join(extras)}"
-    return click.style(told, bold=True)
+    return _styled(told, bold=True)
 
 
-def finding_text(finding: Finding, width: int = 96) -> str:
+def _finding_text(finding: Finding, width: int) -> str:
     """Return one finding: what the user sees, why, the proof and the fix."""
-    severity = click.style(finding.severity.value.upper(), fg=_COLOURS[finding.severity], bold=True)
-    lines = [f"{severity}  {click.style(finding.title, bold=True)}  [{finding.id}]"]
+    severity = _styled(finding.severity.value.upper(), fg=_COLOURS[finding.severity], bold=True)
+    lines = [f"{severity}  {_styled(_cut(finding.title), bold=True)}  [{finding.id}]"]
     for label, told in (("Firefox", finding.firefox), ("Chromium", finding.chromium)):
         lines += _wrapped(label, told, width)
     if finding.client:
         lines += _wrapped("The page", [f"connect_error: {finding.client}"], width)
     lines += _wrapped("Cause", [finding.cause], width)
-    lines += _listed("Proof", finding.proof)
+    lines += _listed("Proof", map(_cut, finding.proof))
     lines += _fix(finding.fix, width)
     return "\n".join(lines)
 
@@ -61,22 +68,32 @@ def _wrapped(label: str, told: Iterable[str], width: int) -> list[str]:
     lines = []
     for text in told:
         lines += textwrap.wrap(
-            text, width - _LABEL - 2, break_long_words=False, break_on_hyphens=False
+            visible(_cut(text)), width - _LABEL - 2, break_long_words=False, break_on_hyphens=False
         )
     return _listed(label, lines)
 
 
 def _listed(label: str, lines: Iterable[str]) -> list[str]:
-    labels = [click.style(f"{label:<{_LABEL}}", dim=True)]
+    labels = [_styled(f"{label:<{_LABEL}}", dim=True)]
     return [
-        f"  {labels[0] if n == 0 else ' ' * _LABEL}{line}".rstrip() for n, line in enumerate(lines)
+        f"  {labels[0] if n == 0 else ' ' * _LABEL}{visible(line)}".rstrip()
+        for n, line in enumerate(lines)
     ]
 
 
+def _styled(text: str, **style: Any) -> str:
+    return click.style(visible(text), **style)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+
+
 def _summary(report: Report, width: int) -> str:
-    websocket = {True: "works", False: "does not work", None: "not tried"}[report.websocket]
-    told = f"Polling {'works' if report.polling else 'does not work'}, WebSocket {websocket}."
-    if report.websocket and not report.polling:
+    result = {True: "works", False: "does not work", None: "not tried"}
+    polling = result[report.polling] if report.polling is not None else "not tried to its end"
+    told = f"Polling {polling}, WebSocket {result[report.websocket]}."
+    if report.websocket and report.polling is False:
         told += (
             " Browsers ask WebSocket for no CORS headers: with the client's option "
             'transports: ["websocket"] the page connects.'
@@ -101,13 +118,13 @@ def as_json(report: Report) -> dict[str, Any]:
         "works": report.works,
         "polling": report.polling,
         "websocket": report.websocket,
-        "findings": [finding_json(finding) for finding in report.findings],
+        "findings": [_finding_json(finding) for finding in report.findings],
         "requests": report.requests,
         "seconds": round(report.seconds, 3),
     }
 
 
-def finding_json(finding: Finding) -> dict[str, Any]:
+def _finding_json(finding: Finding) -> dict[str, Any]:
     """Return a finding for machines."""
     reasons = finding.reasons
     return {
