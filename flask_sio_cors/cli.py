@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
+import os
+import re
 import shutil
 import sys
 from typing import Any
@@ -14,29 +16,33 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from . import inspection
+from .fetch import FORBIDDEN_METHODS, TOKEN, Header, is_forbidden_header, normalized_method
+from .options import ConfigError
 from .origins import is_well_formed, parse_pattern
 from .policy import Policy
+from .question import Question
 from .spelling import correct
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
+#: The exit status of what Ctrl-C ends, as shells have it.
+_INTERRUPTED = 130
 
-header_option = click.option(
-    "--header",
-    "headers",
-    multiple=True,
-    metavar="NAME",
-    help="A header of extraHeaders; repeatable.",
-)
-credentials_option = click.option(
-    "--with-credentials", is_flag=True, help="As a client with withCredentials: true."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="For machines.")
+
+class NotAskedError(click.ClickException):
+    """What keeps a command from its work; not to be taken for its answer."""
+
+    exit_code = 2
+
+
+# --- What is given -----------------------------------------------------------------------------
 
 
 def _origin(text: str) -> str:
     """Return an origin as browsers spell it; the address of a page will do."""
     if parse_pattern(text) is not None and is_well_formed(text):
         return text
+    if "*" in text:
+        raise click.BadParameter(f"{text!r} is a pattern. Write one of the origins that it means.")
     misspelling = correct(text)
     try:
         mended = ast.literal_eval(misspelling.correction)
@@ -44,7 +50,7 @@ def _origin(text: str) -> str:
         mended = None
     if not isinstance(mended, str) or not _is_respelt(text, mended):
         raise click.BadParameter(
-            f"{text!r} {misspelling.reason}. Write what the page's console answers to "
+            f"{_shown(text)} {misspelling.reason}. Write what the page's console answers to "
             "location.origin, such as https://app.example.com."
         )
     click.echo(f"Taken for {mended}, as browsers send it.", err=True)
@@ -57,17 +63,110 @@ def _is_respelt(text: str, mended: str) -> bool:
     return is_well_formed(mended) and bool(host) and (host in text.lower() or "xn--" in host)
 
 
-def _policy() -> Policy:
-    cors = current_app.extensions.get("sio_cors")
-    if cors is None:
-        raise click.ClickException(
-            "SioCors is not installed on this application. Add SioCors(app) below SocketIO(app)."
+_HOST = re.compile(r"((?:http|ws)s?://)?((?:[^\s/?#@:*\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)/?")
+
+
+def _server(host: str) -> str:
+    """Return the origin of the server that ``--host`` names."""
+    match = _HOST.fullmatch(host) if host.isprintable() else None
+    scheme, name = match.groups() if match is not None else ("", "")
+    scheme = scheme or f"{current_app.config['PREFERRED_URL_SCHEME']}://"
+    try:
+        if name and urlsplit(f"//{name}").port != 0:  # which raises where it is none
+            return _origin(re.sub("^ws", "http", scheme) + name)
+    except (ValueError, click.BadParameter):
+        pass
+    raise click.BadParameter(
+        f"{_shown(host)} names no server. Write it like api.example.com, localhost:5000 or, where "
+        "pages reach it by https:, https://api.example.com.",
+        param_hint="'--host'",
+    )
+
+
+def _headers(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[Header, ...]:
+    return tuple(map(_header, given))
+
+
+def _header(given: str) -> Header:
+    """Read ``NAME`` or ``NAME: VALUE`` of ``extraHeaders``, as far as a browser takes it."""
+    name, _, value = given.partition(":")
+    name, value = name.strip(), value.strip()
+    if not TOKEN.fullmatch(name):
+        raise click.BadParameter(
+            f"{_shown(name)} is no name of a header: browsers throw an error. Write it like "
+            "X-Token, or X-Token: value."
         )
-    policy: Policy = cors.policy(current_app._get_current_object())  # type: ignore[attr-defined]
-    return policy
+    if is_forbidden_header(name):
+        is_cookie = name.lower() == "cookie"
+        raise click.BadParameter(
+            f"{name} is a header that only the browser sets, and ignores in extraHeaders. Leave it "
+            f"out{'; cookies come with --with-credentials' * is_cookie}."
+        )
+    if re.search("[^\x01-\x09\x0b\x0c\x0e-\xff]", value):
+        raise click.BadParameter(
+            f"The value of {name} holds a line break or a character beyond U+00FF: browsers throw "
+            "an error."
+        )
+    return name, value or "sio-cors-doctor"
 
 
-flask_group = AppGroup(
+def _method(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    if given is None:
+        return None
+    method = normalized_method(given)
+    if not TOKEN.fullmatch(method):
+        raise click.BadParameter(f"{_shown(method)} is no method. Write it like PUT.")
+    if method.upper() in FORBIDDEN_METHODS:
+        raise click.BadParameter(f"{method} is a method that browsers forbid to every page.")
+    if method != method.upper():
+        raise click.BadParameter(
+            f"browsers send {method} as it is, and compare letter by letter. Write "
+            f"{method.upper()}, on the page too."
+        )
+    return method
+
+
+def _path(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
+    if not given or given.startswith("/") or "://" in given:
+        return given
+    hint = "The client's option path needs its first slash too."
+    click.echo(f"Taken for {_shown(f'/{given}')}. {hint}", err=True)
+    return f"/{given}"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 200 else f"{text[:199]}…")
+
+
+# --- The commands ------------------------------------------------------------------------------
+
+header_option = click.option(
+    "--header",
+    "headers",
+    multiple=True,
+    metavar="NAME[: VALUE]",
+    callback=_headers,
+    help="A header of the client's extraHeaders; repeatable.",
+)
+credentials_option = click.option(
+    "--with-credentials", is_flag=True, help="As a client with withCredentials: true."
+)
+json_option = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON; errors still go to stderr."
+)
+
+
+class _Commands(AppGroup):
+    """Tells a broken configuration without a traceback, whichever command has loaded the app."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except ConfigError as error:
+            raise NotAskedError(str(error)) from None
+
+
+flask_group = _Commands(
     "sio-cors",
     help="Who may connect to the Socket.IO server, and why not.",
     context_settings=_CONTEXT,
@@ -80,48 +179,79 @@ def main() -> None:
     """Explain what keeps a page from connecting to a Socket.IO server."""
 
 
+def _policy() -> Policy:
+    cors = current_app.extensions.get("sio_cors")
+    if cors is None:
+        raise NotAskedError(
+            "SioCors is not installed on this application. Add SioCors(app) below SocketIO(app)."
+        )
+    policy: Policy = cors.policy(current_app._get_current_object())  # type: ignore[attr-defined]
+    return policy
+
+
 @flask_group.command("show")
 @json_option
 def show(as_json: bool) -> None:
-    """Show the policy in force: each setting, where it came from and what it means."""
-    shown = inspection.describe(_policy(), current_app.config)
-    click.echo(
-        json.dumps(shown.as_json(), indent=2, ensure_ascii=False)
-        if as_json
-        else shown.as_text(_width())
-    )
+    """Show the policy in force: each setting, where it came from and what it means.
+
+    Exit status 0, or 2 if the application or its configuration is broken.
+    """
+    shown = inspection.describe(_policy(), current_app._get_current_object())  # type: ignore[attr-defined]
+    _print_json(shown.as_json()) if as_json else _print(shown.as_text(_width()))
 
 
 @flask_group.command("explain")
 @click.argument("origin")
-@click.option("--host", metavar="HOST", help="The server's, where it is not SERVER_NAME.")
-@click.option("--method", default="GET", show_default=True, metavar="M", help="The page's.")
+@click.option(
+    "--host",
+    metavar="HOST",
+    help="The server as pages reach it, such as https://api.example.com.  [default: SERVER_NAME, "
+    "the first of TRUSTED_HOSTS or localhost:5000]",
+)
+@click.option(
+    "--method",
+    default="GET",
+    show_default=True,
+    metavar="METHOD",
+    callback=_method,
+    help="The page's.",
+)
 @header_option
 @credentials_option
-@click.option("--transport", type=click.Choice(["polling", "websocket"]), default="polling")
+@click.option(
+    "--transport",
+    type=click.Choice(["polling", "websocket"]),
+    default="polling",
+    show_default=True,
+    help="With websocket, browsers send no extraHeaders and check no answer.",
+)
 @json_option
 def explain(
     origin: str,
     host: str | None,
     method: str,
-    headers: tuple[str, ...],
+    headers: tuple[Header, ...],
     with_credentials: bool,
     transport: str,
     as_json: bool,
 ) -> None:
     """Tell what would happen to a page of ORIGIN, without a network.
 
-    Exit status 0 if a browser lets it in, 1 if not.
+    Exit status 0 if a browser lets it in, 1 if not, 2 if that could not be told.
     """
-    asked = inspection.Question(
-        _origin(origin), host, method.upper(), headers, with_credentials, transport
+    if transport == "websocket" and method != "GET":
+        raise click.UsageError(f"A WebSocket starts with GET, never with {method}.")
+    policy = _policy()
+    asked = Question(
+        _origin(origin),
+        _server(host) if host is not None else None,
+        method,
+        headers,
+        with_credentials,
+        transport,
     )
-    answer = inspection.answer(_policy(), current_app._get_current_object(), asked)  # type: ignore[attr-defined]
-    click.echo(
-        json.dumps(answer.as_json(), indent=2, ensure_ascii=False)
-        if as_json
-        else answer.as_text(_width())
-    )
+    answer = inspection.answer(policy, current_app._get_current_object(), asked)  # type: ignore[attr-defined]
+    _print_json(answer.as_json()) if as_json else _print(answer.as_text(_width()))
     sys.exit(0 if answer.allowed else 1)
 
 
@@ -130,70 +260,90 @@ def explain(
 @click.option("--origin", metavar="ORIGIN", help="Of the page; location.origin in its console.")
 @credentials_option
 @header_option
-@click.option("--path", metavar="P", help="The client's option path.  [default: /socket.io/]")
-@click.option("--method", metavar="M", help="Another method that the page sends to this path.")
+@click.option(
+    "--path",
+    metavar="PATH",
+    callback=_path,
+    help="The client's option path; a slash is added at its end, as the client does.  "
+    "[default: /socket.io/]",
+)
+@click.option("--no-trailing-slash", is_flag=True, help="As a client with addTrailingSlash: false.")
+@click.option(
+    "--method",
+    metavar="METHOD",
+    callback=_method,
+    help="Another method that the page sends to this path.",
+)
 @json_option
 def doctor(
     url: str,
     origin: str | None,
     with_credentials: bool,
-    headers: tuple[str, ...],
+    headers: tuple[Header, ...],
     path: str | None,
+    no_trailing_slash: bool,
     method: str | None,
     as_json: bool,
 ) -> None:
     """Do to the Socket.IO server at URL what a browser does, and explain the result.
 
-    URL is what io() is given on the page, or what the browser's console shows. At most 40 requests
-    and 30 seconds. Exit status 0 if everything that a browser needs works, 1 if not.
+    URL is what io() is given on the page, or what the browser's console shows, with EIO=4 in it;
+    the path of that is taken as it is. At most 40 requests and 30 seconds.
+
+    Exit status 0 if everything that a browser needs works, 1 if not, 2 if that could not be tried.
     """
     if origin is None:
         raise click.UsageError(
             "Which page cannot connect? Add --origin ORIGIN; the page's console answers it to "
             "location.origin."
         )
-    report = _examine(url, _origin(origin), with_credentials, headers, path, method)
-    from .doctor import report as telling
-
-    told = (
-        json.dumps(telling.as_json(report), indent=2, ensure_ascii=False)
-        if as_json
-        else telling.as_text(report, _width())
-    )
-    click.echo(told)
-    sys.exit(0 if report.works else 1)
-
-
-def _examine(
-    url: str,
-    origin: str,
-    with_credentials: bool,
-    headers: tuple[str, ...],
-    path: str | None,
-    method: str | None,
-) -> Any:
     try:
         from .doctor import examine
+        from .doctor import report as telling
         from .doctor.exchange import Wire
         from .fetch import Page
     except ModuleNotFoundError as error:
-        raise click.ClickException(
+        raise NotAskedError(
             f'The doctor needs {error.name}. Run: pip install "Flask-SIO-CORS[doctor]"'
         ) from None
-    page = Page(origin, with_credentials, tuple(_named(header) for header in headers))
+    page = Page(_origin(origin), with_credentials, headers)
     try:
-        slashed = path if path is None or path.startswith("/") else f"/{path}"
-        target = examine.Target.parse(url, origin, slashed)
+        target = examine.Target.parse(url, page.origin, path, trailing_slash=not no_trailing_slash)
     except examine.TargetError as error:
         raise click.UsageError(str(error)) from None
-    with _Progress() as progress:
-        wire = Wire(progress.tell)
-        return examine.Examination(target, page, wire, method and method.upper()).run()
+    try:
+        with _Progress() as progress:
+            report = examine.Examination(target, page, Wire(progress.tell), method).run()
+    except KeyboardInterrupt:
+        click.echo("Interrupted.", err=True)
+        sys.exit(_INTERRUPTED)
+    _print_json(telling.as_json(report)) if as_json else _print(telling.as_text(report, _width()))
+    sys.exit(0 if report.works else 1)
 
 
-def _named(header: str) -> tuple[str, str]:
-    name, _, value = header.partition(":")
-    return name.strip(), value.strip() or "sio-cors-doctor"
+main.add_command(doctor)
+flask_group.add_command(doctor)
+
+
+# --- What is printed ---------------------------------------------------------------------------
+
+
+def _print(text: str) -> None:
+    """Print what is for people, in the characters and colours that they want and can see."""
+    encoding = sys.stdout.encoding or "utf-8"
+    readable = text.encode(encoding, "backslashreplace").decode(encoding)
+    click.echo(readable, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def _print_json(content: dict[str, Any]) -> None:
+    """Print what is for machines, which a terminal may show all the same."""
+    is_unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+
+    def safe(c: str) -> str:
+        is_shown = c == "\n" or (c.isprintable() and (is_unicode or c.isascii()))
+        return c if is_shown else json.dumps(c)[1:-1]
+
+    click.echo("".join(map(safe, json.dumps(content, indent=2, ensure_ascii=False))))
 
 
 class _Progress:
@@ -205,16 +355,16 @@ class _Progress:
 
     def tell(self, line: str) -> None:
         if self._is_shown:
-            click.echo(f"\r\x1b[K{line[: _width() - 1]}", nl=False, err=True)
+            click.echo(f"\r\x1b[K{line[: _columns() - 1]}", nl=False, err=True)
 
     def __exit__(self, *_: object) -> None:
         if self._is_shown:
             click.echo("\r\x1b[K", nl=False, err=True)
 
 
+def _columns() -> int:
+    return shutil.get_terminal_size((80, 24)).columns
+
+
 def _width() -> int:
-    return max(60, min(100, shutil.get_terminal_size((96, 24)).columns))
-
-
-main.add_command(doctor)
-flask_group.add_command(doctor)
+    return max(60, min(100, _columns()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .options import PREFIX, Options
-from .origins import OriginSet, is_well_formed
+from .origins import OPAQUE_ORIGINS, OriginSet, is_insecure, is_well_formed
 from .policy import Reason
 from .values import EveryOrigin
 
@@ -61,6 +61,11 @@ def _explain_unlisted(origin: str, shown: str, options: Options) -> str:
     if not is_well_formed(origin):
         return f"{shown} is no origin that a browser sends, and nothing allows it."
     key = source if source != "default" else f"{PREFIX}ORIGINS"
+    if origin in OPAQUE_ORIGINS and options.supports_credentials:
+        return (
+            f"{shown} is not in {key}, and could not be: it identifies no site (any page can "
+            f"obtain it), and {options.sources['SUPPORTS_CREDENTIALS']} is set."
+        )
     if isinstance(options.origins, OriginSet) and not options.origins:
         return (
             f"Only the server's own origin is allowed, because {key} is "
@@ -69,6 +74,9 @@ def _explain_unlisted(origin: str, shown: str, options: Options) -> str:
             f"{PREFIX}ORIGINS = [{origin!r}]"
         )
     advice = f"{shown} is not in {key}. To let it in, add {origin!r} to the list."
+    is_tolerated = options.tolerate_insecure_origins or not options.supports_credentials
+    if is_insecure(origin) and not is_tolerated:
+        advice += f" As it is not encrypted, set {PREFIX}TOLERATE_INSECURE_ORIGINS = True as well."
     if isinstance(options.origins, OriginSet) and options.origins.has_regexes:
         # Which expression matches a part is not looked up: a search may take what a full match
         # does not, and anybody can cause this sentence.

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
-
-from werkzeug.datastructures import Headers
-from werkzeug.test import EnvironBuilder
 
 from .explain import explain_refusal
-from .fetch import (
-    Block,
-    Page,
-    Response,
-    cors_check,
-    needs_preflight,
-    preflight_check,
-    unsafe_names,
-)
-from .options import PREFIX, SETTINGS, Options
-from .origins import OPAQUE_ORIGINS, OriginSet, is_insecure
-from .policy import ALLOWED, REFUSED, Policy, Reason, Verdict, complete
+from .fetch import Block
+from .options import PREFIX, SETTINGS, Options, snapshot
+from .origins import OPAQUE_ORIGINS, OriginSet
+from .policy import PREFLIGHT, REFUSED, Policy, Reason, Verdict
+from .question import Asking, Question, Step, answers_preflights, mount, usual_server
+from .remedy import find_remedy, name_of
 from .values import EveryOrigin
 from .wording import firefox_reason
 
@@ -40,7 +28,7 @@ _LABEL: Final = 10
 
 @dataclass(frozen=True)
 class SettingShown:
-    """One setting: its value, where it came from, and what that means."""
+    """One setting: its value as Python source, where it came from, and what that means."""
 
     name: str
     value: str
@@ -53,60 +41,75 @@ class PolicyShown:
     """A policy for people and machines."""
 
     settings: tuple[SettingShown, ...]
+    trusted_hosts: tuple[str, ...]
     warnings: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the policy for machines; values are Python source."""
+        """Return the policy for machines."""
         settings = {
             shown.name: {"value": shown.value, "source": shown.source, "meaning": shown.meaning}
             for shown in self.settings
         }
-        return {"settings": settings, "warnings": list(self.warnings)}
+        return {
+            "settings": settings,
+            "trusted_hosts": list(self.trusted_hosts),
+            "warnings": list(self.warnings),
+        }
 
     def as_text(self, width: int) -> str:
         """Return the policy for people."""
-        keys = max(len(PREFIX + shown.name) for shown in self.settings)
-        blocks = []
+        lines: list[str] = []
         for shown in self.settings:
-            head = f"{PREFIX + shown.name:<{keys}}  {shown.value}"
-            if shown.source != PREFIX + shown.name:
-                head += f"  ({'from ' * (shown.source != 'default')}{shown.source})"
-            blocks.append("\n".join([head, *_indented(shown.meaning, width)]))
-        blocks += ["\n".join(["Warning:", *_indented(text, width)]) for text in self.warnings]
-        return "\n".join(blocks)
+            lines += _setting_lines(shown, width)
+        if self.trusted_hosts:
+            lines.append(f"TRUSTED_HOSTS{' ' * 23}{list(self.trusted_hosts)}")
+            lines += _indented("Requests to other hosts are refused.", width)
+        for text in self.warnings:
+            lines += ["", *_wrapped(f"Warning: {text}", width)]
+        return "\n".join(lines)
+
+
+_KEYS: Final = max(len(setting.key) for setting in SETTINGS)
+#: How much of a long value is shown to people, in characters.
+_MAX_SHOWN: Final = 600
+
+
+def _setting_lines(shown: SettingShown, width: int) -> list[str]:
+    key, value = PREFIX + shown.name, shown.value
+    if len(value) > _MAX_SHOWN:
+        value = f"{value[:_MAX_SHOWN]}… ({len(value)} characters)"
+    if shown.source != key:
+        value += f"  ({'from ' * (shown.source != 'default')}{shown.source})"
+    if len(value) <= width - _KEYS - 2:
+        return [f"{key:<{_KEYS}}  {value}", *_indented(shown.meaning, width)]
+    return [key, *_indented(value, width), *_indented(shown.meaning, width)]
 
 
 def _indented(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, width, initial_indent="    ", subsequent_indent="    ")
+    return [f"    {line}" for line in _wrapped(text, width - 4)]
 
 
-def describe(policy: Policy, config: Mapping[str, Any]) -> PolicyShown:
-    """Return what is in force.
-
-    :param config: ``app.config``, for the words in which the origins are written.
-    """
+def describe(policy: Policy, app: Flask) -> PolicyShown:
+    """Return what is in force on an application."""
     options = policy.options
     settings = tuple(
         SettingShown(
             setting.name,
-            _value(setting.name, setting.field, options, config),
+            _value(setting.name, setting.field, options),
             options.sources.get(setting.name, "default"),
             _MEANINGS[setting.name](options),
         )
         for setting in SETTINGS
     )
-    return PolicyShown(settings, tuple(_warnings(options, config)))
+    return PolicyShown(settings, options.trusted_hosts, tuple(_warnings(options, app)))
 
 
-def _value(name: str, field: str, options: Options, config: Mapping[str, Any]) -> str:
-    value = getattr(options, field)
-    if name == "ORIGINS":
-        value = config.get(options.sources.get(name, ""), None)
+def _value(name: str, field: str, options: Options) -> str:
+    # What the origins were read into is for look-ups, and does not say how they were written.
+    value = options.written.get(name) if name == "ORIGINS" else getattr(options, field)
     if callable(value):
-        module, called = getattr(value, "__module__", ""), getattr(value, "__qualname__", "")
-        return f"{module}:{called}" if called else repr(value)
-    text = repr(list(value) if isinstance(value, tuple) else value)
-    return text if len(text) <= 200 else f"{text[:199]}…"
+        return name_of(value)
+    return repr(list(value) if isinstance(value, tuple) else value)
 
 
 def _origins_meaning(options: Options) -> str:
@@ -189,99 +192,85 @@ _MEANINGS: Final[dict[str, Callable[[Options], str]]] = {
 }
 
 
-def _warnings(options: Options, config: Mapping[str, Any]) -> list[str]:
-    found = []
+def _warnings(options: Options, app: Flask) -> Iterable[str]:
     for setting in SETTINGS:
-        source = setting.source(config) or "default"
-        used = options.sources.get(setting.name, "default")
-        if source != used and not used.startswith("@"):
-            key = source if source != "default" else used
-            found.append(
-                f"{key} was changed after SioCors(app) had read the configuration, so it has no "
-                "effect. Set it before, or call cors.reconfigure(app)."
+        used, present = options.sources.get(setting.name, "default"), setting.source(app.config)
+        is_changed = present is not None and (
+            snapshot(app.config[present]) != options.written.get(setting.name)
+        )
+        if not used.startswith("@") and (is_changed or used != (present or "default")):
+            yield (
+                f"{present or used} was changed after SioCors(app) had read the configuration, so "
+                "that has no effect. Set it before, or call cors.reconfigure(app)."
             )
     if isinstance(options.origins, EveryOrigin):
-        found.append("Every site may connect. That is right for public content only.")
+        yield "Every site may connect. That is right for public content only."
     if options.tolerate_insecure_origins and options.supports_credentials:
-        found.append("Anyone on the network path can speak in the name of an http: origin.")
+        yield "Anyone on the network path can speak in the name of an http: origin."
     if options.tolerate_public_suffixes and options.supports_credentials:
-        found.append("Strangers can register names that a wildcard under a public suffix lets in.")
+        yield "Strangers can register names that a wildcard under a public suffix lets in."
     if isinstance(options.origins, OriginSet) and any(
         opaque in options.origins for opaque in OPAQUE_ORIGINS
     ):
-        found.append("Any page can obtain the origin “null”, so that it lets every site in.")
-    return found
+        yield "Any page can obtain the origin “null”, so that it lets every site in."
+    if options.preflight_continue and not answers_preflights(app):
+        yield (
+            f"{PREFIX}PREFLIGHT_CONTINUE is set, but no route of the application takes OPTIONS "
+            f"requests to {mount(app)}, so that every preflight fails."
+        )
 
 
 # --- One origin --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Question:
-    """Who would ask, and how."""
-
-    origin: str
-    host: str | None = None
-    method: str = "GET"
-    headers: tuple[str, ...] = ()
-    with_credentials: bool = False
-    transport: str = "polling"
-
-
-@dataclass(frozen=True)
-class Step:
-    """One request of the browser, the policy's verdict, and the browser's on the answer."""
-
-    request: str
-    verdict: Verdict
-    status: str
-    block: Block | None
-
-
-@dataclass(frozen=True)
 class Answer:
     """What would happen.
 
-    :param rule: what let the origin in; ``None`` where nothing did.
+    :param rule: what let the origin in, or kept it out.
     :param why: in a sentence; that of a refusal's log line and, in debug mode, of its body.
-    :param line: what to write where it should pass; ``""`` where it does or cannot.
+    :param lines: what to write where it should pass; none where it does or no line can help.
+    :param instead: why no line can help, and what to do.
     """
 
     question: Question
-    host: str
+    server: str
     allowed: bool
-    rule: str | None
+    rule: str
     why: str
     steps: tuple[Step, ...]
-    line: str
+    lines: tuple[str, ...] = ()
+    instead: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer for machines."""
         return {
             "origin": self.question.origin,
-            "host": self.host,
+            "host": self.server,
             "transport": self.question.transport,
             "allowed": self.allowed,
             "reason": self.steps[-1].verdict.reason.value,
             "rule": self.rule,
             "explanation": self.why,
             "requests": [_step_json(step) for step in self.steps],
-            "config": self.line or None,
+            "config": "\n".join(self.lines) or None,
+            "instead": self.instead or None,
         }
 
     def as_text(self, width: int) -> str:
         """Return the answer for people."""
         question = self.question
-        told = f"{question.origin} to {self.host} by {question.transport}: "
+        told = f"{question.origin} to {self.server} by {question.transport}: "
         lines = [told + ("allowed" if self.allowed else "not allowed"), ""]
-        lines += _labelled("Rule", [self.rule] if self.rule else [], width)
+        lines += _labelled("Rule", [self.rule], width)
         lines += _labelled("Why", [self.why], width)
         for step in self.steps:
             answer = [f"{name}: {value}" for name, value in step.verdict.headers]
-            lines += _labelled("Request", [step.request], 1000)
-            lines += _labelled("Answer", [step.status, *answer], 1000)
-            lines += _labelled("Browser", [_browser(step)], width)
-        lines += _labelled("Config", self.line.splitlines(), 1000)
+            lines += _labelled("Request", [step.request])
+            lines += _labelled("Answer", [step.status, *answer])
+            lines += _labelled("Browser", [f"{step.browser}."], width)
+        lines += _labelled("Config", self.lines)
+        lines += _labelled("Instead", [self.instead] if self.instead else [], width)
         return "\n".join(lines)
 
 
@@ -291,177 +280,87 @@ def _step_json(step: Step) -> dict[str, Any]:
         "outcome": step.verdict.outcome.value,
         "status": step.status,
         "headers": [list(header) for header in step.verdict.headers],
-        "accepted": step.block is None,
+        "accepted": step.is_passed,
         "firefox_reason": firefox_reason(step.block) if step.block is not None else None,
     }
 
 
-def _browser(step: Step) -> str:
-    if step.block is None:
-        return "accepts the answer."
-    return f"blocks the answer (Reason: {firefox_reason(step.block)})."
-
-
-def _labelled(label: str, texts: list[str], width: int) -> list[str]:
-    lines = [
-        line
-        for text in texts
-        for line in textwrap.wrap(text, width - _LABEL - 2, break_on_hyphens=False) or [""]
-    ]
+def _labelled(label: str, texts: Iterable[str], width: int | None = None) -> list[str]:
+    """Put texts beside a label; without a width each stays on its line, to be copied."""
+    lines: list[str] = []
+    for text in texts:
+        lines += [text] if width is None else _wrapped(text, width - _LABEL - 2)
     return [f"  {label if n == 0 else '':<{_LABEL}}{line}" for n, line in enumerate(lines)]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
 def answer(policy: Policy, app: Flask, question: Question) -> Answer:
     """Ask the policy in force what it makes of a page's requests, without a network."""
-    scheme, host = _server(app, question.host)
-    page = Page(
-        question.origin, question.with_credentials, tuple((name, "") for name in question.headers)
-    )
-    steps = _steps(policy, app, question, page, f"{scheme}://{host}")
-    last = steps[-1]
-    allowed = last.verdict.outcome is not REFUSED and last.block is None
-    rule = _rule(policy.options, question.origin, steps[0].verdict)
-    why = _why(policy.options, question, last)
-    line = "" if allowed else _line(policy.options, question, last, app.config)
-    return Answer(question, f"{scheme}://{host}", allowed, rule, why, tuple(steps), line)
+    options = policy.options
+    server = question.server or usual_server(app, options)
+    asking = Asking(app, question, server)
+    steps = asking.steps(policy)
+    allowed = steps[-1].is_passed
+    lines, instead = ((), "") if allowed else find_remedy(asking, options, steps)
+    return Answer(
+        question, server, allowed, _rule(options, question.origin, steps[0].verdict),
+        _why(options, question, steps[-1]), steps, lines, instead,
+    )  # fmt: skip
 
 
-def _server(app: Flask, host: str | None) -> tuple[str, str]:
-    scheme = str(app.config["PREFERRED_URL_SCHEME"])
-    if host is not None and "://" in host:
-        parts = urlsplit(host)
-        return parts.scheme, parts.netloc
-    trusted = app.config.get("TRUSTED_HOSTS") or ()
-    named = [name for name in trusted if not name.startswith(".")]
-    return scheme, host or app.config.get("SERVER_NAME") or (named or ["localhost:5000"])[0]
-
-
-def _steps(policy: Policy, app: Flask, question: Question, page: Page, base: str) -> list[Step]:
-    mount = _mount(app)
-    is_websocket = question.transport == "websocket"
-    if page.origin == base or is_websocket:
-        return [_ask(policy, question, page, base, mount, question.method)]
-    steps = []
-    if needs_preflight(page, question.method):
-        steps.append(_ask(policy, question, page, base, mount, "OPTIONS"))
-        if steps[0].block is not None or steps[0].verdict.outcome is REFUSED:
-            return steps
-    return [*steps, _ask(policy, question, page, base, mount, question.method)]
-
-
-def _mount(app: Flask) -> str:
-    middleware = getattr(app.extensions.get("socketio"), "sockio_mw", None)
-    return str(getattr(middleware, "engineio_path", "/socket.io/"))
-
-
-def _ask(
-    policy: Policy, question: Question, page: Page, base: str, mount: str, method: str
-) -> Step:
-    is_websocket = question.transport == "websocket"
-    query = f"EIO=4&transport={question.transport}"
-    headers = {"Origin": page.origin}
-    if page.origin == base and method == "GET" and not is_websocket:
-        headers = {"Sec-Fetch-Site": "same-origin"}
-    if is_websocket:
-        headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
-    if method == "OPTIONS":
-        headers["Access-Control-Request-Method"] = question.method
-        if unsafe_names(page):
-            headers["Access-Control-Request-Headers"] = ",".join(unsafe_names(page))
-    builder = EnvironBuilder(mount, base, query, method=method, headers=Headers(headers))
-    verdict = complete(policy.judge(builder.get_environ()))
-    status = verdict.status if verdict.outcome is not ALLOWED else "as Engine.IO answers"
-    if is_websocket and verdict.outcome is ALLOWED:
-        status = "101 SWITCHING PROTOCOLS"
-    block = None
-    if not is_websocket and page.origin != base:
-        block = _block(page, question.method, verdict, is_preflight=method == "OPTIONS")
-    shown = f"{method} {mount}?{query}"
-    return Step(shown, verdict, status, block)
-
-
-def _block(page: Page, method: str, verdict: Verdict, *, is_preflight: bool) -> Block | None:
-    response = Response(int(verdict.status[:3]), verdict.status[4:], verdict.headers)
-    if is_preflight:
-        return preflight_check(page, method, response)
-    return cors_check(page, response)
-
-
-def _rule(options: Options, origin: str, verdict: Verdict) -> str | None:
+def _rule(options: Options, origin: str, verdict: Verdict) -> str:
     source = options.sources.get("ORIGINS", "default")
-    if verdict.outcome is REFUSED:
-        return None
-    if verdict.reason in (Reason.SAME_ORIGIN, Reason.NO_ORIGIN):
+    reason = verdict.reason
+    if reason in (Reason.SAME_ORIGIN, Reason.NO_ORIGIN):
         return "same origin: the page comes from the server itself"
+    if reason is Reason.HOST_NOT_TRUSTED:
+        return f"TRUSTED_HOSTS = {list(options.trusted_hosts)}"
+    if reason in (Reason.ORIGIN_OPAQUE, Reason.ORIGIN_INSECURE):
+        return f"{options.sources.get('SUPPORTS_CREDENTIALS')} = True"
     if isinstance(options.origins, OriginSet):
-        return f"{options.origins.rule(origin)}, in {source}"
+        return _rule_of_set(options.origins, source, origin)
     if isinstance(options.origins, EveryOrigin):
         return f"{source} = {options.origins.value!r}, every origin"
     return f"the function in {source}"
+
+
+def _rule_of_set(origins: OriginSet, source: str, origin: str) -> str:
+    rule = origins.rule(origin)
+    if rule is not None:
+        return f"{rule}, in {source}"
+    if origins:
+        return f"none of those in {source}"
+    key = f"{PREFIX}ORIGINS" if source == "default" else source
+    return f"the server's own origin only: {key} is {'not set' if source == 'default' else 'empty'}"
 
 
 def _why(options: Options, question: Question, step: Step) -> str:
     if step.verdict.outcome is REFUSED:
         return explain_refusal(step.verdict.reason, question.origin, options)
     if step.block is not None:
-        return _why_blocked(options, question, step.block)
-    asked = options.allow_request is not None
-    return "The policy lets it in, and a browser accepts the headers." + (
-        f" At the handshake {options.sources['ALLOW_REQUEST']} is asked as well." if asked else ""
-    )
+        return _why_blocked(options, step.block)
+    told = "The policy lets it in"
+    told += "." if question.is_websocket else ", and a browser accepts the headers."
+    if options.allow_request is not None:
+        told += f" At the handshake {options.sources['ALLOW_REQUEST']} is asked as well."
+    if options.preflight_continue and step.verdict.outcome is not PREFLIGHT:
+        told += " Preflights pass if the application's route answers them with 200 to 299."
+    return told
 
 
-def _why_blocked(options: Options, question: Question, block: Block) -> str:
+def _why_blocked(options: Options, block: Block) -> str:
     listed = {
         "credentials-not-true": "credentials are not allowed",
         "wildcard-with-credentials": "“*” does not go with credentials",
         "header-not-listed": f"the header {block.value} is not in the list",
         "method-not-listed": f"the method {block.value} is not in the list",
+        "preflight-status": (
+            f"{PREFIX}PREFLIGHT_CONTINUE leaves the preflight to the application, and no route "
+            "there takes OPTIONS requests"
+        ),
     }
     told = listed.get(block.check.value, "the headers are not what the browser needs")
     return f"The origin is let in, but its browser blocks the answer: {told}."
-
-
-def _line(options: Options, question: Question, step: Step, config: Mapping[str, Any]) -> str:
-    """Return what to write so that it passes."""
-    lines: list[str] = []
-    check = step.block.check.value if step.block is not None else ""
-    reason = step.verdict.reason
-    needs_origin = reason is Reason.ORIGIN_NOT_ALLOWED or check == "wildcard-with-credentials"
-    if needs_origin and not _is_function(options):
-        lines.append(_origins_line(options, question.origin, config))
-    wants = question.with_credentials and question.origin not in OPAQUE_ORIGINS
-    if wants and not options.supports_credentials:
-        lines.append(_assignment("SUPPORTS_CREDENTIALS", True))
-    insecure = reason is Reason.ORIGIN_INSECURE or (wants and is_insecure(question.origin))
-    if insecure and not options.tolerate_insecure_origins:
-        lines.append(_assignment("TOLERATE_INSECURE_ORIGINS", True))
-    if check == "header-not-listed" and step.block is not None:
-        missing = [name for name in question.headers if name.lower() in step.block.names]
-        lines.append(_assignment("ALLOW_HEADERS", [*(options.allow_headers or ()), *missing]))
-    if check == "method-not-listed":
-        lines.append(_assignment("METHODS", [*options.methods, question.method]))
-    return "\n".join(lines)
-
-
-def _is_function(options: Options) -> bool:
-    return not isinstance(options.origins, (OriginSet, EveryOrigin))
-
-
-def _assignment(name: str, value: object) -> str:
-    text = json.dumps(value) if not isinstance(value, bool) else repr(value)
-    return f'app.config["{PREFIX}{name}"] = {text}'
-
-
-def _origins_line(options: Options, origin: str, config: Mapping[str, Any]) -> str:
-    """Return the list with one origin more, or how to add it where it holds more than texts."""
-    source = options.sources.get("ORIGINS", "default")
-    present = config.get(source)
-    if isinstance(options.origins, EveryOrigin) or source == "default" or not options.origins:
-        return _assignment("ORIGINS", [origin])
-    if isinstance(present, str):
-        present = re.split(r"\s*,\s*", present.strip())
-    items = list(present) if isinstance(present, (list, tuple, set, frozenset)) else [present]
-    if len(items) <= 5 and all(isinstance(item, str) for item in items):
-        return _assignment("ORIGINS", [*items, origin])
-    return f'app.config["{source}"] = [*app.config["{source}"], {json.dumps(origin)}]'

@@ -64,9 +64,14 @@ class Problem(NamedTuple):
         value = repr(self.value)
         if len(value) > 200:
             value = f"{value[:197]}..."
-        verb = "for example" if self.correction in _EXAMPLES else "write"
-        advice = f"\n      {verb}: {self.correction}" if self.correction else ""
+        advice = f"\n      {self.advice}" if self.advice else ""
         return f"{self.key}: {value}\n      {self.reason}{advice}"
+
+    @property
+    def advice(self) -> str:
+        """What to write, or how it could look; ``""`` where there is no telling."""
+        verb = "for example" if self.correction in _EXAMPLES else "write"
+        return f"{verb}: {self.correction}" if self.correction else ""
 
 
 #: Corrections that only show the form, where nobody can know what was meant.
@@ -104,11 +109,12 @@ class ConfigError(ValueError):
 class Options:
     """A configuration that holds together. Build it with :meth:`from_config`.
 
-    The fields are the settings of `SETTINGS` in lower case, and two more:
+    The fields are the settings of `SETTINGS` in lower case, and three more:
 
     :param trusted_hosts: Flask's ``TRUSTED_HOSTS``; empty where any host will do.
     :param sources: the setting's name → the key that its value came from, ``"default"``, or
         ``"@cors.allow_request"``.
+    :param written: the setting's name → a `snapshot` of that key's value.
     """
 
     origins: OriginSet | EveryOrigin | OriginCallable
@@ -126,6 +132,7 @@ class Options:
     tolerate_public_suffixes: bool
     trusted_hosts: tuple[str, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
+    written: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def from_config(
@@ -145,6 +152,7 @@ class Options:
         found = [*problems, *_unknown_keys(config)]
         values: dict[str, Any] = {}
         sources: dict[str, str] = {}
+        written: dict[str, Any] = {}
         for setting in SETTINGS:
             source = setting.source(config)
             if source is None:
@@ -152,6 +160,7 @@ class Options:
                 continue
             values[setting.field] = setting.load(source, config[source], found)
             sources[setting.name] = source
+            written[setting.name] = snapshot(config[source])
         _add_decorated(values, sources, allow_request, found)
         _check_credentials(values, sources, found)
         if values["supports_credentials"]:
@@ -161,7 +170,7 @@ class Options:
             raise ConfigError(found)
         if isinstance(values["origins"], Listed):
             values["origins"] = values["origins"].origins
-        return cls(**values, trusted_hosts=trusted_hosts, sources=sources)
+        return cls(**values, trusted_hosts=trusted_hosts, sources=sources, written=written)
 
 
 class Setting(NamedTuple):
@@ -200,6 +209,14 @@ class Setting(NamedTuple):
         if value is None:
             return self.default
         return self.read(value, lambda *problem: found.append(Problem(key, *problem)))
+
+
+def snapshot(value: Any) -> Any:
+    """Return a configured value that stays when the application changes the list that it gave."""
+    if isinstance(value, list):
+        # Of texts alone, the garbage collector leaves a tuple in peace.
+        return tuple(value)
+    return frozenset(value) if isinstance(value, set) else value
 
 
 def _read_trusted_hosts(config: Mapping[str, Any], found: list[Problem]) -> tuple[str, ...]:
