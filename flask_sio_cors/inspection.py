@@ -270,6 +270,7 @@ class Answer:
             lines += _labelled("Answer", [step.status, *answer])
             lines += _labelled("Browser", [f"{step.browser}."], width)
         lines += _labelled("Config", self.lines)
+        lines += _labelled("", ["above SioCors(app)."] if self.lines else [])
         lines += _labelled("Instead", [self.instead] if self.instead else [], width)
         return "\n".join(lines)
 

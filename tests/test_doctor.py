@@ -203,6 +203,25 @@ def test_what_is_no_address_is_told(url: str) -> None:
         Target.parse(url, ORIGIN)
 
 
+@pytest.mark.parametrize(
+    "url", ["{}?token=a%20b&x", "{}/socket.io/?token=a%20b&x&EIO=4&transport=polling&t=1&sid=2"]
+)
+def test_the_parameters_of_an_address_are_sent_with_each_request(
+    url: str, stack: ExitStack
+) -> None:
+    app, refused = behind(engine(), *ALLOWED), answering("401 UNAUTHORIZED", "no token")
+
+    def asking_for_a_token(environ, start_response):
+        known = "&token=a%20b&x" in environ["QUERY_STRING"]
+        return (app if known else refused)(environ, start_response)
+
+    port = stack.enter_context(serving(asking_for_a_token))
+    target = Target.parse(url.format(f"http://127.0.0.1:{port}"), ORIGIN)
+    report = Examination(target, PAGE).run()
+    assert report.polling
+    assert report.websocket
+
+
 PATHS = ["/my/socket", "/my/socket/", "/a//", "/", "/sö cket", "/a/../b", "/a\\b", "/%zz", "/a'\"<"]
 
 

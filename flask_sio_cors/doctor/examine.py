@@ -34,11 +34,13 @@ class Target:
     :param base: scheme, host and port.
     :param path: of the Socket.IO server, the client's option ``path``.
     :param namespace: the path of the URL that the client is given.
+    :param query: what that URL adds to each request, from its ``&`` on.
     """
 
     base: str
     path: str = _DEFAULT_PATH
     namespace: str = "/"
+    query: str = ""
 
     @classmethod
     def parse(
@@ -54,22 +56,25 @@ class Target:
         address = _address(url, origin)
         base = origin_of(address.href)
         is_request = "EIO=" in address.search
+        query = _own_query(address.search)
         if is_request and not path:
-            return cls(base, address.pathname)
+            return cls(base, address.pathname, query=query)
         is_path = is_request or re.search(r"/socket\.io/?$", address.pathname) is not None
         option = path or (address.pathname if is_path else _DEFAULT_PATH)
         namespace = "/" if is_path else _namespace(url)
-        return cls(base, _client_path(base, option, trailing_slash), namespace)
+        return cls(base, _client_path(base, option, trailing_slash), namespace, query)
 
     def polling(self, version: int = 4) -> str:
         """Return the address of a handshake, each time another one as the client does it."""
-        return f"{self.base}{self.path}?EIO={version}&transport=polling&t={secrets.token_hex(4)}"
+        stamp = secrets.token_hex(4)
+        address = f"{self.base}{self.path}?EIO={version}&transport=polling&t={stamp}"
+        return f"{address}{self.query}"
 
     def websocket(self, session: Session | None = None) -> str:
         """Return the address of a WebSocket, of a session or on its own."""
         base = self.base.replace("http", "ws", 1)
         sid = f"&sid={session.sid}" if session is not None else ""
-        return f"{base}{self.path}?EIO=4&transport=websocket{sid}"
+        return f"{base}{self.path}?EIO=4&transport=websocket{sid}{self.query}"
 
 
 #: The longest address that ``io()`` takes.
@@ -110,6 +115,15 @@ def _completed(url: str, origin: str) -> str:
 
 
 _SCHEME: Final = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+def _own_query(search: str) -> str:
+    """Return the parameters that are not the client's own, as they are written."""
+    pairs = search.removeprefix("?").split("&")
+    return "".join(f"&{pair}" for pair in pairs if pair and not _CLIENTS.match(pair))
+
+
+_CLIENTS: Final = re.compile("(EIO|transport|t|sid|j|b64)(=|$)")
 
 
 def _namespace(url: str) -> str:
@@ -226,7 +240,7 @@ class Examination:
                 self._add(finding)
             if self.wire.late > late:
                 self._add(_unanswered())
-        closing = f"{final}?EIO=4&transport=polling&sid={session.sid}"
+        closing = f"{final}?EIO=4&transport=polling&sid={session.sid}{self.target.query}"
         self.browser.fetch("POST", closing, b"1", SHORT_PATIENCE)
 
     def _add(self, finding: Finding) -> None:
@@ -342,7 +356,7 @@ class Examination:
 
     def _talk(self, url: str, session: Session) -> bool:
         """Connect to the namespace as the client does after the handshake."""
-        base = f"{url}?EIO=4&transport=polling"
+        base = f"{url}?EIO=4&transport=polling{self.target.query}"
         name = self.target.namespace.rstrip("/")
         packet = f"40{name},".encode() if name else b"40"
         sent = self.browser.fetch(

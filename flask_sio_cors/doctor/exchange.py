@@ -12,7 +12,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -180,14 +180,14 @@ class Wire:
         thread.start()
         thread.join(attempt.limit + 0.3)
         outcome = results[0] if results else attempt.abandoned()
-        is_late = isinstance(outcome, Failure) and outcome.is_late
-        if is_late and remaining < patience:
+        if not isinstance(outcome, Failure) or not outcome.is_late:
+            self.slowest = max(self.slowest, self.seconds - started)
+            return outcome
+        if remaining < patience:
             # It might have come in the time that a page gives it: nothing is known.
             raise SpentError
-        self.late += is_late
-        if not is_late:
-            self.slowest = max(self.slowest, self.seconds - started)
-        return outcome
+        self.late += 1
+        return replace(outcome, detail=attempt.told)
 
 
 @dataclass
@@ -205,12 +205,13 @@ class _Attempt:
     def is_connected(self) -> bool:
         return getattr(self.connection, "sock", None) is not None
 
+    @property
+    def told(self) -> str:
+        """What its time was spent on."""
+        return f"{self.limit:.0f} s{' to look the name up' * (self.connection is None)}"
+
     def abandoned(self) -> Failure:
-        """Return what its time was spent on."""
-        told = f"{self.limit:.0f} s"
-        if self.connection is None:
-            return Failure(Trouble.NO_CONNECTION, f"{told} to look the name up")
-        return Failure(Trouble.SILENT if self.is_connected else Trouble.NO_CONNECTION, told)
+        return Failure(Trouble.SILENT if self.is_connected else Trouble.NO_CONNECTION)
 
 
 # --- HTTP ------------------------------------------------------------------------------------

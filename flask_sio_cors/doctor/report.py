@@ -94,15 +94,23 @@ def _summary(report: Report, width: int) -> str:
     polling = result[report.polling] if report.polling is not None else "not tried to its end"
     told = f"Polling {polling}, WebSocket {result[report.websocket]}."
     if report.websocket and report.polling is False:
-        told += (
-            " Browsers ask WebSocket for no CORS headers: with the client's option "
-            'transports: ["websocket"] the page connects.'
-        )
+        told += ' With the client\'s option transports: ["websocket"] the page connects'
+        is_blocked = any(finding.is_blocked for finding in report.findings)
+        told += ", as browsers ask WebSocket for no CORS headers." if is_blocked else "."
     if report.works and not report.findings:
         told += " Nothing is wrong."
-    told = textwrap.fill(told, width, break_on_hyphens=False)
+    sentences = [told]
+    if any("app.config" in finding.fix.extension for finding in report.findings):
+        sentences.append(_WHERE)
     plural = "s" * (report.requests != 1)
-    return f"{told}\n{report.requests} request{plural} in {report.seconds:.1f} s."
+    sentences.append(f"{report.requests} request{plural} in {report.seconds:.1f} s.")
+    return "\n".join(textwrap.fill(told, width, break_on_hyphens=False) for told in sentences)
+
+
+_WHERE: Final = (
+    "The lines after Flask are for Flask-SIO-CORS: above SioCors(app), which stands below "
+    "SocketIO(app)."
+)
 
 
 def as_json(report: Report) -> dict[str, Any]:
