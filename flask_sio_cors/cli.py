@@ -59,8 +59,13 @@ def _origin(text: str) -> str:
 
 def _is_respelt(text: str, mended: str) -> bool:
     """Tell whether a correction names the same host, and is not an example."""
+    try:
+        has_port = urlsplit(text if "://" in text else f"//{text}").port != 0
+    except ValueError:
+        return False
     host = urlsplit(mended).hostname or ""
-    return is_well_formed(mended) and bool(host) and (host in text.lower() or "xn--" in host)
+    is_same = bool(host) and (host in text.lower() or "xn--" in host)
+    return has_port and is_same and is_well_formed(mended)
 
 
 _HOST = re.compile(r"((?:http|ws)s?://)?((?:[^\s/?#@:*\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)/?")

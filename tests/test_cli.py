@@ -525,6 +525,7 @@ def test_what_a_page_can_send_is_asked(command: str, options: list[str]) -> None
         (["http://a.example", "--path=/\udcff"], "cannot stand in an address"),
         (["http://a.example", "--origin=https://*.a.example"], "is a pattern"),
         (["http://a.example", "--origin=\udcff"], "location.origin"),
+        (["http://a.example", "--origin=https://a.example:99999"], "location.origin"),
     ],
 )
 def test_what_is_no_address_is_told_in_the_terms_of_its_user(

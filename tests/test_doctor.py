@@ -297,6 +297,30 @@ def test_no_header_upsets_the_doctor(name: str, value: str, stack: ExitStack) ->
 
 
 @pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 50000,
+        b"0" + b"[" * 50000,
+        b'0{"sid":"a\\u001b&x=#\\u0000","upgrades":["websocket"]}',
+        b'0{"sid":"\\ud800"}',
+        b'0{"sid":null,"upgrades":5}',
+        b'{"code":1,"message":"\\ud800\\u001b"}',
+        b"\x00\xff\x1b",
+    ],
+    ids=["nested", "nested session", "odd session", "half a letter", "no session", "code", "bytes"],
+)
+@pytest.mark.parametrize("status", [200, 400])
+def test_no_body_upsets_the_doctor(body: bytes, status: int, stack: ExitStack) -> None:
+    head = b"HTTP/1.1 %d X\r\nAccess-Control-Allow-Origin: *\r\n\r\n" % status
+    port = stack.enter_context(listening(saying(head + body)))
+    url = f"http://127.0.0.1:{port}"
+    for option in ("--json", "--no-trailing-slash"):
+        result = CliRunner().invoke(main, ["doctor", url, "--origin", ORIGIN, option])
+        assert result.exit_code == 1
+        assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
     ("location", "address"),
     [
         ("/x", "http://a.example/x"),

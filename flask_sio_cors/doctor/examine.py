@@ -505,7 +505,7 @@ def _namespace_refused(fetched: Fetched, name: str, packet: str) -> Finding:
     said = packet.removeprefix(f"{name},")
     try:
         content = json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = said
     # The client makes an error of the field "message", and of nothing else.
     message = str(content.get("message", "")) if isinstance(content, dict) else ""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
+from urllib.parse import quote
 
 from ..fetch import Header, Page, Response
 from ..origins import OPAQUE_ORIGINS, is_insecure
@@ -117,7 +118,10 @@ def _header_lines(headers: Iterable[Header]) -> Iterable[str]:
 
 @dataclass(frozen=True)
 class Session:
-    """What a handshake's answer says (Engine.IO protocol 4, "open" packet)."""
+    """What a handshake's answer says (Engine.IO protocol 4, "open" packet).
+
+    :param sid: as it stands in the addresses of what follows.
+    """
 
     sid: str
     upgrades: tuple[str, ...]
@@ -129,8 +133,9 @@ def session_of(response: Response | None) -> Session | None:
         return None
     try:
         fields = json.loads(response.body[1:].split(b"\x1e")[0])
-        return Session(str(fields["sid"]), tuple(map(str, fields.get("upgrades", ()))))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        sid = quote(str(fields["sid"]), safe="~")
+        return Session(sid, tuple(map(str, fields.get("upgrades", ()))))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
@@ -140,7 +145,7 @@ def error_of(response: Response | None) -> str | None:
         return None
     try:
         content = json.loads(response.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if isinstance(content, str):
         return content

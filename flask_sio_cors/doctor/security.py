@@ -214,7 +214,7 @@ def _jsonp(stage: Stage) -> Iterable[Finding]:
     )
     try:
         sid = json.loads(json.loads(response.body[10:].rstrip(b"\r\n;)"))[1:])["sid"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return
     close(stage, Session(str(sid), ()), headers)
 
