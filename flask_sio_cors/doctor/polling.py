@@ -166,9 +166,10 @@ def _closed(url: str, failure: Failure) -> _Told:
 
 def _silent(url: str, failure: Failure) -> _Told:
     cause = (
-        "The server accepts the connection and never answers. The browser prints nothing; "
-        "Socket.IO's client gives up after 20 seconds. A server that is busy with something else "
-        "does that: one worker, blocked by a slow request or by all its long polls."
+        "The server accepts the connection and does not answer in time: Socket.IO's client gives "
+        "up after 20 seconds, preflight included, and the browser prints nothing. A server that "
+        "is busy with something else does that: one worker, blocked by a slow request or by all "
+        "its long polls."
     )
     run = "socketio.run(app)  # with eventlet installed: pip install eventlet"
     fix = Fix(run, "", "Restart the server; do not block its event loop.")
