@@ -178,6 +178,8 @@ def _instead_of_mistake(question: Question, error: ConfigError) -> str:
     problem = error.problems[0]
     if problem.value in [name for name, _ in question.headers]:
         return f"Leave {problem.value} out of the client's extraHeaders: it {problem.reason}."
+    if problem.key.endswith("SUPPORTS_CREDENTIALS"):
+        return f"{problem.key} = True is needed, and {problem.reason}. Take that origin out first."
     told = f"First mend {problem.key}: {problem.value!r} {problem.reason}."
     return f"{told} {problem.advice[:1].upper()}{problem.advice[1:]}"
 

@@ -325,7 +325,7 @@ HOPELESS: dict[str, tuple[dict[str, object], list[str], str]] = {
     "credentials beside null": (
         {"SIO_CORS_ORIGINS": [FRIEND, "null"]},
         [FRIEND, CREDENTIALS],
-        "First mend SIO_CORS_SUPPORTS_CREDENTIALS",
+        'SIO_CORS_SUPPORTS_CREDENTIALS = True is needed, and cannot go with "null"',
     ),
     "credentials beside an insecure origin": (
         {"SIO_CORS_ORIGINS": [FRIEND, INTRANET]},
