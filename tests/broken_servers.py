@@ -6,6 +6,7 @@ answers; where it is no Socket.IO server at all, it is what really listens there
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
@@ -90,13 +91,19 @@ def engine(**options: Any) -> Wsgi:
 
 def guarded(config: str) -> Wsgi:
     """A Flask-SocketIO server with this extension, configured by Python lines."""
-    app = Flask("guarded")
-    # The doctor's fixes are pasted in as they are; "SioCors(app)" among them is here already.
-    lines = [line for line in config.splitlines() if not line.startswith("SioCors(app)")]
-    exec("\n".join(lines), {"app": app})
-    SocketIO(app, async_mode="threading")
-    SioCors(app)
+    return flask_app(f"{config}\nsocketio = SocketIO(app, async_mode='threading')\nSioCors(app)")
+
+
+def flask_app(source: str) -> Wsgi:
+    """The application that this source makes of `app`, a Flask application of nothing."""
+    app = Flask("pasted")
+    exec(source, {"app": app, "SocketIO": SocketIO, "SioCors": SioCors, "re": re})
     return app.wsgi_app
+
+
+def plain(fix: str = "", *, options: str = "") -> Wsgi:
+    """A Flask-SocketIO server; with `fix` pasted below its ``SocketIO(app)``."""
+    return flask_app(f"socketio = SocketIO(app, async_mode='threading'{options})\n{fix}")
 
 
 REFLECT = ("Access-Control-Allow-Origin", "{origin}")

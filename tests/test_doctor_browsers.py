@@ -20,6 +20,7 @@ from tests.broken_servers import (
     Case,
     guarded,
     node_server,
+    plain,
     serving,
 )
 
@@ -130,7 +131,7 @@ def test_the_fix_for_this_extension_makes_the_page_connect(case: Case, browsers:
     with ExitStack() as stack:
         report = examine(case.serve(stack), pages.http, *case.arguments)
         (finding,) = broken(report)
-        port = stack.enter_context(serving(guarded(finding["fix"]["extension"])))
+        port = stack.enter_context(serving(plain(finding["fix"]["extension"])))
         attempt = firefox.open(f"http://127.0.0.1:{port}", case.options)
     assert attempt.connected, attempt
 
@@ -147,3 +148,17 @@ def test_the_fix_for_node_makes_the_page_connect(case: Case, browsers: Browsers)
         url = stack.enter_context(node_server(finding["fix"]["node"]))
         attempt = firefox.open(url, case.options)
     assert attempt.connected, attempt
+
+
+def test_pasted_below_another_origin_both_pages_connect(browsers: Browsers) -> None:
+    pages, firefox, _ = browsers
+    config = f'app.config["SIO_CORS_ORIGINS"] = "{pages.https}"'
+    with ExitStack() as stack:
+        port = stack.enter_context(serving(guarded(config)))
+        (finding,) = broken(examine(f"http://127.0.0.1:{port}", pages.http))
+        fix = finding["fix"]["extension"]
+        port = stack.enter_context(serving(guarded(f"{config}\n{fix}")))
+        attempts = [
+            firefox.open(f"http://127.0.0.1:{port}", {}, secure=secure) for secure in (False, True)
+        ]
+    assert all(attempt.connected for attempt in attempts), attempts

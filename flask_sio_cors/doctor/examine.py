@@ -11,14 +11,13 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from .. import wording
-from ..fetch import BAD_PORTS, Page, Response, preflight_check
+from ..fetch import BAD_PORTS, Page, Response, cors_check, preflight_check
 from ..origins import is_loopback
 from . import polling, security, sockets
 from .browser import Browser, Fetched, origin_of, preflight
 from .exchange import SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
-from .findings import Finding, Fix, Session, Severity, error_of, proof_of, session_of
-
-_DEFAULT_PATH: Final = "/socket.io/"
+from .findings import Finding, Session, Severity, error_of, is_extension, proof_of, session_of
+from .fixes import DEFAULT_PATH, Fix, allowing
 
 
 class TargetError(ValueError):
@@ -35,7 +34,7 @@ class Target:
     """
 
     base: str
-    path: str = _DEFAULT_PATH
+    path: str = DEFAULT_PATH
     namespace: str = "/"
 
     @classmethod
@@ -59,7 +58,7 @@ class Target:
             raise TargetError(f"{url} names no host; write it like https://api.example.com.")
         if "EIO=" in parts.query or re.search(r"/socket\.io/?$", parts.path):
             return cls(base, path or parts.path)
-        return cls(base, path or _DEFAULT_PATH, parts.path or "/")
+        return cls(base, path or DEFAULT_PATH, parts.path or "/")
 
     def polling(self, version: int = 4) -> str:
         """Return the address of a handshake, each time another one as the client does it."""
@@ -113,6 +112,7 @@ class Examination:
         self.browser = Browser(page, self.wire)
         self.findings: list[Finding] = []
         self._method = method
+        self._is_extension = False
         self._polling = False
         self._websocket: bool | None = None
 
@@ -133,6 +133,7 @@ class Examination:
     def _run(self) -> None:
         url = self.target.polling()
         fetched = self.browser.fetch("GET", url)
+        self._is_extension = any(is_extension(one.response) for one in fetched.exchanges)
         session = session_of(fetched.readable)
         if session is None:
             self._explain_no_session(fetched)
@@ -153,7 +154,8 @@ class Examination:
         self.browser.fetch("POST", f"{final}?EIO=4&transport=polling&sid={session.sid}", b"1")
 
     def _add(self, finding: Finding) -> None:
-        self.findings.append(finding)
+        fix = finding.fix.fitted(self.target.path, is_installed=self._is_extension)
+        self.findings.append(replace(finding, fix=fix))
 
     # --- What never leaves the browser -----------------------------------------------------
 
@@ -219,12 +221,15 @@ class Examination:
             if path == self.target.path:
                 cause = f"{finding.cause} Other requests do reach the Socket.IO server."
                 return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
-            return _found_at(finding, self.target, path, answer)
+            return _found_at(finding, self.target, path, answer, self.page)
         return finding
 
     def _look(self, url: str) -> Exchange:
         """Ask to tell causes apart, without waiting for long."""
-        return self.wire.send("GET", url, (("Origin", self.page.origin),), patience=SHORT_PATIENCE)
+        headers = (("Origin", self.page.origin),)
+        asked = self.wire.send("GET", url, headers, patience=SHORT_PATIENCE)
+        self._is_extension |= is_extension(asked.response)
+        return asked
 
     def _paths(self) -> list[str]:
         """Return likely paths of the server, the likeliest first."""
@@ -232,11 +237,11 @@ class Examination:
         inside = given.strip("/").split("/")[:-1]
         candidates = [f"{given}/" if not given.endswith("/") else given.rstrip("/")]
         candidates += [
-            _DEFAULT_PATH,
-            f"{namespace}{_DEFAULT_PATH}",
-            f"{given.rstrip('/')}{_DEFAULT_PATH}",
+            DEFAULT_PATH,
+            f"{namespace}{DEFAULT_PATH}",
+            f"{given.rstrip('/')}{DEFAULT_PATH}",
         ]
-        candidates += [f"/{'/'.join(inside[:n])}{_DEFAULT_PATH}" for n in range(len(inside), 0, -1)]
+        candidates += [f"/{'/'.join(inside[:n])}{DEFAULT_PATH}" for n in range(len(inside), 0, -1)]
         candidates += ["/api/socket.io/", "/ws/socket.io/", "/socketio/", "/engine.io/"]
         known = dict.fromkeys(path.replace("//", "/") for path in candidates)
         return [path for path in known if path not in ("", given)][:9]
@@ -297,7 +302,7 @@ class Examination:
                 "Access-Control-Allow-Headers"
             )
             if exchange.method == "OPTIONS" and "authorization" in names and listed == "*":
-                self._add(_authorization(exchange))
+                self._add(_authorization(exchange, self.page))
         host = urlsplit(self.target.base).hostname or ""
         if is_loopback(host) and not is_loopback(urlsplit(self.page.origin).hostname or ""):
             self._add(_only_here(host))
@@ -388,7 +393,7 @@ def _mixed_content(url: str, page: Page, secure: str | None) -> Finding:
     )  # fmt: skip
 
 
-def _found_at(finding: Finding, target: Target, path: str, answer: Exchange) -> Finding:
+def _found_at(finding: Finding, target: Target, path: str, answer: Exchange, page: Page) -> Finding:
     """Complete a finding with where the server is; either side may be changed to meet the other."""
     cause = f"{finding.cause} The Socket.IO server is at {path}."
     title = f"There is no Socket.IO server at {target.path}, but at {path}."
@@ -398,8 +403,12 @@ def _found_at(finding: Finding, target: Target, path: str, answer: Exchange) -> 
     if f"{target.path}/" == path:
         client += ", and no addTrailingSlash: false"
         return replace(found, id="missing-slash", fix=Fix(elsewhere=client))
-    extension = f'SocketIO(app, resource="{target.path.strip("/")}")'
-    node = f'new Server(httpServer, {{ path: "{target.path}" }})'
+    extension = f'socketio = SocketIO(app, path="{target.path.strip("/")}")'
+    if answer.response is not None and cors_check(page, answer.response) is not None:
+        cause = f"{cause} It does not let {page.origin} in, either."
+        found = replace(found, cause=cause)
+        extension = f"{extension}\n{allowing(page).extension}"
+    node = allowing(page, options=[f'path: "{target.path}",']).node
     return replace(found, fix=Fix(extension, node, client))
 
 
@@ -433,17 +442,14 @@ def _namespace_refused(fetched: Fetched, name: str, packet: str) -> Finding:
     )  # fmt: skip
 
 
-def _authorization(exchange: Exchange) -> Finding:
+def _authorization(exchange: Exchange, page: Page) -> Finding:
     return Finding(
         "authorization-wildcard",
         Severity.NOTE,
         "“*” will not cover the Authorization header for ever.",
         "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers "
         "let it pass still, and Firefox warns.",
-        Fix(
-            'app.config["SIO_CORS_ALLOW_HEADERS"] = ["Authorization"]',
-            'new Server(httpServer, { cors: { allowedHeaders: ["Authorization"] } })',
-        ),
+        allowing(page, headers=[name for name, _ in page.headers]),
         (wording.authorization_warning(exchange.url),),
         proof=proof_of([exchange]),
     )

@@ -12,7 +12,8 @@ from ..fetch import Block, Check, Page, Response, cors_check
 from ..origins import is_loopback
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
-from .findings import Finding, Fix, Severity, allowing, error_of, proof_of, session_of
+from .findings import Finding, Severity, error_of, is_python, proof_of, session_of
+from .fixes import Fix, allowing
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"
@@ -321,12 +322,6 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
     return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
 
 
-def is_python(response: Response) -> bool:
-    """Tell whether python-engineio wrote a handshake's answer, by the order of its fields."""
-    timeout, interval = response.body.find(b'"pingTimeout"'), response.body.find(b'"pingInterval"')
-    return 0 <= timeout < interval
-
-
 def _stripped(there: str) -> _Told:
     cause = (
         f"The Socket.IO server has let this origin in (it would have answered 403 or 400) and sent "
@@ -396,17 +391,12 @@ def _repeated(page: Page, response: Response, block: Block) -> _Told:
         f"The header comes {len(values)} times ({', '.join(values)}): two places add it, "
         "most often the application and the proxy before it."
     )
-    fix = allowing(page)
     nginx = (
         "Let the Socket.IO server alone send it; remove add_header Access-Control-… from the "
         "proxy, or in nginx: proxy_hide_header Access-Control-Allow-Origin;"
     )
-    return (
-        "header-repeated",
-        "The CORS header is doubled.",
-        cause,
-        Fix(fix.extension, fix.node, nginx),
-    )
+    fix = allowing(page, elsewhere=nginx)
+    return "header-repeated", "The CORS header is doubled.", cause, fix
 
 
 def _wildcard(page: Page, response: Response, block: Block) -> _Told:
@@ -414,7 +404,8 @@ def _wildcard(page: Page, response: Response, block: Block) -> _Told:
         "The page asks with cookies (withCredentials: true), and the server allows “*”, which "
         "browsers do not take for that: the server has to name the origin."
     )
-    return "wildcard-with-credentials", "“*” does not go with credentials.", cause, allowing(page)
+    fix = allowing(page, adds=False)
+    return "wildcard-with-credentials", "“*” does not go with credentials.", cause, fix
 
 
 def _not_true(page: Page, response: Response, block: Block) -> _Told:
@@ -434,9 +425,8 @@ def _preflight_status(page: Page, response: Response, block: Block) -> _Told:
         405: " What answers there does not know OPTIONS requests.",
     }.get(response.status, "")
     cause = f"The browser's question before the request was answered {response.status}.{hint}"
-    fix = allowing(page)
     passing = "Let OPTIONS requests to the Socket.IO path through to the Socket.IO server."
-    return "preflight-status", "The preflight fails.", cause, Fix(fix.extension, fix.node, passing)
+    return "preflight-status", "The preflight fails.", cause, allowing(page, elsewhere=passing)
 
 
 def _preflight_redirect(page: Page, response: Response, block: Block) -> _Told:
@@ -449,7 +439,9 @@ def _method(page: Page, response: Response, block: Block) -> _Told:
     listed = response.combined("Access-Control-Allow-Methods") or "none"
     cause = f"The server allows {listed}. (Socket.IO itself needs GET and POST, always allowed.)"
     title = f"The method {block.value} is not allowed."
-    return "method-not-listed", title, cause, allowing(page, methods=["GET", "POST", block.value])
+    known = [name for name in re.findall(r"[\w-]+", listed) if name not in ("none", "OPTIONS")]
+    wanted = list(dict.fromkeys(["GET", "POST", *known, block.value]))
+    return "method-not-listed", title, cause, allowing(page, methods=wanted)
 
 
 def _methods_invalid(page: Page, response: Response, block: Block) -> _Told:
@@ -540,7 +532,7 @@ def explain_status(
     message = (error_of(response) or "").lower()
     text = response.body[:4096].decode("utf-8", "replace")
     if "unsupported" in message and "version" in message:
-        return _unsupported()
+        return _unsupported(page)
     if "session" in message and ("unknown" in message or "invalid" in message):
         return _session_lost(page)
     if "accepted origin" in message or (fetched.block is not None and _is_refusal(response)):
@@ -576,14 +568,14 @@ def _not_allowed(page: Page, message: str) -> _Told:
     return "origin-not-allowed", title, cause, allowing(page)
 
 
-def _unsupported() -> _Told:
+def _unsupported(page: Page) -> _Told:
     cause = (
         "The server does not speak the version of the Engine.IO protocol that the page's client "
         "does (EIO=4, socket.io-client 3 and 4)."
     )
     python = "pip install --upgrade Flask-SocketIO python-socketio python-engineio"
     both = "Use matching versions: socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO 3, 4."
-    node = "new Server(httpServer, { allowEIO3: true })  // for clients of version 2"
+    node = allowing(page, options=["allowEIO3: true, // for clients of version 2"]).node
     return (
         "unsupported-version",
         "Client and server speak different versions.",

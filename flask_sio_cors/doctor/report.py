@@ -9,7 +9,8 @@ from typing import Any, Final
 import click
 
 from .examine import Report
-from .findings import Finding, Fix, Severity
+from .findings import Finding, Severity
+from .fixes import Fix
 
 _LABEL: Final = 10
 _COLOURS: Final = {Severity.BROKEN: "red", Severity.WRONG: "yellow", Severity.NOTE: "cyan"}

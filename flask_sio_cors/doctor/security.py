@@ -12,7 +12,8 @@ from ..fetch import Page, Response, cors_check, varies_by_origin
 from ..origins import is_loopback
 from .browser import Browser, fetch_metadata, origin_of, registrable
 from .exchange import Exchange, SpentError
-from .findings import Finding, Fix, Session, Severity, allowing, proof_of, session_of
+from .findings import Finding, Session, Severity, proof_of, session_of
+from .fixes import Fix, allowing
 
 
 @dataclass(frozen=True)
@@ -98,10 +99,27 @@ def _any_origin(stage: Stage, asked: Exchange) -> Finding:
         )
         title = "Every site is let in, with the visitor's cookies."
         id_, severity = "any-origin-with-credentials", Severity.WRONG
-        return Finding(id_, severity, title, cause, allowing(stage.page), proof=proof)
+        return Finding(id_, severity, title, cause, _only(stage.page), proof=proof)
     cause = "That is right for public content only. Without credentials no cookies are at risk."
     title = "Every site is let in."
-    return Finding("any-origin", Severity.NOTE, title, cause, allowing(stage.page), proof=proof)
+    return Finding("any-origin", Severity.NOTE, title, cause, _only(stage.page), proof=proof)
+
+
+def _only(page: Page) -> Fix:
+    """Return what lets the page in, and nobody else."""
+    return allowing(page, adds=False)
+
+
+def _closing(page: Page) -> Fix:
+    """Return what looks at the origin where CORS does not: at WebSockets and at JSONP."""
+    known = f"[{json.dumps(page.origin)}, /* and your others */].includes(origin)"
+    return allowing(
+        page,
+        options=[
+            "allowRequest: ({ headers: { origin }, _query: { j } }, callback) =>",
+            f"  callback(null, origin === undefined ? j === undefined : {known}),",
+        ],
+    )
 
 
 def _null(stage: Stage) -> Iterable[Finding]:
@@ -114,7 +132,7 @@ def _null(stage: Stage) -> Iterable[Finding]:
             "allow every site."
         )
         title = "The origin “null” is let in."
-        fix, proof = allowing(stage.page), proof_of([asked])
+        fix, proof = _only(stage.page), proof_of([asked])
         yield Finding("null-allowed", Severity.WRONG, title, cause, fix, proof=proof)
 
 
@@ -150,7 +168,7 @@ def _neighbours(stage: Stage) -> Iterable[Finding]:
             "pattern that is open at an end, or whose dots stand for any character."
         )
         title = "Look-alikes of the page's origin are let in."
-        fix, proof = allowing(stage.page), proof_of(let_in[:2])
+        fix, proof = _only(stage.page), proof_of(let_in[:2])
         yield Finding("neighbours-allowed", Severity.WRONG, title, cause, fix, proof=proof)
     yield from _downgraded(stage)
 
@@ -167,7 +185,7 @@ def _downgraded(stage: Stage) -> Iterable[Finding]:
             "the visitor's cookies."
         )
         title = "The page's unencrypted twin is let in, with cookies."
-        fix, proof = allowing(stage.page), proof_of([asked])
+        fix, proof = _only(stage.page), proof_of([asked])
         yield Finding("insecure-twin", Severity.WRONG, title, cause, fix, proof=proof)
 
 
@@ -184,11 +202,9 @@ def _open_websocket(stage: Stage, stranger: str) -> Iterable[Finding]:
             "not: any site can open a session, with the visitor's cookies where their SameSite "
             "permits."
         )
-        condition = f"callback(null, req.headers.origin === {json.dumps(stage.page.origin)})"
-        node = f"new Server(httpServer, {{ allowRequest: (req, callback) => {condition} }})"
-        fix = Fix(allowing(stage.page).extension, node)
         title = "WebSocket is open to every site."
-        yield Finding("websocket-open", Severity.WRONG, title, cause, fix, proof=proof_of([asked]))
+        fix, proof = _closing(stage.page), proof_of([asked])
+        yield Finding("websocket-open", Severity.WRONG, title, cause, fix, proof=proof)
 
 
 def _jsonp(stage: Stage) -> Iterable[Finding]:
@@ -205,10 +221,7 @@ def _jsonp(stage: Stage) -> Iterable[Finding]:
         "A <script> on any site can open a session and read it: JSONP knows no origin, so the list "
         "of allowed origins does not protect it."
     )
-    extension = "SioCors(app)  # answers JSONP to the server's own origin only"
-    refusal = '(req, callback) => callback(null, !("j" in req._query))'
-    node = f"new Server(httpServer, {{ allowRequest: {refusal} }})"
-    fix, proof = Fix(extension, node), proof_of([asked])
+    fix, proof = _closing(stage.page), proof_of([asked])
     yield Finding(
         "jsonp-open", Severity.WRONG, "JSONP is open to every site.", cause, fix, proof=proof
     )
@@ -234,14 +247,15 @@ def cached_finding(exchanges: Iterable[Exchange], page: Page) -> Finding:
         "Two handshakes got the same session, so a cache between answers in the server's place. It "
         "gives the answer, CORS header and session, of one visitor to the next."
     )
-    fix = allowing(page)
     proxy = (
         "Do not cache the Socket.IO path; in nginx: proxy_cache off; in a CDN: bypass the cache."
     )
-    extension = f"{fix.extension}\nSioCors(app)  # sends Cache-Control: no-store and Vary: Origin"
+    sent = "Cache-Control: no-store and Vary: Origin"
+    extension = f"{allowing(page).extension}  # sends {sent}"
     return Finding(
         "cached", Severity.BROKEN, "A cache answers instead of the server.", cause,
-        Fix(extension, "", proxy), proof=proof_of(exchanges),
+        Fix(extension, "", proxy, f"# SioCors(app) does send {sent}"),
+        proof=proof_of(exchanges),
     )  # fmt: skip
 
 
@@ -264,11 +278,10 @@ def _unvaried(stage: Stage, asked: Exchange) -> Iterable[Finding]:
         "The answer names the origin that asked, but does not say so with Vary: Origin. A cache "
         "may give it to pages of other origins, which are then blocked: “does not match”."
     )
-    extension = "SioCors(app)  # sends Vary: Origin"
-    node = 'res.setHeader("Vary", "Origin")  // where the header is set by hand; cors does it'
+    fix = allowing(stage.page)
+    extension = f"{fix.extension}  # sends Vary: Origin"
+    by_hand = '// Where the header is set by hand: res.setHeader("Vary", "Origin"); cors does it:'
+    fix = replace(fix, extension=extension, node=f"{by_hand}\n{fix.node}")
     severity = Severity.NOTE if uncached else Severity.WRONG
     title = "The answer depends on the origin and does not say so."
-    yield replace(
-        Finding("no-vary", severity, title, cause, Fix(extension, node)),
-        proof=proof_of([stage.own]),
-    )
+    yield Finding("no-vary", severity, title, cause, fix, proof=proof_of([stage.own]))

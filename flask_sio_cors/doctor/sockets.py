@@ -7,7 +7,8 @@ from typing import Final
 from .. import wording
 from ..fetch import Page, Response
 from .exchange import Exchange, Failure, Trouble
-from .findings import Finding, Fix, Severity, allowing, error_of, proof_of
+from .findings import Finding, Severity, error_of, proof_of
+from .fixes import Fix, allowing
 from .polling import network_error
 
 _NGINX: Final = (
