@@ -185,6 +185,57 @@ def upgrade_dropped(app: Wsgi) -> Wsgi:
     return dropping
 
 
+def passing_on(app: Wsgi, **changed: str | None) -> Wsgi:
+    """Change headers of requests, as proxies do; `{own}` is the server's own origin.
+
+    :param changed: a header in WSGI's spelling; ``None`` drops it.
+    """
+
+    def changing(environ: Any, start_response: Any) -> Iterable[bytes]:
+        own = f"http://{environ['HTTP_HOST']}"
+        environ = {name: value for name, value in environ.items() if name not in changed}
+        kept = {name: value for name, value in changed.items() if value is not None}
+        environ.update({name: value.replace("{own}", own) for name, value in kept.items()})
+        return app(environ, start_response)
+
+    return changing
+
+
+def stripping(app: Wsgi, *names: str) -> Wsgi:
+    """Remove headers from an application's answers."""
+
+    def stripped(environ: Any, start_response: Any) -> Iterable[bytes]:
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            kept = [header for header in headers if header[0].lower() not in names]
+            return start_response(status, kept, exc_info)
+
+        return app(environ, start)
+
+    return stripped
+
+
+@contextmanager
+def forwarding(url: str, *dropped: str) -> Iterator[str]:
+    """Pass requests on to a server, without the headers of these names; yields the address."""
+    port = int(url.rpartition(":")[2])
+
+    def forward(client: socket.socket) -> None:
+        head, _, body = _receive_request(client).partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        while len(body) < int(length[1] if length else 0):
+            body += client.recv(4096)
+        first, *lines = head.split(b"\r\n")
+        kept = [line for line in lines if line.split(b":")[0].lower().decode() not in dropped]
+        kept = [line for line in kept if not line.lower().startswith(b"connection: keep")]
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            server.sendall(b"\r\n".join([first, *kept, b"Connection: close", b"", body]))
+            while chunk := server.recv(4096):
+                client.sendall(chunk)
+
+    with listening(forward) as own_port:
+        yield f"http://127.0.0.1:{own_port}"
+
+
 def redirecting(location: str, *headers: tuple[str, str], status: str = "307 X") -> Wsgi:
     """Redirect everything; `{path}` is the request's path and query."""
 
@@ -240,13 +291,14 @@ def only_at(path: str, app: Wsgi) -> Wsgi:
     return placed
 
 
-def _receive_request(connection: socket.socket) -> None:
+def _receive_request(connection: socket.socket) -> bytes:
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(4096)
         if not chunk:
-            return
+            break
         received += chunk
+    return received
 
 
 def saying(answer: bytes) -> Callable[[socket.socket], None]:
@@ -394,6 +446,18 @@ def _node(origin: str) -> Serve:
     return lambda stack: stack.enter_context(node_server(f"new Server(httpServer, {options})"))
 
 
+def _proxied(app: Callable[[], Wsgi], **changed: str | None) -> Serve:
+    return _web(lambda: passing_on(app(), **changed))
+
+
+def _extension() -> Wsgi:
+    return guarded('app.config["SIO_CORS_ORIGINS"] = ["http://localhost:*", "https://a.example"]')
+
+
+def _flask_socketio() -> Wsgi:
+    return engine(cors_allowed_origins=lambda origin: origin and "localhost" in origin)
+
+
 #: Servers that the page cannot use, for a reason that the console gives.
 BROKEN = (
     Case("no CORS headers", "header-missing", _own()),
@@ -417,7 +481,45 @@ BROKEN = (
     ),
     Case("credentials twice", "credentials-not-true", _own(*ALLOWED, CREDENTIALS), COOKIES),
     Case("origin not in the list", "origin-not-allowed", _node(_OTHER)),
-    Case("header stripped by a proxy", "header-stripped", _own(CREDENTIALS, VARY)),
+    Case(
+        "header stripped by a proxy",
+        "header-stripped",
+        _web(lambda: stripping(_flask_socketio(), "access-control-allow-origin")),
+    ),
+    Case(
+        "Origin dropped by a proxy", "origin-dropped", _proxied(_flask_socketio, HTTP_ORIGIN=None)
+    ),
+    Case(
+        "Origin dropped before this extension",
+        "origin-dropped",
+        _proxied(_extension, HTTP_ORIGIN=None),
+    ),
+    Case(
+        "Origin dropped before this extension, preflight",
+        "origin-dropped",
+        _proxied(_extension, HTTP_ORIGIN=None),
+        EXTRA,
+    ),
+    Case(
+        "Origin rewritten to the server's own",
+        "origin-rewritten",
+        _proxied(lambda: engine(cors_allowed_origins=None), HTTP_ORIGIN="{own}"),
+    ),
+    Case(
+        "Origin rewritten before this extension",
+        "origin-rewritten",
+        _proxied(_extension, HTTP_ORIGIN="https://a.example"),
+    ),
+    Case(
+        "preflight's question dropped by a proxy",
+        "preflight-question-dropped",
+        _proxied(
+            _extension,
+            HTTP_ACCESS_CONTROL_REQUEST_METHOD=None,
+            HTTP_ACCESS_CONTROL_REQUEST_HEADERS=None,
+        ),
+        EXTRA,
+    ),
     Case(
         "Flask-SocketIO's own refusal",
         "origin-not-allowed",

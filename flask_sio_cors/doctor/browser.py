@@ -143,14 +143,19 @@ class Browser:
 _UNREADABLE: Final = Check.REDIRECT_UNREADABLE
 
 
-def preflight(wire: Wire, page: Page, method: str, url: str) -> Exchange:
-    """Send the preflight of a request."""
+def preflight(
+    wire: Wire, page: Page, method: str, url: str, *, is_browser: bool = True
+) -> Exchange:
+    """Send the preflight of a request.
+
+    :param is_browser: whether the server is told that a page asks (Fetch metadata).
+    """
     names = ",".join(unsafe_names(page))
     asked: tuple[Header, ...] = (("Access-Control-Request-Method", method),)
     if names:
         asked += (("Access-Control-Request-Headers", names),)
-    headers = (("Origin", page.origin), *asked, *fetch_metadata(page.origin, url))
-    return wire.send("OPTIONS", url, headers)
+    metadata = fetch_metadata(page.origin, url) if is_browser else ()
+    return wire.send("OPTIONS", url, (("Origin", page.origin), *asked, *metadata))
 
 
 def fetch_metadata(origin: str, url: str) -> tuple[Header, ...]:

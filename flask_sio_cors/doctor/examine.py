@@ -11,12 +11,21 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from .. import wording
-from ..fetch import BAD_PORTS, Page, Response, cors_check, preflight_check
+from ..fetch import BAD_PORTS, Check, Page, Response, cors_check, preflight_check
 from ..origins import is_loopback
-from . import polling, security, sockets
+from . import polling, proxies, security, sockets
 from .browser import Browser, Fetched, origin_of, preflight
 from .exchange import SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
-from .findings import Finding, Session, Severity, error_of, is_extension, proof_of, session_of
+from .findings import (
+    Finding,
+    Session,
+    Severity,
+    error_of,
+    is_extension,
+    is_python,
+    proof_of,
+    session_of,
+)
 from .fixes import DEFAULT_PATH, Fix, allowing
 
 
@@ -224,9 +233,66 @@ class Examination:
             return _found_at(finding, self.target, path, answer, self.page)
         return finding
 
-    def _look(self, url: str) -> Exchange:
+    def _look_for_origin(self, finding: Finding, fetched: Fetched) -> Finding:
+        """See whether the server gets to know who asks: a stranger should not be let in."""
+        if fetched.block is None or fetched.block.check is not Check.ORIGIN_MISSING:
+            return finding
+        own = self._knock(self.page.origin)
+        if session_of(own.response) is None:
+            return self._look_for_own_pages(finding)
+        if not (proxies.names_no_origin(own.response) and proxies.knows_origins(own.response)):
+            return finding
+        if finding.id == "header-missing" and not self._has_cors():
+            return finding
+        origin = security.a_stranger()
+        stranger = self._knock(origin)
+        if not proxies.names_no_origin(stranger.response):
+            return finding
+        return proxies.origin_dropped(finding, [stranger], origin)
+
+    def _look_for_own_pages(self, finding: Finding) -> Finding:
+        own = origin_of(self.target.base)
+        if not self._is_extension:
+            return finding
+        asked = self._knock(own)
+        refused = not is_extension(asked.response) or session_of(asked.response) is not None
+        return finding if refused else proxies.own_origin_refused(finding, [asked], own)
+
+    def _has_cors(self) -> bool:
+        """Tell whether a server that sends no CORS header with sessions knows any."""
+        page = replace(self.page, headers=())
+        answer = preflight(self.wire, page, "POST", self.target.polling(), is_browser=False)
+        return proxies.is_engineio_preflight(answer.response)
+
+    def _look_for_rewriting(self, finding: Finding, fetched: Fetched) -> Finding:
+        """An origin that is not the page's, from a server that only repeats what it is told."""
+        block = fetched.block
+        if finding.id != "origin-mismatch" or block is None:
+            return finding
+        own = self._knock(self.page.origin)
+        is_own = proxies.is_own(block.value, self.target.base) and is_python(own.response)
+        if not (self._is_extension or is_own):
+            return finding
+        return proxies.origin_rewritten(finding, [], block.value)
+
+    def _look_for_question(self, finding: Finding, fetched: Fetched) -> Finding:
+        """See whether the preflight's own headers arrive."""
+        response = fetched.response
+        if response is None or response.values("Access-Control-Allow-Headers"):
+            return finding
+        return proxies.question_dropped(finding) if proxies.reflects(response) else finding
+
+    def _knock(self, origin: str) -> Exchange:
+        """Open a session as a client of this origin that is no browser, and close it."""
+        asked = self._look(self.target.polling(), origin)
+        session = session_of(asked.response)
+        if session is not None:
+            self._close(self.target, session, asked.headers)
+        return asked
+
+    def _look(self, url: str, origin: str | None = None) -> Exchange:
         """Ask to tell causes apart, without waiting for long."""
-        headers = (("Origin", self.page.origin),)
+        headers = (("Origin", origin or self.page.origin),)
         asked = self.wire.send("GET", url, headers, patience=SHORT_PATIENCE)
         self._is_extension |= is_extension(asked.response)
         return asked
@@ -338,9 +404,11 @@ _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "connection-closed": (Examination._look_for_other_scheme,),
     "tls": (Examination._look_for_other_scheme,),
     "another-protocol": (Examination._look_for_other_scheme,),
-    "origin-mismatch": (Examination._look_for_cache,),
-    "origin-not-allowed": (Examination._look_for_cache,),
-    "header-missing": (Examination._look_for_cache,),
+    "origin-mismatch": (Examination._look_for_cache, Examination._look_for_rewriting),
+    "origin-not-allowed": (Examination._look_for_cache, Examination._look_for_origin),
+    "header-missing": (Examination._look_for_cache, Examination._look_for_origin),
+    "header-stripped": (Examination._look_for_origin,),
+    "header-not-listed": (Examination._look_for_question,),
 }
 
 

@@ -306,8 +306,8 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
         if is_handshake and is_python(response):
             return _stripped(there)
         cause = (
-            f"The server knows CORS (it sends {there}), but does not allow {page.origin}; "
-            "or a proxy removes the header."
+            f"The server knows CORS (it sends {there}), but does not allow {page.origin}; or a "
+            "proxy removes the header, or the request's Origin."
         )
         return (
             "origin-not-allowed",
@@ -382,7 +382,10 @@ def _difference(origin: str, value: str) -> str:
         return "The two differ in the port, which is a part of the origin."
     if is_loopback(own.hostname or "") and is_loopback(other.hostname or ""):
         return f"{own.hostname} and {other.hostname} are one machine, but two origins."
-    return "The server always sends that origin, whoever asks."
+    return (
+        "The server always sends that origin, whoever asks; or a proxy tells it that one, with "
+        "a request header Origin of its own."
+    )
 
 
 def _repeated(page: Page, response: Response, block: Block) -> _Told:

@@ -39,7 +39,7 @@ def examine(stage: Stage) -> Iterable[Finding]:
 
     :raise SpentError: if the bounds of the examination are reached.
     """
-    stranger = f"https://sio-cors-doctor-{secrets.token_hex(4)}.example"
+    stranger = a_stranger()
     # The very address of the page's own session, as a cache would have it.
     asked = _ask(stage, stranger)
     yield from _cached(stage, asked)
@@ -53,6 +53,11 @@ def examine(stage: Stage) -> Iterable[Finding]:
         yield from _open_websocket(stage, stranger)
     if not lets_all_in or _with_credentials(asked):
         yield from _jsonp(stage)
+
+
+def a_stranger() -> str:
+    """Return an origin that nobody has."""
+    return f"https://sio-cors-doctor-{secrets.token_hex(4)}.example"
 
 
 def _ask(stage: Stage, origin: str) -> Exchange:
