@@ -667,6 +667,49 @@ WRONG = (
     Case("no Vary", "no-vary", _own(REFLECT, CREDENTIALS)),
 )
 
+_LOCALHOST = ', cors_allowed_origins=lambda origin: origin and "localhost" in origin'
+
+
+def _refusing(handler: str, options: str = "") -> Serve:
+    source = f"""
+from flask_socketio import ConnectionRefusedError
+@socketio.on("connect")
+def connect(auth=None):
+    {handler}
+"""
+    return _web(lambda: plain(source, options=_LOCALHOST + options))
+
+
+def _refusing_node(middleware: str) -> Serve:
+    server = "new Server(httpServer, { cors: { origin: /^http:\\/\\/localhost:\\d+$/ } })"
+    return lambda stack: stack.enter_context(node_server(f"{server};\n{middleware}"))
+
+
+#: Servers whose CORS is in order, and whose application refuses whoever brings no token.
+REFUSING = (
+    Case(
+        "refused by the connect handler",
+        "connect-refused",
+        _refusing('raise ConnectionRefusedError("unauthorized")'),
+    ),
+    Case(
+        "refused with more than words",
+        "connect-refused",
+        _refusing('raise ConnectionRefusedError("no token", 7)'),
+    ),
+    Case("refused without words", "connect-refused", _refusing("return False")),
+    Case(
+        "refused by a middleware of Node.js",
+        "connect-refused",
+        _refusing_node('io.use((socket, next) => next(new Error("unauthorized")))'),
+    ),
+    Case(
+        "let in and sent away",
+        "connect-refused",
+        _refusing("return False", ", always_connect=True"),
+    ),
+)
+
 HEALTHY = Case(
     "healthy",
     "",

@@ -16,6 +16,7 @@ from tests.broken_servers import (
     BROKEN,
     HALF_BROKEN,
     HEALTHY,
+    REFUSING,
     WRONG,
     Case,
     guarded,
@@ -79,7 +80,8 @@ def assert_same(
 
 
 def assert_same_result(report: dict[str, Any], attempt: consoles.Attempt) -> None:
-    assert report["polling"] == attempt.connected
+    is_refused = any(finding["id"] == "namespace-refused" for finding in broken(report))
+    assert (report["polling"] and not is_refused) == attempt.connected
     told = [f"failed: {finding['connect_error'] or ''}" for finding in broken(report)]
     assert attempt.connected or attempt.result in told
 
@@ -99,6 +101,21 @@ def test_the_doctor_says_what_firefox_and_chromium_say(case: Case, browsers: Bro
     if case.name not in BREAKS_LATER:
         assert_same_result(report, in_firefox)
         assert_same_result(report, in_chromium)
+
+
+@pytest.mark.parametrize("case", REFUSING, ids=[case.name for case in REFUSING])
+def test_what_the_application_refuses_is_not_blamed_on_cors(case: Case, browsers: Browsers) -> None:
+    pages, firefox, chromium = browsers
+    with ExitStack() as stack:
+        url = case.serve(stack)
+        report = examine(url, pages.http, *case.arguments)
+        attempts = [browser.open(url, case.options) for browser in (firefox, chromium)]
+    assert report["works"]
+    (finding,) = (found for found in report["findings"] if found["id"] == case.finding)
+    assert "CORS is in order" in finding["cause"]
+    assert not any(attempt.reasons or attempt.blocked for attempt in attempts), attempts
+    if finding["connect_error"]:
+        assert {attempt.result for attempt in attempts} == {f"failed: {finding['connect_error']}"}
 
 
 def test_enough_servers_are_broken() -> None:

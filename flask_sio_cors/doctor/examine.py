@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Iterable
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 from .. import wording
 from ..fetch import BAD_PORTS, Check, Page, Response, cors_check, preflight_check
 from ..origins import is_loopback
-from . import polling, proxies, security, sockets
+from . import application, polling, proxies, security, sockets
 from .browser import Browser, Fetched, origin_of, preflight
 from .exchange import SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
 from .findings import (
@@ -333,7 +332,7 @@ class Examination:
         return replace(finding, cause=cause, fix=fix, proof=(*finding.proof, *proof_of([answer])))
 
     def _talk(self, url: str, session: Session) -> bool:
-        """Connect to the namespace as the client does after the handshake."""
+        """Connect to the namespace as the client does; tell whether requests come through."""
         base = f"{url}?EIO=4&transport=polling"
         name = self.target.namespace.rstrip("/")
         packet = f"40{name},".encode() if name else b"40"
@@ -347,10 +346,10 @@ class Examination:
         if got.readable is None or not got.readable.is_ok:
             self._add(_after_handshake(polling.explain(got, self.page), "xhr poll error"))
             return False
-        refusal = re.search(rb"(?:^|\x1e)44([^\x1e]*)", got.readable.body)
-        if refusal is not None:
-            self._add(_namespace_refused(got, name or "/", refusal[1].decode("utf-8", "replace")))
-        return refusal is None
+        finding = application.explain(got.last, name)
+        if finding is not None:
+            self._add(finding)
+        return True
 
     def _ask_method(self, url: str) -> None:
         if self._method is None or origin_of(url) == self.page.origin:
@@ -484,30 +483,6 @@ def _after_handshake(finding: Finding, client: str) -> Finding:
     if finding.id == "session-lost":
         return replace(finding, client=client)
     return replace(finding, title=f"After the handshake: {finding.title}", client=client)
-
-
-def _namespace_refused(fetched: Fetched, name: str, packet: str) -> Finding:
-    said = packet.removeprefix(f"{name},")
-    try:
-        content = json.loads(said)
-    except ValueError:
-        content = said
-    # The client makes an error of the field "message", and of nothing else.
-    message = str(content.get("message", "")) if isinstance(content, dict) else ""
-    cause = (
-        f"CORS is in order; the application refuses the namespace {name} and says "
-        f'"{message or content}". The path of the URL that io() is given is the namespace, not the '
-        "server's path."
-    )
-    fix = Fix(
-        f'@socketio.on("connect", namespace="{name}")',
-        f'io.of("{name}").on("connection", socket => {{}})',
-        "If the path belongs to the server: io(host, { path: … }).",
-    )
-    return Finding(
-        "namespace-refused", Severity.BROKEN, f"The namespace {name} is refused.", cause, fix,
-        client=message, proof=proof_of([fetched.last]),
-    )  # fmt: skip
 
 
 def _authorization(exchange: Exchange, page: Page) -> Finding:
