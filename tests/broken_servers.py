@@ -635,6 +635,27 @@ BROKEN = (
     ),
     Case("nothing anywhere", "wrong-path", _html("404 NOT FOUND", _VITE, _allow("*"))),
     Case("502 of a proxy", "proxy-error", _html("502 BAD GATEWAY", _NGINX_502, _NGINX)),
+    Case(
+        "403 of a web server",
+        "forbidden",
+        _html("403 FORBIDDEN", "<title>403 Forbidden</title>", _NGINX),
+    ),
+    Case("429", "rate-limited", _html("429 TOO MANY REQUESTS", "slow down", ("Retry-After", "30"))),
+    Case(
+        "503 for a while",
+        "rate-limited",
+        _html("503 SERVICE UNAVAILABLE", "maintenance", ("Retry-After", "120")),
+    ),
+    Case(
+        "challenge of a CDN",
+        "challenge",
+        _html(
+            "403 FORBIDDEN",
+            "<title>Just a moment...</title>",
+            ("Server", "cloudflare"),
+            ("cf-mitigated", "challenge"),
+        ),
+    ),
     Case("traceback", "server-error", _html("500 INTERNAL SERVER ERROR", "oops")),
     Case("unsupported version", "unsupported-version", _says("400 BAD REQUEST", _UNSUPPORTED)),
     Case(

@@ -199,9 +199,9 @@ class Examination:
 
     def _explain_no_session(self, fetched: Fetched) -> None:
         finding = polling.explain(fetched, self.page)
-        for look in _LOOKS.get(finding.id, ()):
-            finding = look(self, finding, fetched)
-        self._add(finding)
+        looks = (look(self, finding, fetched) for look in _LOOKS.get(finding.id, ()))
+        # The first that finds more than was known.
+        self._add(next((told for told in looks if told is not finding), finding))
 
     def _look_for_cache(self, finding: Finding, fetched: Fetched) -> Finding:
         """A session that comes twice comes from a cache."""
@@ -215,10 +215,19 @@ class Examination:
             cached, firefox=finding.firefox, chromium=finding.chromium, client=finding.client
         )
 
+    def _look_past_preflight(self, finding: Finding, fetched: Fetched) -> Finding:
+        """See whether only preflights are stopped."""
+        if fetched.last.method != "OPTIONS":
+            return finding
+        answer = self._knock(self.page.origin)
+        if session_of(answer.response) is None and error_of(answer.response) is None:
+            return finding
+        cause = f"{finding.cause} Other requests do reach the Socket.IO server."
+        return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
+
     def _look_for_path(self, finding: Finding, fetched: Fetched) -> Finding:
         """Try where else the server might be, and name it in the fix."""
-        is_preflight = finding.id == "preflight-status"
-        for path in ([self.target.path] if is_preflight else []) + self._paths():
+        for path in self._paths():
             target = replace(self.target, path=path)
             answer = self._look(target.polling())
             session, message = session_of(answer.response), error_of(answer.response)
@@ -226,9 +235,6 @@ class Examination:
                 continue
             if session is not None:
                 self._close(target, session, answer.headers)
-            if path == self.target.path:
-                cause = f"{finding.cause} Other requests do reach the Socket.IO server."
-                return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
             return _found_at(finding, self.target, path, answer, self.page)
         return finding
 
@@ -398,7 +404,10 @@ _Look = Callable[[Examination, Finding, Fetched], Finding]
 _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "wrong-path": (Examination._look_for_path,),
     "another-server": (Examination._look_for_path,),
-    "preflight-status": (Examination._look_for_path,),
+    "preflight-status": (Examination._look_past_preflight, Examination._look_for_path),
+    "forbidden": (Examination._look_past_preflight,),
+    "login-required": (Examination._look_past_preflight,),
+    "rate-limited": (Examination._look_past_preflight,),
     "unsupported-version": (Examination._look_for_version,),
     "connection-closed": (Examination._look_for_other_scheme,),
     "tls": (Examination._look_for_other_scheme,),

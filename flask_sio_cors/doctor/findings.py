@@ -63,7 +63,9 @@ class Finding:
 # --- Proof -----------------------------------------------------------------------------------
 
 _TOLD: Final = frozenset(
-    "vary location content-type server via age x-cache cf-cache-status retry-after upgrade".split()
+    """vary location content-type server via age x-cache cf-cache-status retry-after upgrade
+    www-authenticate proxy-authenticate cf-ray cf-mitigated x-amzn-waf-action x-amz-cf-id
+    x-datadome x-iinfo x-vercel-mitigated x-azure-ref""".split()
 )
 _ASKED: Final = ("origin", "upgrade", "access-control-request-")
 _SHOWN: Final = 100

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from .. import wording
 from ..fetch import Block, Check, Page, Response, cors_check
 from ..origins import is_loopback
+from . import gatekeepers
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
 from .findings import Finding, Severity, error_of, is_python, proof_of, session_of
@@ -277,6 +278,10 @@ def _explain_check(fetched: Fetched, page: Page, block: Block) -> _Told:
         return _explain_missing(fetched, page, response, block)
     if block.check is Check.ORIGIN_MISMATCH and _origin_seen(fetched, page) == "null":
         return _origin_lost(fetched, page)
+    if block.check is Check.PREFLIGHT_STATUS:
+        path = urlsplit(fetched.last.url).path
+        gatekeeper = None if error_of(response) else gatekeepers.explain(response, path)
+        return gatekeeper or _preflight_status(page, response, block)
     return _CHECKS[block.check](page, response, block)
 
 
@@ -422,8 +427,7 @@ def _not_true(page: Page, response: Response, block: Block) -> _Told:
 
 def _preflight_status(page: Page, response: Response, block: Block) -> _Told:
     hint = {
-        401: " A login before the server asks for a password, which preflights never have.",
-        403: " The server, or a firewall before it, refuses OPTIONS requests or this origin.",
+        403: " The server refuses OPTIONS requests or this origin.",
         404: " No Socket.IO server answers OPTIONS requests at this path.",
         405: " What answers there does not know OPTIONS requests.",
     }.get(response.status, "")
@@ -484,7 +488,6 @@ _CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
     Check.ORIGIN_MISMATCH: _mismatch,
     Check.WILDCARD_WITH_CREDENTIALS: _wildcard,
     Check.CREDENTIALS_NOT_TRUE: _not_true,
-    Check.PREFLIGHT_STATUS: _preflight_status,
     Check.PREFLIGHT_REDIRECT: _preflight_redirect,
     Check.METHOD_NOT_LISTED: _method,
     Check.METHODS_INVALID: _methods_invalid,
@@ -544,12 +547,12 @@ def explain_status(
         return _old_server()
     if "HTTP request was sent to HTTPS port" in text or "sent to an HTTPS" in text:
         return _https_needed(fetched.last.url)
-    if response.status in (502, 503, 504):
+    gatekeeper = None if message else gatekeepers.explain(response, urlsplit(fetched.last.url).path)
+    if gatekeeper is not None:
+        return gatekeeper
+    if response.status in (502, 503, 504) or 520 <= response.status <= 530:
+        # From 520 on they are Cloudflare's.
         return _proxy_error(response)
-    if response.status in (401, 407):
-        fix = Fix(elsewhere="Exempt the Socket.IO path, or OPTIONS requests, from the login.")
-        cause = f"The answer is {response.status}: something asks for a password or token."
-        return "login-required", "A login stands before the Socket.IO server.", cause, fix
     if response.status in (404, 405) and not is_preflight:
         return _wrong_path(fetched.last.url, response)
     if response.status >= 500:
