@@ -17,6 +17,7 @@ from tests.broken_servers import (
     HALF_BROKEN,
     HEALTHY,
     REFUSING,
+    WEBSOCKET_ONLY,
     WRONG,
     Case,
     guarded,
@@ -101,6 +102,23 @@ def test_the_doctor_says_what_firefox_and_chromium_say(case: Case, browsers: Bro
     if case.name not in BREAKS_LATER:
         assert_same_result(report, in_firefox)
         assert_same_result(report, in_chromium)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_doctor_knows_whether_a_websocket_alone_connects(
+    case: Case, browsers: Browsers
+) -> None:
+    pages, firefox, chromium = browsers
+    with ExitStack() as stack:
+        url = case.serve(stack)
+        report = examine(url, pages.https if case.secure else pages.http, *case.arguments)
+        options = {**case.options, **WEBSOCKET_ONLY}
+        attempts = [
+            browser.open(url, options, secure=case.secure) for browser in (firefox, chromium)
+        ]
+    is_refused = case.finding == "namespace-refused"
+    works = report["websocket"] and not is_refused
+    assert bool(works) == all(attempt.connected for attempt in attempts), attempts
 
 
 @pytest.mark.parametrize("case", REFUSING, ids=[case.name for case in REFUSING])

@@ -158,11 +158,11 @@ def preflight(
     return wire.send("OPTIONS", url, (("Origin", page.origin), *asked, *metadata))
 
 
-def fetch_metadata(origin: str, url: str) -> tuple[Header, ...]:
+def fetch_metadata(origin: str, url: str, mode: str = "cors") -> tuple[Header, ...]:
     """Return the ``Sec-Fetch-…`` headers of a page's request."""
     return (
         ("Sec-Fetch-Site", _site(origin, url)),
-        ("Sec-Fetch-Mode", "cors"),
+        ("Sec-Fetch-Mode", mode),
         ("Sec-Fetch-Dest", "empty"),
     )
 
@@ -170,7 +170,7 @@ def fetch_metadata(origin: str, url: str) -> tuple[Header, ...]:
 def _site(origin: str, url: str) -> str:
     if origin == origin_of(url):
         return "same-origin"
-    own, other = urlsplit(origin), urlsplit(url)
+    own, other = urlsplit(origin), urlsplit(origin_of(url))
     is_same = own.scheme == other.scheme and registrable(own.hostname) == registrable(
         other.hostname
     )

@@ -13,7 +13,7 @@ from .. import wording
 from ..fetch import BAD_PORTS, Check, Page, Response, cors_check, preflight_check
 from ..origins import is_loopback
 from . import application, polling, proxies, security, sockets
-from .browser import Browser, Fetched, origin_of, preflight
+from .browser import Browser, Fetched, fetch_metadata, origin_of, preflight
 from .exchange import SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
 from .findings import (
     Finding,
@@ -121,6 +121,7 @@ class Examination:
         self.findings: list[Finding] = []
         self._method = method
         self._is_extension = False
+        self._is_seen = False
         self._polling = False
         self._websocket: bool | None = None
 
@@ -144,22 +145,38 @@ class Examination:
         self._is_extension = any(is_extension(one.response) for one in fetched.exchanges)
         session = session_of(fetched.readable)
         if session is None:
-            self._explain_no_session(fetched)
-            if fetched.failure is None:
-                self._try_websocket(None)
+            self._go_without_polling(fetched, self._explain_no_session(fetched))
             return
         final = re.sub(r"\?.*", "", fetched.last.url)
         self._polling = self._talk(final, session)
         self._try_websocket(session)
         self._ask_method(url)
         self._warn(fetched)
-        stage = security.Stage(
-            self.browser, fetched.last.url, self.target.websocket(), fetched.last
-        )
+        stage = self._stage(fetched)
         if "sid=" not in stage.polling:
             for finding in security.examine(stage):
                 self._add(finding)
         self.browser.fetch("POST", f"{final}?EIO=4&transport=polling&sid={session.sid}", b"1")
+
+    def _go_without_polling(self, fetched: Fetched, finding: Finding) -> None:
+        """Look at what works without polling: a WebSocket alone, and what is open to others."""
+        failure = fetched.failure
+        if failure is not None and failure.trouble in _OUT_OF_REACH:
+            return
+        is_seen = self._is_seen or finding.id in ("origin-not-allowed", "error-hidden")
+        if failure is None or failure.trouble is not Trouble.SILENT or is_seen:
+            self._try_websocket_alone(is_seen, finding)
+        if is_seen or self._websocket:
+            is_changed = finding.id in ("origin-dropped", "origin-rewritten")
+            for hole in security.holes(self._stage(fetched), knows_origins=not is_changed):
+                self._add(hole)
+        session = session_of(fetched.response)
+        if session is not None:
+            self._close(self.target, session, fetched.last.headers)
+
+    def _stage(self, fetched: Fetched) -> security.Stage:
+        url, has_websocket = self.target.websocket(), bool(self._websocket)
+        return security.Stage(self.browser, fetched.last.url, url, fetched.last, has_websocket)
 
     def _add(self, finding: Finding) -> None:
         fix = finding.fix.fitted(self.target.path, is_installed=self._is_extension)
@@ -197,11 +214,14 @@ class Examination:
 
     # --- Polling ---------------------------------------------------------------------------
 
-    def _explain_no_session(self, fetched: Fetched) -> None:
+    def _explain_no_session(self, fetched: Fetched) -> Finding:
+        self._is_seen = session_of(fetched.response) is not None
         finding = polling.explain(fetched, self.page)
         looks = (look(self, finding, fetched) for look in _LOOKS.get(finding.id, ()))
         # The first that finds more than was known.
-        self._add(next((told for told in looks if told is not finding), finding))
+        told = next((told for told in looks if told is not finding), finding)
+        self._add(told)
+        return told
 
     def _look_for_cache(self, finding: Finding, fetched: Fetched) -> Finding:
         """A session that comes twice comes from a cache."""
@@ -291,6 +311,7 @@ class Examination:
         """Open a session as a client of this origin that is no browser, and close it."""
         asked = self._look(self.target.polling(), origin)
         session = session_of(asked.response)
+        self._is_seen |= session is not None
         if session is not None:
             self._close(self.target, session, asked.headers)
         return asked
@@ -380,19 +401,35 @@ class Examination:
 
     # --- WebSocket -------------------------------------------------------------------------
 
-    def _try_websocket(self, session: Session | None) -> None:
-        """Upgrade the session as the client does, or see whether a WebSocket alone works."""
-        if session is not None and "websocket" not in session.upgrades:
+    def _try_websocket(self, session: Session) -> None:
+        """Upgrade the session as the client does."""
+        if "websocket" not in session.upgrades:
             self._add(_not_offered())
             return
-        headers = (*self.browser.headers(self.target.base),)
-        packet = "2probe" if session is not None else None
+        finding = self._shake_hands(session, "2probe")
+        if finding is not None:
+            self._add(finding)
+
+    def _try_websocket_alone(self, is_seen: bool, why_no_polling: Finding) -> None:
+        """Connect as a client does that has no other transport.
+
+        :param is_seen: whether a Socket.IO server is known to be there.
+        """
+        finding = self._shake_hands(None, None)
+        is_told = finding is not None and finding.id == "websocket-refused"
+        if finding is None or not is_seen or (is_told and why_no_polling.id == _REFUSED):
+            return
+        self._add(sockets.alone(finding))
+
+    def _shake_hands(self, session: Session | None, packet: str | None) -> Finding | None:
         url = self.target.websocket(session)
+        # Firefox sends these, Chromium does not; what needs their absence does not work.
+        metadata = fetch_metadata(self.page.origin, url, mode="websocket")
+        headers = (*metadata, *self.browser.headers(self.target.base))
         exchange = self.wire.shake_hands(url, headers, self.page.origin, packet)
         finding = sockets.explain(exchange, self.page, polling_works=self._polling)
-        self._websocket = finding is None
-        if finding is not None and session is not None:
-            self._add(finding)
+        self._websocket = finding is None and (session is not None or _opens(exchange))
+        return finding
 
     def _close(
         self, target: Target, session: Session, headers: tuple[tuple[str, str], ...]
@@ -400,6 +437,17 @@ class Examination:
         self.wire.send("POST", f"{target.polling()}&sid={session.sid}", headers, b"1")
 
 
+_REFUSED: Final = "origin-not-allowed"
+_OUT_OF_REACH: Final = frozenset(
+    {
+        Trouble.NAME,
+        Trouble.REFUSED,
+        Trouble.UNREACHABLE,
+        Trouble.NO_CONNECTION,
+        Trouble.CERTIFICATE,
+        Trouble.TLS,
+    }
+)
 _Look = Callable[[Examination, Finding, Fetched], Finding]
 _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "wrong-path": (Examination._look_for_path,),
@@ -421,6 +469,11 @@ _LOOKS: Final[dict[str, Iterable[_Look]]] = {
 
 
 # --- Findings of the examination itself --------------------------------------------------------
+
+
+def _opens(exchange: Exchange) -> bool:
+    """Tell whether a WebSocket speaks of Socket.IO; development servers have one of their own."""
+    return exchange.response is not None and exchange.response.body.startswith(b"0{")
 
 
 def _is_certificate(exchange: Exchange) -> bool:

@@ -18,16 +18,18 @@ from .fixes import Fix, allowing
 
 @dataclass(frozen=True)
 class Stage:
-    """A server that has let the page in, and how it did.
+    """A server that was asked, and how it treated the page.
 
     :param polling: the address that opens a session.
-    :param own: the exchange that opened the page's own session.
+    :param own: the exchange that opened the page's own session, or should have.
+    :param has_websocket: whether the page gets a WebSocket.
     """
 
     browser: Browser
     polling: str
     websocket: str
     own: Exchange
+    has_websocket: bool
 
     @property
     def page(self) -> Page:
@@ -39,11 +41,27 @@ def examine(stage: Stage) -> Iterable[Finding]:
 
     :raise SpentError: if the bounds of the examination are reached.
     """
-    stranger = a_stranger()
     # The very address of the page's own session, as a cache would have it.
-    asked = _ask(stage, stranger)
+    asked = _ask(stage, a_stranger())
     yield from _cached(stage, asked)
     yield from _unvaried(stage, asked)
+    yield from _open_to(stage, asked)
+
+
+def holes(stage: Stage, *, knows_origins: bool) -> Iterable[Finding]:
+    """Tell what gets in where the page itself does not, by polling.
+
+    :param knows_origins: whether the server gets to know who asks.
+    :raise SpentError: if the bounds of the examination are reached.
+    """
+    if knows_origins:
+        yield from _open_to(stage, _ask(stage, a_stranger()))
+    else:
+        yield from _jsonp(stage)
+
+
+def _open_to(stage: Stage, asked: Exchange) -> Iterable[Finding]:
+    stranger = dict(asked.headers)["Origin"]
     lets_all_in = _lets_in(asked, stranger)
     if lets_all_in:
         yield _any_origin(stage, asked)
@@ -198,8 +216,7 @@ def _downgraded(stage: Stage) -> Iterable[Finding]:
 
 def _open_websocket(stage: Stage, stranger: str) -> Iterable[Finding]:
     """Tell whether the origin counts for polling only, as browsers check no WebSocket's answer."""
-    session = session_of(stage.own.response)
-    if session is None or "websocket" not in session.upgrades:
+    if not stage.has_websocket:
         return
     asked = stage.browser.wire.shake_hands(stage.websocket, (), stranger)
     response = asked.response
