@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 
 from ..fetch import Page, Response, cors_check, varies_by_origin
 from ..origins import is_loopback
-from .browser import Browser, fetch_metadata, origin_of, registrable
+from .browser import Browser, fetch_metadata, origin_of
 from .exchange import Exchange, SpentError
 from .findings import Finding, Session, Severity, proof_of, session_of
 from .fixes import Fix, allowing
+from .lookalikes import longer_port, neighbours, other_port
 
 
 @dataclass(frozen=True)
@@ -161,41 +162,40 @@ def _null(stage: Stage) -> Iterable[Finding]:
         yield Finding("null-allowed", Severity.WRONG, title, cause, fix, proof=proof)
 
 
-def neighbours(origin: str) -> tuple[str, ...]:
-    """Return origins of strangers that a careless pattern takes for the given one."""
-    parts = urlsplit(origin)
-    host, owned = parts.hostname or "", registrable(parts.hostname)
-    if parts.scheme not in ("http", "https") or not host:
-        return ()
-    port = f":{parts.port}" if parts.port else ""
-    found = [f"{parts.scheme}://{host}.attacker.example{port}"]
-    if "." in owned and not owned.rpartition(".")[2].isdigit():
-        below = host.removesuffix(owned)
-        found += [
-            f"{parts.scheme}://attacker{owned}{port}",
-            f"{parts.scheme}://{below}attacker{owned}{port}",
-        ]
-        if below:
-            found.append(f"{parts.scheme}://{below[:-1]}x{owned}{port}")
-    return tuple(dict.fromkeys(name for name in found if name != origin))
-
-
 def _neighbours(stage: Stage) -> Iterable[Finding]:
-    let_in = [
-        asked
-        for origin in neighbours(stage.page.origin)
-        if _lets_in(asked := _ask(stage, origin), origin)
-    ]
+    origin = stage.page.origin
+    every_port = _those_let_in(stage, other_port(origin))
+    # Where every port is meant to get in, a longer one says nothing of the pattern's end.
+    longer = None if every_port else longer_port(origin)
+    let_in = _those_let_in(stage, longer, *neighbours(origin))
     if let_in:
         names = [dict(asked.headers)["Origin"] for asked in let_in]
         cause = (
-            f"Strangers can register these names: {', '.join(names)}. The server compares with a "
-            "pattern that is open at an end, or whose dots stand for any character."
+            f"These are origins of others: {', '.join(names)}. The server compares with a pattern "
+            "that is open at an end, or whose dots stand for any character."
         )
         title = "Look-alikes of the page's origin are let in."
         fix, proof = _only(stage.page), proof_of(let_in[:2])
         yield Finding("neighbours-allowed", Severity.WRONG, title, cause, fix, proof=proof)
     yield from _downgraded(stage)
+    if every_port and not is_loopback(urlsplit(origin).hostname or ""):
+        yield _every_port(stage, every_port)
+
+
+def _those_let_in(stage: Stage, *origins: str | None) -> list[Exchange]:
+    asked = [(origin, _ask(stage, origin)) for origin in origins if origin is not None]
+    return [exchange for origin, exchange in asked if _lets_in(exchange, origin)]
+
+
+def _every_port(stage: Stage, let_in: list[Exchange]) -> Finding:
+    name = dict(let_in[0].headers)["Origin"]
+    cause = (
+        f"{name} gets in as well: whoever may serve pages on any port of that machine gets what "
+        "the page gets. That is right only where nobody else may."
+    )
+    title = "Every port of the page's host is let in."
+    fix, proof = _only(stage.page), proof_of(let_in)
+    return Finding("every-port", Severity.NOTE, title, cause, fix, proof=proof)
 
 
 def _downgraded(stage: Stage) -> Iterable[Finding]:
