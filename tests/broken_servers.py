@@ -214,9 +214,18 @@ def stripping(app: Wsgi, *names: str) -> Wsgi:
     return stripped
 
 
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while chunk := source.recv(4096):
+            target.sendall(chunk)
+
+
 @contextmanager
-def forwarding(url: str, *dropped: str) -> Iterator[str]:
-    """Pass requests on to a server, without the headers of these names; yields the address."""
+def forwarding(url: str, *dropped: str, before: bytes = b"") -> Iterator[str]:
+    """Pass requests on to a server, without the headers of these names; yields the address.
+
+    :param before: what goes before each answer.
+    """
     port = int(url.rpartition(":")[2])
 
     def forward(client: socket.socket) -> None:
@@ -226,11 +235,15 @@ def forwarding(url: str, *dropped: str) -> Iterator[str]:
             body += client.recv(4096)
         first, *lines = head.split(b"\r\n")
         kept = [line for line in lines if line.split(b":")[0].lower().decode() not in dropped]
-        kept = [line for line in kept if not line.lower().startswith(b"connection: keep")]
+        is_upgrade = b"upgrade: websocket" in head.lower()
+        if not is_upgrade:
+            kept = [line for line in kept if not line.lower().startswith(b"connection:")]
+            kept.append(b"Connection: close")
         with socket.create_connection(("127.0.0.1", port)) as server:
-            server.sendall(b"\r\n".join([first, *kept, b"Connection: close", b"", body]))
-            while chunk := server.recv(4096):
-                client.sendall(chunk)
+            server.sendall(b"\r\n".join([first, *kept, b"", body]))
+            threading.Thread(target=_pour, args=(client, server), daemon=True).start()
+            client.sendall(b"" if is_upgrade else before)
+            _pour(server, client)
 
     with listening(forward) as own_port:
         yield f"http://127.0.0.1:{own_port}"
@@ -311,6 +324,38 @@ def saying(answer: bytes) -> Callable[[socket.socket], None]:
     return talk
 
 
+def answering_raw(
+    *lines: bytes, body: bytes = b"{}", preflight: bytes | None = None
+) -> Callable[[socket.socket], None]:
+    """Answer with these lines as they are; `{origin}` is the request's.
+
+    :param preflight: what preflights get instead, down to the last byte.
+    """
+
+    def talk(connection: socket.socket) -> None:
+        asked = _receive_request(connection)
+        origin = re.search(rb"(?i)\r\norigin: *(\S+)", asked)
+        answer = b"\r\n".join([*lines, b"Connection: close", b"", body])
+        if preflight is not None and asked.startswith(b"OPTIONS"):
+            answer = preflight
+        connection.sendall(answer.replace(b"{origin}", origin[1] if origin else b""))
+
+    return talk
+
+
+def with_status(app: Wsgi, status: str) -> Wsgi:
+    """Change the status of an application's answers to GET."""
+
+    def changed(environ: Any, start_response: Any) -> Iterable[bytes]:
+        def start(own: str, headers: Headers, exc_info: Any = None) -> Any:
+            chosen = status if environ["REQUEST_METHOD"] == "GET" else own
+            return start_response(chosen, headers, exc_info)
+
+        return app(environ, start)
+
+    return changed
+
+
 def silent(connection: socket.socket) -> None:
     """Accept, and never answer."""
     _receive_request(connection)
@@ -370,6 +415,13 @@ def _tcp(talk: Callable[[socket.socket], None], scheme: str = "http") -> Serve:
 
 def _fixed(url: str) -> Serve:
     return lambda stack: url
+
+
+def _streaming(connection: socket.socket) -> None:
+    """Do what a server of events does: answer, and never end."""
+    _receive_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n:\n\n")
+    connection.recv(1)
 
 
 def closed(app: Wsgi) -> Wsgi:
@@ -473,6 +525,92 @@ def _extension() -> Wsgi:
 def _flask_socketio() -> Wsgi:
     return engine(cors_allowed_origins=lambda origin: origin and "localhost" in origin)
 
+
+_RAW = (b"HTTP/1.1 200 OK", b"Access-Control-Allow-Origin: {origin}")
+
+
+def _redirected(location: str, *headers: tuple[str, str]) -> Serve:
+    return _web(lambda: redirecting(location, REFLECT, *headers))
+
+
+#: The same, of the kind that is met once in a lifetime.
+RARE = (
+    Case(
+        "header twice, spelled differently",
+        "header-repeated",
+        _own(REFLECT, ("access-control-allow-origin", "{origin}")),
+    ),
+    Case("origin in UTF-8", "origin-mismatch", _own(_allow("https://b\xc3\xbccher.example"))),
+    Case("origin in Latin-1", "origin-mismatch", _own(_allow("https://b\xfccher.example"))),
+    Case("origin with no port", "origin-mismatch", _own(_allow("http://a.example:99999"))),
+    Case("any host", "origin-mismatch", _own(_allow("http://*"))),
+    Case(
+        "origins with a semicolon", "origin-list", _own(_allow("http://a.example;http://b.example"))
+    ),
+    Case("origins with a tab", "origin-list", _own(_allow("http://a.example\thttp://b.example"))),
+    Case("methods in Latin-1", "methods-invalid", _listed_methods("G\xc9T"), EXTRA),
+    Case("preflight 407", "login-required", _preflight(status="407 X"), EXTRA),
+    Case(
+        "preflight is not HTTP",
+        "another-protocol",
+        _tcp(answering_raw(*_RAW, preflight=b"nonsense\r\n")),
+        EXTRA,
+    ),
+    Case(
+        "preflight redirected elsewhere, without a scheme",
+        "preflight-redirect",
+        _preflight(("Location", "//localhost:99/"), status="302 FOUND"),
+        EXTRA,
+    ),
+    Case(
+        "preflight redirected with a password",
+        "preflight-redirect",
+        _preflight(("Location", "http://a:b@127.0.0.1:99/"), status="302 FOUND"),
+        EXTRA,
+    ),
+    Case("redirected to a script", "redirect-unreadable", _redirected("javascript:1")),
+    Case("redirected to a WebSocket", "redirect-not-http", _redirected("ws://127.0.0.1:99/")),
+    Case("redirected to a blank page", "redirect-not-http", _redirected("about:blank")),
+    Case("redirected to no address", "redirect-unreadable", _redirected("http://[::1")),
+    Case("redirected to two places", "malformed", _redirected("/a", ("Location", "/b"))),
+    Case(
+        "session with status 201",
+        "unexpected-status",
+        _web(lambda: closed(with_status(behind(engine(), *ALLOWED), "201 CREATED"))),
+    ),
+    Case(
+        "compressed or not, without CORS headers",
+        "header-missing",
+        _own(("Content-Encoding", "gzip")),
+    ),
+    Case(
+        "body cut short without CORS headers",
+        "header-missing",
+        _tcp(saying(_CUT_SHORT.replace(b"Access-Control-Allow-Origin: *\r\n", b""))),
+    ),
+    Case(
+        "chunk of no length",
+        "malformed",
+        _tcp(answering_raw(*_RAW, b"Transfer-Encoding: chunked", body=b"ZZ\r\nabc\r\n0\r\n\r\n")),
+    ),
+    Case(
+        "chunk cut short",
+        "cut-short",
+        _tcp(answering_raw(*_RAW, b"Transfer-Encoding: chunked", body=b"70\r\nabc")),
+    ),
+    Case(
+        "two lengths",
+        "malformed",
+        _tcp(answering_raw(*_RAW, b"Content-Length: 1", b"Content-Length: 2")),
+    ),
+    Case("NUL in a header", "malformed", _tcp(answering_raw(*_RAW, b"X-Nul: a\0b"))),
+    Case(
+        "stream without CORS headers",
+        "header-missing",
+        _tcp(_streaming),
+        {"timeout": 3000},
+    ),
+)
 
 #: Servers that the page cannot use, for a reason that the console gives.
 BROKEN = (
@@ -757,6 +895,28 @@ HEALTHY = Case(
         )
     ),
     {**EXTRA, **COOKIES},
+)
+
+
+def _with_early_hints(stack: ExitStack) -> str:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
+    return stack.enter_context(forwarding(HEALTHY.serve(stack), before=hints))
+
+
+#: Servers that only look broken.
+SOUND = (
+    HEALTHY,
+    Case("early hints", "", _with_early_hints, {**EXTRA, **COOKIES}),
+    Case(
+        "preflight's body is not compressed",
+        "any-origin-with-credentials",
+        _open(
+            *ALLOWED,
+            preflight=[REFLECT, CREDENTIALS, METHODS, HEADERS, ("Content-Encoding", "gzip")],
+            preflight_status="200 OK",
+        ),
+        EXTRA,
+    ),
 )
 
 

@@ -16,7 +16,9 @@ from tests.broken_servers import (
     BROKEN,
     HALF_BROKEN,
     HEALTHY,
+    RARE,
     REFUSING,
+    SOUND,
     WEBSOCKET_ONLY,
     WRONG,
     Case,
@@ -30,7 +32,7 @@ Browsers = tuple[consoles.Pages, consoles.Firefox, consoles.Chromium]
 
 #: A session that breaks right after its handshake: now and then a page is connected for a moment.
 BREAKS_LATER = {"POST without CORS headers", "several workers"}
-CASES = [*BROKEN, *HALF_BROKEN, *WRONG, HEALTHY]
+CASES = [*BROKEN, *RARE, *HALF_BROKEN, *WRONG, *SOUND]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urljoin, urlsplit
 
 from ..fetch import (
+    BAD_PORTS,
     Block,
     Check,
     Header,
@@ -50,13 +51,14 @@ class Fetched:
 
     @property
     def response(self) -> Response | None:
-        """The answer, whether the page may read it or not."""
-        return self.last.response
+        """The answer, whether the page may read it or not; as much of it as came."""
+        return _head(self.last)
 
     @property
     def readable(self) -> Response | None:
         """The answer, where the page may read it."""
-        return self.response if self.block is None and not self.redirected_for_good else None
+        is_kept = self.block is not None or self.redirected_for_good
+        return None if is_kept else self.last.response
 
 
 def origin_of(url: str) -> str:
@@ -91,15 +93,15 @@ class Browser:
                 asked = self._ask_first(page, method, url)
                 if asked is not None:
                     exchanges.append(asked[0])
-                    if asked[1] is not None or asked[0].response is None:
+                    if asked[1] is not None or _head(asked[0]) is None:
                         return Fetched(tuple(exchanges), asked[1])
             exchange = self.wire.send(method, url, self._headers(page, url, is_cross_origin), body)
             exchanges.append(exchange)
             response = exchange.response
             if response is None:
-                return Fetched(tuple(exchanges))
+                return Fetched(tuple(exchanges), _cut_block(page, exchange, is_cross_origin))
             self._keep_cookies(response)
-            target = urljoin(url, response.location) if response.location is not None else None
+            target = _resolved(url, response.location)
             block = _redirect_block(target, is_cross_origin) if target is not None else None
             if is_cross_origin and (block is None or block.check is not _UNREADABLE):
                 block = cors_check(page, response) or block
@@ -116,7 +118,7 @@ class Browser:
         if key in self._passed:
             return None
         exchange = preflight(self.wire, page, method, url)
-        response = exchange.response
+        response = _head(exchange)
         block = preflight_check(page, method, response) if response is not None else None
         if response is not None and block is None:
             self._passed.add(key)
@@ -187,20 +189,44 @@ def registrable(host: str | None) -> str:
     return PublicSuffixList().privatesuffix(name) or name
 
 
+def _head(exchange: Exchange) -> Response | None:
+    """Return an answer, or its headers where its body does not come: of preflights nothing else
+    counts."""
+    outcome = exchange.outcome
+    return outcome.response if isinstance(outcome, Failure) else outcome
+
+
+def _cut_block(page: Page, exchange: Exchange, is_cross_origin: bool) -> Block | None:
+    """Return what keeps an incomplete answer from the page: its headers come before its body."""
+    head = _head(exchange)
+    if head is None or not is_cross_origin or head.location is not None:
+        return None
+    return cors_check(page, head)
+
+
+def _resolved(url: str, location: str | None) -> str | None:
+    """Return where a redirect leads."""
+    if location is None:
+        return None
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        return location
+
+
 def _redirect_block(target: str, is_cross_origin: bool) -> Block | None:
     """Return what forbids to follow a redirect."""
-    scheme = urlsplit(target).scheme
-    if scheme in ("data", "file", "javascript", "about", "blob"):
-        return Block(Check.REDIRECT_UNREADABLE, target)
-    if scheme not in ("http", "https"):
-        return Block(Check.REDIRECT_NOT_HTTP, target)
     try:
         parts = urlsplit(target)
         has_host, has_password = bool(parts.hostname), parts.username is not None
-        parts.port  # noqa: B018 - raises where it is no number
+        port = parts.port  # raises where it is no number
     except ValueError:
         return Block(Check.REDIRECT_UNREADABLE, target)
-    if not has_host:
+    if parts.scheme in ("data", "file", "javascript", "blob", "chrome"):
+        return Block(Check.REDIRECT_UNREADABLE, target)
+    if parts.scheme not in ("http", "https"):
+        return Block(Check.REDIRECT_NOT_HTTP, target)
+    if not has_host or port in BAD_PORTS or " " in parts.netloc:
         return Block(Check.REDIRECT_UNREADABLE, target)
     if has_password and is_cross_origin:
         return Block(Check.REDIRECT_WITH_PASSWORD, target)

@@ -143,7 +143,8 @@ class Examination:
         url = self.target.polling()
         fetched = self.browser.fetch("GET", url)
         self._is_extension = any(is_extension(one.response) for one in fetched.exchanges)
-        session = session_of(fetched.readable)
+        readable = fetched.readable
+        session = session_of(readable) if readable is not None and readable.status == 200 else None
         if session is None:
             self._go_without_polling(fetched, self._explain_no_session(fetched))
             return

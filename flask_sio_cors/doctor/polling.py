@@ -25,10 +25,13 @@ def explain(fetched: Fetched, page: Page) -> Finding:
     """Name what is wrong with a fetch that has not given the page a session."""
     if fetched.redirected_for_good:
         return _redirect_loop(fetched)
-    if fetched.failure is not None:
-        return explain_failure(fetched, page, fetched.failure)
-    if fetched.block is not None:
+    failure = fetched.failure
+    # A browser looks at the headers before the body, but not at those that it cannot read.
+    is_unread = failure is not None and failure.trouble is Trouble.MALFORMED
+    if fetched.block is not None and not is_unread:
         return explain_block(fetched, page, fetched.block)
+    if failure is not None:
+        return explain_failure(fetched, page, failure)
     return explain_content(fetched, page)
 
 
@@ -44,6 +47,7 @@ _NETWORK_ERRORS: Final = {
     Trouble.CLOSED: "EMPTY_RESPONSE",
     Trouble.NOT_HTTP: "INVALID_HTTP_RESPONSE",
     Trouble.BAD_STATUS: "INVALID_HTTP_RESPONSE",
+    Trouble.MALFORMED: "RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH",
     Trouble.CUT_SHORT: "CONTENT_LENGTH_MISMATCH",
     Trouble.GARBLED: "CONTENT_DECODING_FAILED",
 }
@@ -56,29 +60,46 @@ def network_error(failure: Failure) -> str:
         if "expired" in detail or "not yet valid" in detail:
             return "CERT_DATE_INVALID"
         return "CERT_COMMON_NAME_INVALID" if "match" in detail else "CERT_AUTHORITY_INVALID"
-    if failure.trouble is Trouble.CLOSED and "reset" in failure.detail.lower():
+    if failure.trouble in (Trouble.CLOSED, Trouble.CUT_SHORT) and "reset" in failure.detail.lower():
         return "CONNECTION_RESET"
+    if failure.trouble is Trouble.MALFORMED and "NUL" in failure.detail:
+        return "INVALID_HTTP_RESPONSE"
+    if failure.trouble is Trouble.MALFORMED and "Location" in failure.detail:
+        return "RESPONSE_HEADERS_MULTIPLE_LOCATION"
+    if failure.response is not None and failure.response.values("Transfer-Encoding"):
+        chunked = {Trouble.MALFORMED: "INVALID", Trouble.CUT_SHORT: "INCOMPLETE"}
+        if failure.trouble in chunked:
+            return f"{chunked[failure.trouble]}_CHUNKED_ENCODING"
     return _NETWORK_ERRORS.get(failure.trouble, "FAILED")
+
+
+_SILENT_IN_FIREFOX: Final = frozenset(
+    {Trouble.SILENT, Trouble.CUT_SHORT, Trouble.GARBLED, Trouble.TOO_LARGE}
+)
 
 
 def explain_failure(fetched: Fetched, page: Page, failure: Failure) -> Finding:
     """Name why there was no answer."""
     url = fetched.last.url
     id_, title, cause, fix = _FAILURES[failure.trouble](url, failure)
-    silent = failure.trouble in (Trouble.SILENT, Trouble.CUT_SHORT, Trouble.GARBLED)
+    silent = failure.trouble in _SILENT_IN_FIREFOX
     firefox: tuple[str, ...] = () if silent else (wording.failed_line(url),)
     missing = Block(Check.ORIGIN_MISSING, status=200)
     if failure.trouble is Trouble.NOT_HTTP:
         # What has no header is HTTP/0.9, of 1991: to Firefox anywhere, to Chromium where the port
         # is the scheme's own.
         firefox = (wording.missing_line(url, 200),)
+        if fetched.last.method == "OPTIONS":
+            firefox += (wording.failed_line(url),)
     chromium: tuple[str, ...] = (wording.network_error(network_error(failure)),)
-    if failure.trouble is Trouble.SILENT:
+    if failure.trouble in (Trouble.SILENT, Trouble.TOO_LARGE):
         chromium = ()
     is_ancient = failure.trouble is Trouble.NOT_HTTP and urlsplit(url).port is None
     if failure.trouble is Trouble.BAD_STATUS or is_ancient:
         # Chromium takes a status that is no number for 200, and misses the header.
         chromium = wording.chromium_lines(missing, url, page.origin)
+    if fetched.block is not None:
+        chromium = wording.chromium_lines(fetched.block, url, page.origin)
     waits = failure.trouble in (Trouble.SILENT, Trouble.NO_CONNECTION)
     client = "timeout" if waits else _POLL_ERROR
     proof = proof_of(fetched.exchanges)
@@ -184,6 +205,24 @@ def _not_http(url: str, failure: Failure) -> _Told:
     return "another-protocol", "The answer is not HTTP.", cause, Fix(elsewhere=fix)
 
 
+def _too_large(url: str, failure: Failure) -> _Told:
+    cause = (
+        f"The answer has more headers, or longer ones, than the doctor reads ({failure.detail}). "
+        "Browsers read some more; proxies, as nginx, often less."
+    )
+    fix = "Look for a cookie or a header that grows with every request."
+    return "too-large", "The answer's headers are too large.", cause, Fix(elsewhere=fix)
+
+
+def _malformed(url: str, failure: Failure) -> _Told:
+    cause = (
+        f"The answer cannot be read ({failure.detail}): its headers contradict each other, or its "
+        "body is not in pieces as they say."
+    )
+    fix = "Look for a proxy or a middleware that changes the body, or sets Content-Length itself."
+    return "malformed", "The answer is malformed.", cause, Fix(elsewhere=fix)
+
+
 def _cut_short(url: str, failure: Failure) -> _Told:
     cause = f"The answer ended before its end ({failure.detail})."
     fix = "Look into the server's and the proxy's log: one of them broke off."
@@ -207,13 +246,15 @@ _FAILURES: Final[dict[Trouble, Callable[[str, Failure], _Told]]] = {
     Trouble.SILENT: _silent,
     Trouble.NOT_HTTP: _not_http,
     Trouble.BAD_STATUS: _not_http,
+    Trouble.TOO_LARGE: _too_large,
+    Trouble.MALFORMED: _malformed,
     Trouble.CUT_SHORT: _cut_short,
     Trouble.GARBLED: _garbled,
 }
 
 
 def _redirect_loop(fetched: Fetched) -> Finding:
-    url = fetched.exchanges[0].url
+    url = fetched.last.url
     return Finding(
         "redirect-loop",
         _BROKEN,
@@ -236,14 +277,17 @@ def explain_block(fetched: Fetched, page: Page, block: Block) -> Finding:
     is_redirect = response is not None and response.location is not None
     url = fetched.last.url
     told = _explain_check(fetched, page, block)
+    chromium = wording.chromium_lines(
+        _as_chromium_sees(block, page, response), url, page.origin, _asked_first(fetched)
+    )
+    if block.status == 407:
+        chromium = (wording.network_error("UNEXPECTED_PROXY_AUTH"),)
     return Finding(
         told[0],
         _BROKEN,
         *told[1:],
         wording.firefox_lines(block, url, page.origin, is_redirect=is_redirect),
-        wording.chromium_lines(
-            _as_chromium_sees(block, page, response), url, page.origin, _asked_first(fetched)
-        ),
+        chromium,
         _POLL_ERROR,
         proof_of(fetched.exchanges),
     )
@@ -302,6 +346,12 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
             cause,
             allowing(page),
         )
+    if fetched.failure is not None:
+        cause = (
+            "The answer comes without any CORS header, which is all that browsers tell. Its body "
+            f"is broken as well: {fetched.failure.trouble.value} ({fetched.failure.detail})."
+        )
+        return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
     is_handshake = not block.is_preflight and "sid=" not in fetched.last.url
     if session_of(response) is None and is_handshake:
         return another_server(response)
@@ -362,8 +412,10 @@ def _origin_lost(fetched: Fetched, page: Page) -> _Told:
 
 def _mismatch(page: Page, response: Response, block: Block) -> _Told:
     value = block.value
+    if len(response.values("Access-Control-Allow-Origin")) > 1:
+        return _repeated(page, response, block)
     title = f"The server allows {value or 'an empty origin'}, not {page.origin}."
-    if "," in value or " " in value:
+    if re.search(r"[,;\s]", value):
         cause = (
             "The header holds a list. It can hold one origin only: the server has to choose the "
             "one that asks."
@@ -509,7 +561,9 @@ def explain_content(fetched: Fetched, page: Page) -> Finding:
     chromium: tuple[str, ...] = ()
     if response.status >= 400:
         chromium = (wording.status_line(response.status, response.reason),)
-    client = _SERVER_ERROR if response.is_ok else _POLL_ERROR
+    if response.status == 407:
+        chromium = (wording.network_error("UNEXPECTED_PROXY_AUTH"),)
+    client = _SERVER_ERROR if response.status == 200 else _POLL_ERROR
     proof = proof_of(fetched.exchanges)
     return Finding(told[0], _BROKEN, *told[1:], (), chromium, client, proof)
 
@@ -520,6 +574,10 @@ def _explain_other(response: Response) -> _Told:
         cause = f'Socket.IO answers {response.status}: "{message}".'
         fix = Fix(elsewhere="See the server's log; the message is the server's own.")
         return "refused", "The server refuses the connection.", cause, fix
+    if session_of(response) is not None:
+        cause = f"A session is opened, but with status {response.status}; clients take 200 only."
+        fix = Fix(elsewhere="Look for the proxy or middleware that changes the status.")
+        return "unexpected-status", "The session comes with the wrong status.", cause, fix
     if response.is_ok:
         return another_server(response)
     cause = f"The server answers {response.status} {response.reason}."
