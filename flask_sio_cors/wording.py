@@ -128,7 +128,12 @@ _TOLD_ONCE: Final = frozenset(
 
 def firefox_reason(block: Block) -> str:
     """Return the text in Firefox's ``(Reason: …)``."""
-    return FIREFOX_REASONS[block.check].replace("{value}", block.value)
+    return FIREFOX_REASONS[block.check].replace("{value}", _as_utf8(block.value))
+
+
+def _as_utf8(value: str) -> str:
+    """Return a header's value, which comes as Latin-1, as Firefox reads it."""
+    return value.encode("latin-1", "replace").decode("utf-8", "replace")
 
 
 def firefox_line(reason: str, url: str, status: int | None) -> str:
@@ -152,7 +157,11 @@ def firefox_lines(block: Block, url: str, origin: str, *, is_redirect: bool) -> 
     :param is_redirect: whether the response is a redirect, whose failure is told once more.
     """
     leaves_web = re.match(r"(?!https?:)[A-Za-z][A-Za-z0-9+.-]*:", block.value) is not None
-    if block.check in _TOLD_ONCE or (block.check is Check.PREFLIGHT_REDIRECT and leaves_web):
+    has_password = re.match(r"https?://[^/?#]*@", block.value) is not None
+    is_kept = block.check is Check.PREFLIGHT_REDIRECT and (leaves_web or has_password)
+    if block.check in _TOLD_ONCE or is_kept:
+        return (failed_line(url),)
+    if block.check is Check.REDIRECT_NOT_HTTP and block.value.startswith(("ws:", "wss:")):
         return (failed_line(url),)
     reason = firefox_reason(block)
     where = block.value if block.check is Check.REDIRECT_NOT_HTTP else url
@@ -167,7 +176,9 @@ def firefox_lines(block: Block, url: str, origin: str, *, is_redirect: bool) -> 
 def _after_redirect(block: Block, url: str, origin: str) -> str:
     # Firefox judges the redirect's answer once more, by then as a page of no origin where the
     # redirect left the server's.
-    left = re.match(r"https?://[^/]*", block.value)
+    value = block.value
+    value = f"{url.partition('//')[0]}{value}" if value.startswith("//") else value
+    left = re.match(r"https?://[^/]*", value)
     own = re.match(r"https?://[^/]*", url)
     if left is not None and own is not None and left[0] != own[0] and "*" not in block.names:
         return firefox_line(_MISMATCH.replace("{value}", origin), url, None)
@@ -200,15 +211,19 @@ def chromium_lines(
         # An empty Location is none to Chromium, and the status of a redirect no error.
         return (network_error(INVALID_REDIRECT),) if block.value else ()
     cause = CHROMIUM_CAUSES.get(block.check)
-    if cause is None:
-        return (network_error(UNSAFE_REDIRECT),)
+    if block.check is Check.REDIRECT_UNREADABLE and block.value.startswith("javascript:"):
+        cause = CHROMIUM_CAUSES[Check.REDIRECT_NOT_HTTP]
+    if cause is None or block.value.startswith("about:"):
+        # Of http: addresses, only the port can be at fault.
+        is_port = block.value.startswith("http")
+        return (network_error("UNSAFE_PORT" if is_port else UNSAFE_REDIRECT),)
     if block.check is Check.ORIGIN_MISMATCH:
         cause = _chromium_mismatch(block.value)
     prefix = _PREFLIGHT_PREFIX if block.is_preflight and block.check in _ACCESS_CHECKS else ""
     where = f"'{url}'" if asked in (None, url) else f"'{url}' (redirected from '{asked}')"
-    if block.check is Check.REDIRECT_NOT_HTTP:
+    if cause is CHROMIUM_CAUSES[Check.REDIRECT_NOT_HTTP]:
         where = f"'{block.value}' (redirected from '{url}')"
-    told = (prefix + cause).replace("{value}", chromium_value(block))
+    told = (prefix + cause).replace("{value}", _escaped(chromium_value(block)))
     return (
         f"Access to XMLHttpRequest at {where} from origin '{origin}' has been blocked by CORS "
         f"policy: {told}",
@@ -223,12 +238,15 @@ def chromium_value(block: Block) -> str:
     return "authorization" if "authorization" in block.names else block.names[0]
 
 
+def _escaped(value: str) -> str:
+    """Return a value as Chromium's console shows what is no printable ASCII."""
+    return "".join(c if " " <= c <= "~" else f"\\u{ord(c):04X}" for c in value)
+
+
 def _chromium_mismatch(value: str) -> str:
     if re.search(r"[ ,]", value):
         return CHROMIUM_CAUSES[Check.ORIGIN_REPEATED]
-    if value not in ("null", "file://") and not re.fullmatch(
-        r"[A-Za-z][A-Za-z0-9+.-]*:/*[^/\s:*][^\s*]*", value
-    ):
+    if value not in ("null", "file://") and not _is_url(value):
         return CHROMIUM_INVALID
     return CHROMIUM_CAUSES[Check.ORIGIN_MISMATCH]
 
@@ -236,6 +254,20 @@ def _chromium_mismatch(value: str) -> str:
 #: Chromium's names for redirects that it does not follow.
 UNSAFE_REDIRECT: Final = "UNSAFE_REDIRECT"
 INVALID_REDIRECT: Final = "INVALID_REDIRECT"
+
+
+def _is_url(value: str) -> bool:
+    """Tell whether Chromium reads a value as an address (URL standard), as far as it matters."""
+    if "\ufffd" in _as_utf8(value):
+        return False
+    text = value.replace("\t", "")
+    found = re.fullmatch(r"([A-Za-z][A-Za-z0-9+.-]*):/*([^/\s:][^\s/?#]*)([/?#]\S*)?", text)
+    if found is None:
+        return False
+    if found[1].lower() not in ("http", "https", "ws", "wss", "ftp"):
+        return True
+    port = re.sub(r"^(\[[^\]]*\]|[^:]*):?", "", found[2].rpartition("@")[2])
+    return port == "" or (re.fullmatch("[0-9]+", port) is not None and int(port) <= 65535)
 
 
 def network_error(name: str) -> str:

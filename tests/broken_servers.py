@@ -6,6 +6,7 @@ answers; where it is no Socket.IO server at all, it is what really listens there
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
@@ -90,13 +91,19 @@ def engine(**options: Any) -> Wsgi:
 
 def guarded(config: str) -> Wsgi:
     """A Flask-SocketIO server with this extension, configured by Python lines."""
-    app = Flask("guarded")
-    # The doctor's fixes are pasted in as they are; "SioCors(app)" among them is here already.
-    lines = [line for line in config.splitlines() if not line.startswith("SioCors(app)")]
-    exec("\n".join(lines), {"app": app})
-    SocketIO(app, async_mode="threading")
-    SioCors(app)
+    return flask_app(f"{config}\nsocketio = SocketIO(app, async_mode='threading')\nSioCors(app)")
+
+
+def flask_app(source: str) -> Wsgi:
+    """The application that this source makes of `app`, a Flask application of nothing."""
+    app = Flask("pasted")
+    exec(source, {"app": app, "SocketIO": SocketIO, "SioCors": SioCors, "re": re})
     return app.wsgi_app
+
+
+def plain(fix: str = "", *, options: str = "") -> Wsgi:
+    """A Flask-SocketIO server; with `fix` pasted below its ``SocketIO(app)``."""
+    return flask_app(f"socketio = SocketIO(app, async_mode='threading'{options})\n{fix}")
 
 
 REFLECT = ("Access-Control-Allow-Origin", "{origin}")
@@ -178,6 +185,70 @@ def upgrade_dropped(app: Wsgi) -> Wsgi:
     return dropping
 
 
+def passing_on(app: Wsgi, **changed: str | None) -> Wsgi:
+    """Change headers of requests, as proxies do; `{own}` is the server's own origin.
+
+    :param changed: a header in WSGI's spelling; ``None`` drops it.
+    """
+
+    def changing(environ: Any, start_response: Any) -> Iterable[bytes]:
+        own = f"http://{environ['HTTP_HOST']}"
+        environ = {name: value for name, value in environ.items() if name not in changed}
+        kept = {name: value for name, value in changed.items() if value is not None}
+        environ.update({name: value.replace("{own}", own) for name, value in kept.items()})
+        return app(environ, start_response)
+
+    return changing
+
+
+def stripping(app: Wsgi, *names: str) -> Wsgi:
+    """Remove headers from an application's answers."""
+
+    def stripped(environ: Any, start_response: Any) -> Iterable[bytes]:
+        def start(status: str, headers: Headers, exc_info: Any = None) -> Any:
+            kept = [header for header in headers if header[0].lower() not in names]
+            return start_response(status, kept, exc_info)
+
+        return app(environ, start)
+
+    return stripped
+
+
+def _pour(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while chunk := source.recv(4096):
+            target.sendall(chunk)
+
+
+@contextmanager
+def forwarding(url: str, *dropped: str, before: bytes = b"") -> Iterator[str]:
+    """Pass requests on to a server, without the headers of these names; yields the address.
+
+    :param before: what goes before each answer.
+    """
+    port = int(url.rpartition(":")[2])
+
+    def forward(client: socket.socket) -> None:
+        head, _, body = _receive_request(client).partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+        while len(body) < int(length[1] if length else 0):
+            body += client.recv(4096)
+        first, *lines = head.split(b"\r\n")
+        kept = [line for line in lines if line.split(b":")[0].lower().decode() not in dropped]
+        is_upgrade = b"upgrade: websocket" in head.lower()
+        if not is_upgrade:
+            kept = [line for line in kept if not line.lower().startswith(b"connection:")]
+            kept.append(b"Connection: close")
+        with socket.create_connection(("127.0.0.1", port)) as server:
+            server.sendall(b"\r\n".join([first, *kept, b"", body]))
+            threading.Thread(target=_pour, args=(client, server), daemon=True).start()
+            client.sendall(b"" if is_upgrade else before)
+            _pour(server, client)
+
+    with listening(forward) as own_port:
+        yield f"http://127.0.0.1:{own_port}"
+
+
 def redirecting(location: str, *headers: tuple[str, str], status: str = "307 X") -> Wsgi:
     """Redirect everything; `{path}` is the request's path and query."""
 
@@ -233,13 +304,14 @@ def only_at(path: str, app: Wsgi) -> Wsgi:
     return placed
 
 
-def _receive_request(connection: socket.socket) -> None:
+def _receive_request(connection: socket.socket) -> bytes:
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(4096)
         if not chunk:
-            return
+            break
         received += chunk
+    return received
 
 
 def saying(answer: bytes) -> Callable[[socket.socket], None]:
@@ -250,6 +322,38 @@ def saying(answer: bytes) -> Callable[[socket.socket], None]:
         connection.sendall(answer)
 
     return talk
+
+
+def answering_raw(
+    *lines: bytes, body: bytes = b"{}", preflight: bytes | None = None
+) -> Callable[[socket.socket], None]:
+    """Answer with these lines as they are; `{origin}` is the request's.
+
+    :param preflight: what preflights get instead, down to the last byte.
+    """
+
+    def talk(connection: socket.socket) -> None:
+        asked = _receive_request(connection)
+        origin = re.search(rb"(?i)\r\norigin: *(\S+)", asked)
+        answer = b"\r\n".join([*lines, b"Connection: close", b"", body])
+        if preflight is not None and asked.startswith(b"OPTIONS"):
+            answer = preflight
+        connection.sendall(answer.replace(b"{origin}", origin[1] if origin else b""))
+
+    return talk
+
+
+def with_status(app: Wsgi, status: str) -> Wsgi:
+    """Change the status of an application's answers to GET."""
+
+    def changed(environ: Any, start_response: Any) -> Iterable[bytes]:
+        def start(own: str, headers: Headers, exc_info: Any = None) -> Any:
+            chosen = status if environ["REQUEST_METHOD"] == "GET" else own
+            return start_response(chosen, headers, exc_info)
+
+        return app(environ, start)
+
+    return changed
 
 
 def silent(connection: socket.socket) -> None:
@@ -313,7 +417,30 @@ def _fixed(url: str) -> Serve:
     return lambda stack: url
 
 
+def _streaming(connection: socket.socket) -> None:
+    """Do what a server of events does: answer, and never end."""
+    _receive_request(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n:\n\n")
+    connection.recv(1)
+
+
+def closed(app: Wsgi) -> Wsgi:
+    """Let nobody in but pages of this machine, so that a server has one fault and no other."""
+    refusal = answering("403 FORBIDDEN", '{"code":4,"message":"Forbidden"}')
+
+    def closing(environ: Any, start_response: Any) -> Iterable[bytes]:
+        is_stranger = "localhost" not in environ.get("HTTP_ORIGIN", "localhost")
+        is_jsonp = "&j=" in environ["QUERY_STRING"]
+        return (refusal if is_stranger or is_jsonp else app)(environ, start_response)
+
+    return closing
+
+
 def _own(*headers: tuple[str, str], **kwargs: Any) -> Serve:
+    return _web(lambda: closed(behind(engine(), *headers, **kwargs)))
+
+
+def _open(*headers: tuple[str, str], **kwargs: Any) -> Serve:
     return _web(lambda: behind(engine(), *headers, **kwargs))
 
 
@@ -387,6 +514,104 @@ def _node(origin: str) -> Serve:
     return lambda stack: stack.enter_context(node_server(f"new Server(httpServer, {options})"))
 
 
+def _proxied(app: Callable[[], Wsgi], **changed: str | None) -> Serve:
+    return _web(lambda: passing_on(app(), **changed))
+
+
+def _extension() -> Wsgi:
+    return guarded('app.config["SIO_CORS_ORIGINS"] = ["http://localhost:*", "https://a.example"]')
+
+
+def _flask_socketio() -> Wsgi:
+    return engine(cors_allowed_origins=lambda origin: origin and "localhost" in origin)
+
+
+_RAW = (b"HTTP/1.1 200 OK", b"Access-Control-Allow-Origin: {origin}")
+
+
+def _redirected(location: str, *headers: tuple[str, str]) -> Serve:
+    return _web(lambda: redirecting(location, REFLECT, *headers))
+
+
+#: The same, of the kind that is met once in a lifetime.
+RARE = (
+    Case(
+        "header twice, spelled differently",
+        "header-repeated",
+        _own(REFLECT, ("access-control-allow-origin", "{origin}")),
+    ),
+    Case("origin in UTF-8", "origin-mismatch", _own(_allow("https://b\xc3\xbccher.example"))),
+    Case("origin in Latin-1", "origin-mismatch", _own(_allow("https://b\xfccher.example"))),
+    Case("origin with no port", "origin-mismatch", _own(_allow("http://a.example:99999"))),
+    Case("any host", "origin-mismatch", _own(_allow("http://*"))),
+    Case(
+        "origins with a semicolon", "origin-list", _own(_allow("http://a.example;http://b.example"))
+    ),
+    Case("origins with a tab", "origin-list", _own(_allow("http://a.example\thttp://b.example"))),
+    Case("methods in Latin-1", "methods-invalid", _listed_methods("G\xc9T"), EXTRA),
+    Case("preflight 407", "login-required", _preflight(status="407 X"), EXTRA),
+    Case(
+        "preflight is not HTTP",
+        "another-protocol",
+        _tcp(answering_raw(*_RAW, preflight=b"nonsense\r\n")),
+        EXTRA,
+    ),
+    Case(
+        "preflight redirected elsewhere, without a scheme",
+        "preflight-redirect",
+        _preflight(("Location", "//localhost:99/"), status="302 FOUND"),
+        EXTRA,
+    ),
+    Case(
+        "preflight redirected with a password",
+        "preflight-redirect",
+        _preflight(("Location", "http://a:b@127.0.0.1:99/"), status="302 FOUND"),
+        EXTRA,
+    ),
+    Case("redirected to a script", "redirect-unreadable", _redirected("javascript:1")),
+    Case("redirected to a WebSocket", "redirect-not-http", _redirected("ws://127.0.0.1:99/")),
+    Case("redirected to a blank page", "redirect-not-http", _redirected("about:blank")),
+    Case("redirected to no address", "redirect-unreadable", _redirected("http://[::1")),
+    Case("redirected to two places", "malformed", _redirected("/a", ("Location", "/b"))),
+    Case(
+        "session with status 201",
+        "unexpected-status",
+        _web(lambda: closed(with_status(behind(engine(), *ALLOWED), "201 CREATED"))),
+    ),
+    Case(
+        "compressed or not, without CORS headers",
+        "header-missing",
+        _own(("Content-Encoding", "gzip")),
+    ),
+    Case(
+        "body cut short without CORS headers",
+        "header-missing",
+        _tcp(saying(_CUT_SHORT.replace(b"Access-Control-Allow-Origin: *\r\n", b""))),
+    ),
+    Case(
+        "chunk of no length",
+        "malformed",
+        _tcp(answering_raw(*_RAW, b"Transfer-Encoding: chunked", body=b"ZZ\r\nabc\r\n0\r\n\r\n")),
+    ),
+    Case(
+        "chunk cut short",
+        "cut-short",
+        _tcp(answering_raw(*_RAW, b"Transfer-Encoding: chunked", body=b"70\r\nabc")),
+    ),
+    Case(
+        "two lengths",
+        "malformed",
+        _tcp(answering_raw(*_RAW, b"Content-Length: 1", b"Content-Length: 2")),
+    ),
+    Case("NUL in a header", "malformed", _tcp(answering_raw(*_RAW, b"X-Nul: a\0b"))),
+    Case(
+        "stream without CORS headers",
+        "header-missing",
+        _tcp(_streaming),
+        {"timeout": 3000},
+    ),
+)
+
 #: Servers that the page cannot use, for a reason that the console gives.
 BROKEN = (
     Case("no CORS headers", "header-missing", _own()),
@@ -410,7 +635,45 @@ BROKEN = (
     ),
     Case("credentials twice", "credentials-not-true", _own(*ALLOWED, CREDENTIALS), COOKIES),
     Case("origin not in the list", "origin-not-allowed", _node(_OTHER)),
-    Case("header stripped by a proxy", "header-stripped", _own(CREDENTIALS, VARY)),
+    Case(
+        "header stripped by a proxy",
+        "header-stripped",
+        _web(lambda: stripping(_flask_socketio(), "access-control-allow-origin")),
+    ),
+    Case(
+        "Origin dropped by a proxy", "origin-dropped", _proxied(_flask_socketio, HTTP_ORIGIN=None)
+    ),
+    Case(
+        "Origin dropped before this extension",
+        "origin-dropped",
+        _proxied(_extension, HTTP_ORIGIN=None),
+    ),
+    Case(
+        "Origin dropped before this extension, preflight",
+        "origin-dropped",
+        _proxied(_extension, HTTP_ORIGIN=None),
+        EXTRA,
+    ),
+    Case(
+        "Origin rewritten to the server's own",
+        "origin-rewritten",
+        _proxied(lambda: engine(cors_allowed_origins=None), HTTP_ORIGIN="{own}"),
+    ),
+    Case(
+        "Origin rewritten before this extension",
+        "origin-rewritten",
+        _proxied(_extension, HTTP_ORIGIN="https://a.example"),
+    ),
+    Case(
+        "preflight's question dropped by a proxy",
+        "preflight-question-dropped",
+        _proxied(
+            _extension,
+            HTTP_ACCESS_CONTROL_REQUEST_METHOD=None,
+            HTTP_ACCESS_CONTROL_REQUEST_HEADERS=None,
+        ),
+        EXTRA,
+    ),
     Case(
         "Flask-SocketIO's own refusal",
         "origin-not-allowed",
@@ -544,6 +807,27 @@ BROKEN = (
     ),
     Case("nothing anywhere", "wrong-path", _html("404 NOT FOUND", _VITE, _allow("*"))),
     Case("502 of a proxy", "proxy-error", _html("502 BAD GATEWAY", _NGINX_502, _NGINX)),
+    Case(
+        "403 of a web server",
+        "forbidden",
+        _html("403 FORBIDDEN", "<title>403 Forbidden</title>", _NGINX),
+    ),
+    Case("429", "rate-limited", _html("429 TOO MANY REQUESTS", "slow down", ("Retry-After", "30"))),
+    Case(
+        "503 for a while",
+        "rate-limited",
+        _html("503 SERVICE UNAVAILABLE", "maintenance", ("Retry-After", "120")),
+    ),
+    Case(
+        "challenge of a CDN",
+        "challenge",
+        _html(
+            "403 FORBIDDEN",
+            "<title>Just a moment...</title>",
+            ("Server", "cloudflare"),
+            ("cf-mitigated", "challenge"),
+        ),
+    ),
     Case("traceback", "server-error", _html("500 INTERNAL SERVER ERROR", "oops")),
     Case("unsupported version", "unsupported-version", _says("400 BAD REQUEST", _UNSUPPORTED)),
     Case(
@@ -571,9 +855,52 @@ HALF_BROKEN = (
 
 #: Servers that work, for more than they should.
 WRONG = (
-    Case("any origin with credentials", "any-origin-with-credentials", _own(*ALLOWED)),
-    Case("any origin", "any-origin", _own(_allow("*"))),
-    Case("no Vary", "no-vary", _own(REFLECT, CREDENTIALS)),
+    Case("any origin with credentials", "any-origin-with-credentials", _open(*ALLOWED)),
+    Case("any origin", "any-origin", _open(_allow("*"))),
+    Case("no Vary", "no-vary", _open(REFLECT, CREDENTIALS)),
+)
+
+_LOCALHOST = ', cors_allowed_origins=lambda origin: origin and "localhost" in origin'
+
+
+def _refusing(handler: str, options: str = "") -> Serve:
+    source = f"""
+from flask_socketio import ConnectionRefusedError
+@socketio.on("connect")
+def connect(auth=None):
+    {handler}
+"""
+    return _web(lambda: plain(source, options=_LOCALHOST + options))
+
+
+def _refusing_node(middleware: str) -> Serve:
+    server = "new Server(httpServer, { cors: { origin: /^http:\\/\\/localhost:\\d+$/ } })"
+    return lambda stack: stack.enter_context(node_server(f"{server};\n{middleware}"))
+
+
+#: Servers whose CORS is in order, and whose application refuses whoever brings no token.
+REFUSING = (
+    Case(
+        "refused by the connect handler",
+        "connect-refused",
+        _refusing('raise ConnectionRefusedError("unauthorized")'),
+    ),
+    Case(
+        "refused with more than words",
+        "connect-refused",
+        _refusing('raise ConnectionRefusedError("no token", 7)'),
+    ),
+    Case("refused without words", "connect-refused", _refusing("return False")),
+    Case(
+        "refused by a middleware of Node.js",
+        "connect-refused",
+        _refusing_node('io.use((socket, next) => next(new Error("unauthorized")))'),
+    ),
+    Case(
+        "let in and sent away",
+        "connect-refused",
+        _refusing("return False", ", always_connect=True"),
+    ),
 )
 
 HEALTHY = Case(
@@ -586,6 +913,28 @@ HEALTHY = Case(
         )
     ),
     {**EXTRA, **COOKIES},
+)
+
+
+def _with_early_hints(stack: ExitStack) -> str:
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </x>; rel=preload\r\n\r\n"
+    return stack.enter_context(forwarding(HEALTHY.serve(stack), before=hints))
+
+
+#: Servers that only look broken.
+SOUND = (
+    HEALTHY,
+    Case("early hints", "", _with_early_hints, {**EXTRA, **COOKIES}),
+    Case(
+        "preflight's body is not compressed",
+        "any-origin-with-credentials",
+        _open(
+            *ALLOWED,
+            preflight=[REFLECT, CREDENTIALS, METHODS, HEADERS, ("Content-Encoding", "gzip")],
+            preflight_status="200 OK",
+        ),
+        EXTRA,
+    ),
 )
 
 

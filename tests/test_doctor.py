@@ -19,8 +19,8 @@ from flask_sio_cors.doctor.browser import resolve
 from flask_sio_cors.doctor.examine import Examination, Report, Target, TargetError
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Failure, Trouble, Wire
 from flask_sio_cors.doctor.findings import Severity
+from flask_sio_cors.doctor.lookalikes import neighbours
 from flask_sio_cors.doctor.report import as_json, as_text
-from flask_sio_cors.doctor.security import neighbours
 from flask_sio_cors.fetch import (
     Check,
     Page,
@@ -399,7 +399,7 @@ def test_a_wildcard_of_this_extension_lets_no_neighbour_in(stack: ExitStack) -> 
 def test_neighbours_are_other_peoples(origin: str) -> None:
     names = neighbours(origin)
     assert origin not in names
-    assert all("attacker" in name or "xexample" in name for name in names)
+    assert all(re.search("attacker|xexample|examplex|localhostx", name) for name in names)
 
 
 def test_the_origin_null_is_found(stack: ExitStack) -> None:
@@ -422,26 +422,11 @@ def test_a_websocket_that_is_open_to_every_site_is_found_and_the_fix_closes_it(
     report = Examination(Target.parse(url, origin), Page(origin)).run()
     assert ids(report) == ["websocket-open", "jsonp-open"]
 
-    fixed = report.findings[0].fix.node.replace(
-        "{ allow", f'{{ cors: {{ origin: ["{origin}"] }}, allow', 1
-    )
-    report = Examination(
-        Target.parse(stack.enter_context(node_server(fixed)), origin), Page(origin)
-    ).run()
-    assert report.works
-    assert ids(report) == []
-
-
-def test_the_fix_for_node_closes_jsonp(stack: ExitStack) -> None:
-    origin = "http://localhost:8080"
-    cors = f'{{ cors: {{ origin: ["{origin}"] }}'
-    url = stack.enter_context(node_server(f"new Server(httpServer, {cors} }})"))
-    report = Examination(Target.parse(url, origin), Page(origin)).run()
-    fixed = report.findings[-1].fix.node.replace("{", f"{cors},", 1)
-    url = stack.enter_context(node_server(fixed))
-    report = Examination(Target.parse(url, origin), Page(origin)).run()
-    assert report.works
-    assert ids(report) == ["websocket-open"]
+    for fixed in (finding.fix.node for finding in report.findings):
+        url = stack.enter_context(node_server(fixed))
+        report = Examination(Target.parse(url, origin), Page(origin)).run()
+        assert report.works
+        assert ids(report) == []
 
 
 def test_a_server_with_this_extension_is_in_order(stack: ExitStack) -> None:

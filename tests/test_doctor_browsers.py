@@ -16,10 +16,15 @@ from tests.broken_servers import (
     BROKEN,
     HALF_BROKEN,
     HEALTHY,
+    RARE,
+    REFUSING,
+    SOUND,
+    WEBSOCKET_ONLY,
     WRONG,
     Case,
     guarded,
     node_server,
+    plain,
     serving,
 )
 
@@ -27,7 +32,7 @@ Browsers = tuple[consoles.Pages, consoles.Firefox, consoles.Chromium]
 
 #: A session that breaks right after its handshake: now and then a page is connected for a moment.
 BREAKS_LATER = {"POST without CORS headers", "several workers"}
-CASES = [*BROKEN, *HALF_BROKEN, *WRONG, HEALTHY]
+CASES = [*BROKEN, *RARE, *HALF_BROKEN, *WRONG, *SOUND]
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +83,8 @@ def assert_same(
 
 
 def assert_same_result(report: dict[str, Any], attempt: consoles.Attempt) -> None:
-    assert report["polling"] == attempt.connected
+    is_refused = any(finding["id"] == "namespace-refused" for finding in broken(report))
+    assert (report["polling"] and not is_refused) == attempt.connected
     told = [f"failed: {finding['connect_error'] or ''}" for finding in broken(report)]
     assert attempt.connected or attempt.result in told
 
@@ -98,6 +104,38 @@ def test_the_doctor_says_what_firefox_and_chromium_say(case: Case, browsers: Bro
     if case.name not in BREAKS_LATER:
         assert_same_result(report, in_firefox)
         assert_same_result(report, in_chromium)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_the_doctor_knows_whether_a_websocket_alone_connects(
+    case: Case, browsers: Browsers
+) -> None:
+    pages, firefox, chromium = browsers
+    with ExitStack() as stack:
+        url = case.serve(stack)
+        report = examine(url, pages.https if case.secure else pages.http, *case.arguments)
+        options = {**case.options, **WEBSOCKET_ONLY}
+        attempts = [
+            browser.open(url, options, secure=case.secure) for browser in (firefox, chromium)
+        ]
+    is_refused = case.finding == "namespace-refused"
+    works = report["websocket"] and not is_refused
+    assert bool(works) == all(attempt.connected for attempt in attempts), attempts
+
+
+@pytest.mark.parametrize("case", REFUSING, ids=[case.name for case in REFUSING])
+def test_what_the_application_refuses_is_not_blamed_on_cors(case: Case, browsers: Browsers) -> None:
+    pages, firefox, chromium = browsers
+    with ExitStack() as stack:
+        url = case.serve(stack)
+        report = examine(url, pages.http, *case.arguments)
+        attempts = [browser.open(url, case.options) for browser in (firefox, chromium)]
+    assert report["works"]
+    (finding,) = (found for found in report["findings"] if found["id"] == case.finding)
+    assert "CORS is in order" in finding["cause"]
+    assert not any(attempt.reasons or attempt.blocked for attempt in attempts), attempts
+    if finding["connect_error"]:
+        assert {attempt.result for attempt in attempts} == {f"failed: {finding['connect_error']}"}
 
 
 def test_enough_servers_are_broken() -> None:
@@ -130,7 +168,7 @@ def test_the_fix_for_this_extension_makes_the_page_connect(case: Case, browsers:
     with ExitStack() as stack:
         report = examine(case.serve(stack), pages.http, *case.arguments)
         (finding,) = broken(report)
-        port = stack.enter_context(serving(guarded(finding["fix"]["extension"])))
+        port = stack.enter_context(serving(plain(finding["fix"]["extension"])))
         attempt = firefox.open(f"http://127.0.0.1:{port}", case.options)
     assert attempt.connected, attempt
 
@@ -147,3 +185,17 @@ def test_the_fix_for_node_makes_the_page_connect(case: Case, browsers: Browsers)
         url = stack.enter_context(node_server(finding["fix"]["node"]))
         attempt = firefox.open(url, case.options)
     assert attempt.connected, attempt
+
+
+def test_pasted_below_another_origin_both_pages_connect(browsers: Browsers) -> None:
+    pages, firefox, _ = browsers
+    config = f'app.config["SIO_CORS_ORIGINS"] = "{pages.https}"'
+    with ExitStack() as stack:
+        port = stack.enter_context(serving(guarded(config)))
+        (finding,) = broken(examine(f"http://127.0.0.1:{port}", pages.http))
+        fix = finding["fix"]["extension"]
+        port = stack.enter_context(serving(guarded(f"{config}\n{fix}")))
+        attempts = [
+            firefox.open(f"http://127.0.0.1:{port}", {}, secure=secure) for secure in (False, True)
+        ]
+    assert all(attempt.connected for attempt in attempts), attempts

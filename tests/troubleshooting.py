@@ -11,13 +11,13 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from flask_sio_cors.cli import main as sio_cors
-from tests.broken_servers import BROKEN, HALF_BROKEN, HEALTHY, WRONG, Case, Serve
+from tests.broken_servers import BROKEN, HALF_BROKEN, HEALTHY, REFUSING, WRONG, Case, Serve
 
 PAGE = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
 WIDTH = "100"
 _BLOCK = re.compile(r"(<!-- doctor: (.+?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 
-CASES = {case.name: case for case in (*BROKEN, *HALF_BROKEN, *WRONG)}
+CASES = {case.name: case for case in (*BROKEN, *HALF_BROKEN, *REFUSING, *WRONG)}
 METHOD = "a page that sends PUT"
 
 

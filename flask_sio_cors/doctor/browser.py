@@ -10,6 +10,7 @@ from urllib.parse import quote_from_bytes, urlsplit
 from ada_url import URL
 
 from ..fetch import (
+    BAD_PORTS,
     Block,
     Check,
     Header,
@@ -52,13 +53,14 @@ class Fetched:
 
     @property
     def response(self) -> Response | None:
-        """The answer, whether the page may read it or not."""
-        return self.last.response
+        """The answer, whether the page may read it or not; as much of it as came."""
+        return _head(self.last)
 
     @property
     def readable(self) -> Response | None:
         """The answer, where the page may read it."""
-        return self.response if self.block is None and not self.redirected_for_good else None
+        is_kept = self.block is not None or self.redirected_for_good
+        return None if is_kept else self.last.response
 
 
 def origin_of(url: str) -> str:
@@ -97,14 +99,14 @@ class Browser:
                 asked = self._ask_first(page, method, url, end - self.wire.seconds)
                 if asked is not None:
                     exchanges.append(asked[0])
-                    if asked[1] is not None or asked[0].response is None:
+                    if asked[1] is not None or _head(asked[0]) is None:
                         return Fetched(tuple(exchanges), asked[1])
             headers = self._headers(page, url, is_cross_origin)
             exchange = self.wire.send(method, url, headers, body, end - self.wire.seconds)
             exchanges.append(exchange)
             response = exchange.response
             if response is None:
-                return Fetched(tuple(exchanges))
+                return Fetched(tuple(exchanges), _cut_block(page, exchange, is_cross_origin))
             self._keep_cookies(response)
             target, block = _redirect(response.location, url, is_cross_origin)
             if is_cross_origin and not _precedes_cors(block):
@@ -125,7 +127,7 @@ class Browser:
             return None
         exchange = preflight(self.wire, page, method, url, patience)
         block = judge_preflight(page, method, exchange)
-        if exchange.response is not None and block is None:
+        if _head(exchange) is not None and block is None:
             self._passed.add(key)
         return exchange, block
 
@@ -148,20 +150,31 @@ class Browser:
 
 
 def preflight(
-    wire: Wire, page: Page, method: str, url: str, patience: float = PATIENCE
+    wire: Wire,
+    page: Page,
+    method: str,
+    url: str,
+    patience: float = PATIENCE,
+    *,
+    is_browser: bool = True,
 ) -> Exchange:
-    """Send the preflight of a request."""
+    """Send the preflight of a request.
+
+    :param patience: how long it may take, in seconds.
+    :param is_browser: whether the server is told that a page asks (Fetch metadata).
+    """
     names = ",".join(unsafe_names(page))
     asked: tuple[Header, ...] = (("Access-Control-Request-Method", method),)
     if names:
         asked += (("Access-Control-Request-Headers", names),)
-    headers = (("Origin", page.origin), *asked, *fetch_metadata(page.origin, url))
+    metadata = fetch_metadata(page.origin, url) if is_browser else ()
+    headers = (("Origin", page.origin), *asked, *metadata)
     return wire.send("OPTIONS", url, headers, patience=patience)
 
 
 def judge_preflight(page: Page, method: str, exchange: Exchange) -> Block | None:
     """Return what keeps a preflight's answer from letting the request pass."""
-    response = exchange.response
+    response = _head(exchange)
     if response is None:
         return None
     if response.location and resolve(response.location, exchange.url) is None:
@@ -169,11 +182,26 @@ def judge_preflight(page: Page, method: str, exchange: Exchange) -> Block | None
     return preflight_check(page, method, response)
 
 
-def fetch_metadata(origin: str, url: str) -> tuple[Header, ...]:
+def _head(exchange: Exchange) -> Response | None:
+    """Return an answer, or its headers where its body does not come: of preflights nothing else
+    counts."""
+    outcome = exchange.outcome
+    return outcome.response if isinstance(outcome, Failure) else outcome
+
+
+def _cut_block(page: Page, exchange: Exchange, is_cross_origin: bool) -> Block | None:
+    """Return what keeps an incomplete answer from the page: its headers come before its body."""
+    head = _head(exchange)
+    if head is None or not is_cross_origin or head.location is not None:
+        return None
+    return cors_check(page, head)
+
+
+def fetch_metadata(origin: str, url: str, mode: str = "cors") -> tuple[Header, ...]:
     """Return the ``Sec-Fetch-…`` headers of a page's request."""
     return (
         ("Sec-Fetch-Site", _site(origin, url)),
-        ("Sec-Fetch-Mode", "cors"),
+        ("Sec-Fetch-Mode", mode),
         ("Sec-Fetch-Dest", "empty"),
     )
 
@@ -181,7 +209,7 @@ def fetch_metadata(origin: str, url: str) -> tuple[Header, ...]:
 def _site(origin: str, url: str) -> str:
     if origin == origin_of(url):
         return "same-origin"
-    own, other = urlsplit(origin), urlsplit(url)
+    own, other = urlsplit(origin), urlsplit(origin_of(url))
     is_same = own.scheme == other.scheme and registrable(own.hostname) == registrable(
         other.hostname
     )
@@ -239,10 +267,12 @@ _ASCII: Final = bytes(range(128))
 
 
 def _redirect_check(target: URL, is_cross_origin: bool) -> Check | None:
-    if target.protocol in ("data:", "file:", "javascript:", "about:", "blob:"):
+    if target.protocol in ("data:", "file:", "javascript:", "blob:", "chrome:"):
         return Check.REDIRECT_UNREADABLE
     if target.protocol not in ("http:", "https:"):
         return Check.REDIRECT_NOT_HTTP
+    if target.port and int(target.port) in BAD_PORTS:
+        return Check.REDIRECT_UNREADABLE
     if target.username or target.password:
         return Check.REDIRECT_WITH_PASSWORD if is_cross_origin else None
     return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Iterable
@@ -13,14 +12,22 @@ from urllib.parse import urlsplit
 from ada_url import URL
 
 from .. import wording
-from ..fetch import BAD_PORTS, Page, Response
+from ..fetch import BAD_PORTS, Check, Page, Response, cors_check
 from ..origins import is_loopback
-from . import polling, security, sockets
-from .browser import Browser, Fetched, judge_preflight, origin_of, preflight
+from . import application, polling, proxies, security, sockets
+from .browser import Browser, Fetched, fetch_metadata, judge_preflight, origin_of, preflight
 from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, SpentError, Trouble, Wire, addresses
-from .findings import Finding, Fix, Session, Severity, error_of, proof_of, session_of
-
-_DEFAULT_PATH: Final = "/socket.io/"
+from .findings import (
+    Finding,
+    Session,
+    Severity,
+    error_of,
+    is_extension,
+    is_python,
+    proof_of,
+    session_of,
+)
+from .fixes import DEFAULT_PATH, Fix, allowing
 
 
 class TargetError(ValueError):
@@ -38,7 +45,7 @@ class Target:
     """
 
     base: str
-    path: str = _DEFAULT_PATH
+    path: str = DEFAULT_PATH
     namespace: str = "/"
     query: str = ""
 
@@ -60,7 +67,7 @@ class Target:
         if is_request and not path:
             return cls(base, address.pathname, query=query)
         is_path = is_request or re.search(r"/socket\.io/?$", address.pathname) is not None
-        option = path or (address.pathname if is_path else _DEFAULT_PATH)
+        option = path or (address.pathname if is_path else DEFAULT_PATH)
         namespace = "/" if is_path else _namespace(url)
         return cls(base, _client_path(base, option, trailing_slash), namespace, query)
 
@@ -197,6 +204,8 @@ class Examination:
         self.browser = Browser(page, self.wire)
         self.findings: list[Finding] = []
         self._method = method
+        self._is_extension = False
+        self._is_seen = False
         self._polling: bool | None = None
         self._websocket: bool | None = None
 
@@ -219,21 +228,19 @@ class Examination:
     def _run(self) -> None:
         url = self.target.polling()
         fetched = self.browser.fetch("GET", url)
-        session = session_of(fetched.readable)
+        self._is_extension = any(is_extension(one.response) for one in fetched.exchanges)
+        readable = fetched.readable
+        session = session_of(readable) if readable is not None and readable.status == 200 else None
         if session is None:
             self._polling = False
-            self._explain_no_session(fetched)
-            if fetched.failure is None:
-                self._try_websocket(None)
+            self._go_without_polling(fetched, self._explain_no_session(fetched))
             return
         final = re.sub(r"\?.*", "", fetched.last.url)
         self._polling = self._talk(final, session)
         self._try_websocket(session)
         self._ask_method(url)
         self._warn(fetched)
-        stage = security.Stage(
-            self.browser, fetched.last.url, self.target.websocket(), fetched.last
-        )
+        stage = self._stage(fetched)
         if "sid=" not in stage.polling:
             late = self.wire.late
             for finding in security.examine(stage):
@@ -243,8 +250,29 @@ class Examination:
         closing = f"{final}?EIO=4&transport=polling&sid={session.sid}{self.target.query}"
         self.browser.fetch("POST", closing, b"1", SHORT_PATIENCE)
 
+    def _go_without_polling(self, fetched: Fetched, finding: Finding) -> None:
+        """Look at what works without polling: a WebSocket alone, and what is open to others."""
+        failure = fetched.failure
+        if failure is not None and failure.trouble in _OUT_OF_REACH:
+            return
+        is_seen = self._is_seen or finding.id in ("origin-not-allowed", "error-hidden")
+        if failure is None or failure.trouble is not Trouble.SILENT or is_seen:
+            self._try_websocket_alone(is_seen, finding)
+        if is_seen or self._websocket:
+            is_changed = finding.id in ("origin-dropped", "origin-rewritten")
+            for hole in security.holes(self._stage(fetched), knows_origins=not is_changed):
+                self._add(hole)
+        session = session_of(fetched.response)
+        if session is not None:
+            self._close(self.target, session, fetched.last.headers)
+
+    def _stage(self, fetched: Fetched) -> security.Stage:
+        url, has_websocket = self.target.websocket(), bool(self._websocket)
+        return security.Stage(self.browser, fetched.last.url, url, fetched.last, has_websocket)
+
     def _add(self, finding: Finding) -> None:
-        self.findings.append(finding)
+        fix = finding.fix.fitted(self.target.path, is_installed=self._is_extension)
+        self.findings.append(replace(finding, fix=fix))
 
     # --- What never leaves the browser -----------------------------------------------------
 
@@ -278,13 +306,19 @@ class Examination:
 
     # --- Polling ---------------------------------------------------------------------------
 
-    def _explain_no_session(self, fetched: Fetched) -> None:
+    def _explain_no_session(self, fetched: Fetched) -> Finding:
+        self._is_seen = session_of(fetched.response) is not None
         finding = polling.explain(fetched, self.page)
+        told = finding
         try:
             for look in _LOOKS.get(finding.id, ()):
-                finding = look(self, finding, fetched)
+                told = look(self, finding, fetched)
+                # The first that finds more than was known.
+                if told is not finding:
+                    break
         finally:
-            self._add(finding)
+            self._add(told)
+        return told
 
     def _look_for_cache(self, finding: Finding, fetched: Fetched) -> Finding:
         """A session that comes twice comes from a cache."""
@@ -298,10 +332,19 @@ class Examination:
             cached, firefox=finding.firefox, chromium=finding.chromium, client=finding.client
         )
 
+    def _look_past_preflight(self, finding: Finding, fetched: Fetched) -> Finding:
+        """See whether only preflights are stopped."""
+        if fetched.last.method != "OPTIONS":
+            return finding
+        answer = self._knock(self.page.origin)
+        if session_of(answer.response) is None and error_of(answer.response) is None:
+            return finding
+        cause = f"{finding.cause} Other requests do reach the Socket.IO server."
+        return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
+
     def _look_for_path(self, finding: Finding, fetched: Fetched) -> Finding:
         """Try where else the server might be, and name it in the fix."""
-        is_preflight = finding.id == "preflight-status"
-        for path in ([self.target.path] if is_preflight else []) + self._paths():
+        for path in self._paths():
             target = replace(self.target, path=path)
             answer = self._look(target.polling())
             session, message = session_of(answer.response), error_of(answer.response)
@@ -309,15 +352,74 @@ class Examination:
                 continue
             if session is not None:
                 self._close(target, session, answer.headers)
-            if path == self.target.path:
-                cause = f"{finding.cause} Other requests do reach the Socket.IO server."
-                return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
-            return _found_at(finding, self.target, path, answer)
+            return _found_at(finding, self.target, path, answer, self.page)
         return finding
 
-    def _look(self, url: str) -> Exchange:
+    def _look_for_origin(self, finding: Finding, fetched: Fetched) -> Finding:
+        """See whether the server gets to know who asks: a stranger should not be let in."""
+        if fetched.block is None or fetched.block.check is not Check.ORIGIN_MISSING:
+            return finding
+        own = self._knock(self.page.origin)
+        if session_of(own.response) is None:
+            return self._look_for_own_pages(finding)
+        if not (proxies.names_no_origin(own.response) and proxies.knows_origins(own.response)):
+            return finding
+        if finding.id == "header-missing" and not self._has_cors():
+            return finding
+        origin = security.a_stranger()
+        stranger = self._knock(origin)
+        if not proxies.names_no_origin(stranger.response):
+            return finding
+        return proxies.origin_dropped(finding, [stranger], origin)
+
+    def _look_for_own_pages(self, finding: Finding) -> Finding:
+        own = origin_of(self.target.base)
+        if not self._is_extension:
+            return finding
+        asked = self._knock(own)
+        refused = not is_extension(asked.response) or session_of(asked.response) is not None
+        return finding if refused else proxies.own_origin_refused(finding, [asked], own)
+
+    def _has_cors(self) -> bool:
+        """Tell whether a server that sends no CORS header with sessions knows any."""
+        page = replace(self.page, headers=())
+        answer = preflight(
+            self.wire, page, "POST", self.target.polling(), SHORT_PATIENCE, is_browser=False
+        )
+        return proxies.is_engineio_preflight(answer.response)
+
+    def _look_for_rewriting(self, finding: Finding, fetched: Fetched) -> Finding:
+        """An origin that is not the page's, from a server that only repeats what it is told."""
+        block = fetched.block
+        if finding.id != "origin-mismatch" or block is None:
+            return finding
+        own = self._knock(self.page.origin)
+        is_own = proxies.is_own(block.value, self.target.base) and is_python(own.response)
+        if not (self._is_extension or is_own):
+            return finding
+        return proxies.origin_rewritten(finding, [], block.value)
+
+    def _look_for_question(self, finding: Finding, fetched: Fetched) -> Finding:
+        """See whether the preflight's own headers arrive."""
+        response = fetched.response
+        if response is None or response.values("Access-Control-Allow-Headers"):
+            return finding
+        return proxies.question_dropped(finding) if proxies.reflects(response) else finding
+
+    def _knock(self, origin: str) -> Exchange:
+        """Open a session as a client of this origin that is no browser, and close it."""
+        asked = self._look(self.target.polling(), origin)
+        session = session_of(asked.response)
+        self._is_seen |= session is not None
+        if session is not None:
+            self._close(self.target, session, asked.headers)
+        return asked
+
+    def _look(self, url: str, origin: str | None = None) -> Exchange:
         """Ask to tell causes apart, without waiting for long."""
-        return self.wire.send("GET", url, (("Origin", self.page.origin),))
+        asked = self.wire.send("GET", url, (("Origin", origin or self.page.origin),))
+        self._is_extension |= is_extension(asked.response)
+        return asked
 
     def _paths(self) -> list[str]:
         """Return likely paths of the server, the likeliest first."""
@@ -325,11 +427,11 @@ class Examination:
         inside = given.strip("/").split("/")[:-1]
         candidates = [f"{given}/" if not given.endswith("/") else given.rstrip("/")]
         candidates += [
-            _DEFAULT_PATH,
-            f"{namespace}{_DEFAULT_PATH}",
-            f"{given.rstrip('/')}{_DEFAULT_PATH}",
+            DEFAULT_PATH,
+            f"{namespace}{DEFAULT_PATH}",
+            f"{given.rstrip('/')}{DEFAULT_PATH}",
         ]
-        candidates += [f"/{'/'.join(inside[:n])}{_DEFAULT_PATH}" for n in range(len(inside), 0, -1)]
+        candidates += [f"/{'/'.join(inside[:n])}{DEFAULT_PATH}" for n in range(len(inside), 0, -1)]
         candidates += ["/api/socket.io/", "/ws/socket.io/", "/socketio/", "/engine.io/"]
         known = dict.fromkeys(path.replace("//", "/") for path in candidates)
         return [path for path in known if path not in ("", given)][:9]
@@ -355,7 +457,7 @@ class Examination:
         return replace(finding, cause=cause, fix=fix, proof=(*finding.proof, *proof_of([answer])))
 
     def _talk(self, url: str, session: Session) -> bool:
-        """Connect to the namespace as the client does after the handshake."""
+        """Connect to the namespace as the client does; tell whether requests come through."""
         base = f"{url}?EIO=4&transport=polling{self.target.query}"
         name = self.target.namespace.rstrip("/")
         packet = f"40{name},".encode() if name else b"40"
@@ -369,10 +471,10 @@ class Examination:
         if got.readable is None or not got.readable.is_ok:
             self._add(_after_handshake(polling.explain(got, self.page), "xhr poll error"))
             return False
-        refusal = re.search(rb"(?:^|\x1e)44([^\x1e]*)", got.readable.body)
-        if refusal is not None:
-            self._add(_namespace_refused(got, name or "/", refusal[1].decode("utf-8", "replace")))
-        return refusal is None
+        finding = application.explain(got.last, name)
+        if finding is not None:
+            self._add(finding)
+        return True
 
     def _ask_method(self, url: str) -> None:
         if self._method is None or origin_of(url) == self.page.origin:
@@ -389,26 +491,42 @@ class Examination:
                 "Access-Control-Allow-Headers"
             )
             if exchange.method == "OPTIONS" and "authorization" in names and listed == "*":
-                self._add(_authorization(exchange))
+                self._add(_authorization(exchange, self.page))
         host = urlsplit(self.target.base).hostname or ""
         if is_loopback(host) and not is_loopback(urlsplit(self.page.origin).hostname or ""):
             self._add(_only_here(host))
 
     # --- WebSocket -------------------------------------------------------------------------
 
-    def _try_websocket(self, session: Session | None) -> None:
-        """Upgrade the session as the client does, or see whether a WebSocket alone works."""
-        if session is not None and "websocket" not in session.upgrades:
+    def _try_websocket(self, session: Session) -> None:
+        """Upgrade the session as the client does."""
+        if "websocket" not in session.upgrades:
             self._add(_not_offered())
             return
-        headers = (*self.browser.headers(self.target.base),)
-        packet = "2probe" if session is not None else None
+        finding = self._shake_hands(session, "2probe")
+        if finding is not None:
+            self._add(finding)
+
+    def _try_websocket_alone(self, is_seen: bool, why_no_polling: Finding) -> None:
+        """Connect as a client does that has no other transport.
+
+        :param is_seen: whether a Socket.IO server is known to be there.
+        """
+        finding = self._shake_hands(None, None)
+        is_told = finding is not None and finding.id == "websocket-refused"
+        if finding is None or not is_seen or (is_told and why_no_polling.id == _REFUSED):
+            return
+        self._add(sockets.alone(finding))
+
+    def _shake_hands(self, session: Session | None, packet: str | None) -> Finding | None:
         url = self.target.websocket(session)
+        # Firefox sends these, Chromium does not; what needs their absence does not work.
+        metadata = fetch_metadata(self.page.origin, url, mode="websocket")
+        headers = (*metadata, *self.browser.headers(self.target.base))
         exchange = self.wire.shake_hands(url, headers, self.page.origin, packet, PATIENCE)
         finding = sockets.explain(exchange, self.page, polling_works=bool(self._polling))
-        self._websocket = finding is None
-        if finding is not None and session is not None:
-            self._add(finding)
+        self._websocket = finding is None and (session is not None or _opens(exchange))
+        return finding
 
     def _close(
         self, target: Target, session: Session, headers: tuple[tuple[str, str], ...]
@@ -416,22 +534,43 @@ class Examination:
         self.wire.send("POST", f"{target.polling()}&sid={session.sid}", headers, b"1")
 
 
+_REFUSED: Final = "origin-not-allowed"
+_OUT_OF_REACH: Final = frozenset(
+    {
+        Trouble.NAME,
+        Trouble.REFUSED,
+        Trouble.UNREACHABLE,
+        Trouble.NO_CONNECTION,
+        Trouble.CERTIFICATE,
+        Trouble.TLS,
+    }
+)
 _Look = Callable[[Examination, Finding, Fetched], Finding]
 _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "wrong-path": (Examination._look_for_path,),
     "another-server": (Examination._look_for_path,),
-    "preflight-status": (Examination._look_for_path,),
+    "preflight-status": (Examination._look_past_preflight, Examination._look_for_path),
+    "forbidden": (Examination._look_past_preflight,),
+    "login-required": (Examination._look_past_preflight,),
+    "rate-limited": (Examination._look_past_preflight,),
     "unsupported-version": (Examination._look_for_version,),
     "connection-closed": (Examination._look_for_other_scheme,),
     "tls": (Examination._look_for_other_scheme,),
     "another-protocol": (Examination._look_for_other_scheme,),
-    "origin-mismatch": (Examination._look_for_cache,),
-    "origin-not-allowed": (Examination._look_for_cache,),
-    "header-missing": (Examination._look_for_cache,),
+    "origin-mismatch": (Examination._look_for_cache, Examination._look_for_rewriting),
+    "origin-not-allowed": (Examination._look_for_cache, Examination._look_for_origin),
+    "header-missing": (Examination._look_for_cache, Examination._look_for_origin),
+    "header-stripped": (Examination._look_for_origin,),
+    "header-not-listed": (Examination._look_for_question,),
 }
 
 
 # --- Findings of the examination itself --------------------------------------------------------
+
+
+def _opens(exchange: Exchange) -> bool:
+    """Tell whether a WebSocket speaks of Socket.IO; development servers have one of their own."""
+    return exchange.response is not None and exchange.response.body.startswith(b"0{")
 
 
 def _is_certificate(exchange: Exchange) -> bool:
@@ -480,7 +619,7 @@ def _mixed_content(url: str, page: Page, secure: str | None) -> Finding:
     )  # fmt: skip
 
 
-def _found_at(finding: Finding, target: Target, path: str, answer: Exchange) -> Finding:
+def _found_at(finding: Finding, target: Target, path: str, answer: Exchange, page: Page) -> Finding:
     """Complete a finding with where the server is; either side may be changed to meet the other."""
     cause = f"{finding.cause} The Socket.IO server is at {path}."
     title = f"There is no Socket.IO server at {target.path}, but at {path}."
@@ -490,8 +629,12 @@ def _found_at(finding: Finding, target: Target, path: str, answer: Exchange) -> 
     if f"{target.path}/" == path:
         client += ", and no addTrailingSlash: false"
         return replace(found, id="missing-slash", fix=Fix(elsewhere=client))
-    extension = f'SocketIO(app, resource="{target.path.strip("/")}")'
-    node = f'new Server(httpServer, {{ path: "{target.path}" }})'
+    extension = f'socketio = SocketIO(app, path="{target.path.strip("/")}")'
+    if answer.response is not None and cors_check(page, answer.response) is not None:
+        cause = f"{cause} It does not let {page.origin} in, either."
+        found = replace(found, cause=cause)
+        extension = f"{extension}\n{allowing(page).extension}"
+    node = allowing(page, options=[f'path: "{target.path}",']).node
     return replace(found, fix=Fix(extension, node, client))
 
 
@@ -501,41 +644,14 @@ def _after_handshake(finding: Finding, client: str) -> Finding:
     return replace(finding, title=f"After the handshake: {finding.title}", client=client)
 
 
-def _namespace_refused(fetched: Fetched, name: str, packet: str) -> Finding:
-    said = packet.removeprefix(f"{name},")
-    try:
-        content = json.loads(said)
-    except (ValueError, RecursionError):
-        content = said
-    # The client makes an error of the field "message", and of nothing else.
-    message = str(content.get("message", "")) if isinstance(content, dict) else ""
-    cause = (
-        f"CORS is in order; the application refuses the namespace {name} and says "
-        f'"{message or content}". The path of the URL that io() is given is the namespace, not the '
-        "server's path."
-    )
-    fix = Fix(
-        f'@socketio.on("connect", namespace="{name}")',
-        f'io.of("{name}").on("connection", socket => {{}})',
-        "If the path belongs to the server: io(host, { path: … }).",
-    )
-    return Finding(
-        "namespace-refused", Severity.BROKEN, f"The namespace {name} is refused.", cause, fix,
-        client=message, proof=proof_of([fetched.last]),
-    )  # fmt: skip
-
-
-def _authorization(exchange: Exchange) -> Finding:
+def _authorization(exchange: Exchange, page: Page) -> Finding:
     return Finding(
         "authorization-wildcard",
         Severity.NOTE,
         "“*” will not cover the Authorization header for ever.",
         "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers "
         "let it pass still, and Firefox warns.",
-        Fix(
-            'app.config["SIO_CORS_ALLOW_HEADERS"] = ["Authorization"]',
-            'new Server(httpServer, { cors: { allowedHeaders: ["Authorization"] } })',
-        ),
+        allowing(page, headers=[name for name, _ in page.headers]),
         (wording.authorization_warning(exchange.url),),
         proof=proof_of([exchange]),
     )

@@ -6,6 +6,7 @@ websocket-client.
 
 from __future__ import annotations
 
+import http.client
 import re
 import socket
 import ssl
@@ -49,6 +50,8 @@ class Trouble(Enum):
     SILENT = "no answer within the time limit"
     NOT_HTTP = "the answer was not HTTP"
     BAD_STATUS = "the status line was not HTTP"
+    TOO_LARGE = "the answer has more headers than the doctor reads"
+    MALFORMED = "the answer contradicts itself"
     CUT_SHORT = "the answer ended too early"
     GARBLED = "the answer's body could not be decoded"
 
@@ -217,12 +220,26 @@ class _Attempt:
 # --- HTTP ------------------------------------------------------------------------------------
 
 
+class _FinalResponse(http.client.HTTPResponse):
+    """The answer that counts: browsers skip what only announces it, as 103 Early Hints does."""
+
+    def _read_status(self) -> tuple[str, int, str]:
+        answer: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        while 101 < answer[1] < 200:
+            http.client.parse_headers(self.fp)
+            answer = super()._read_status()  # type: ignore[misc]
+        return answer
+
+
 def _connection(url: str) -> HTTPConnection:
     parts = urlsplit(url)
     host = parts.hostname or ""
+    connection = HTTPConnection(host, parts.port)
     if parts.scheme == "https":
-        return HTTPSConnection(host, parts.port, ssl_context=ssl.create_default_context())
-    return HTTPConnection(host, parts.port)
+        context = ssl.create_default_context()
+        connection = HTTPSConnection(host, parts.port, ssl_context=context)
+    connection.response_class = _FinalResponse
+    return connection
 
 
 def _http(
@@ -253,13 +270,24 @@ def _http(
 
 def _read(connection: HTTPConnection) -> Response | Failure:
     answer = connection.getresponse()
-    headers = tuple((name, value) for name, value in answer.headers.items())
+    # Not urllib3's own, which spells all headers of one name like the first.
+    received: Any = answer._original_response
+    headers = tuple((str(name), str(value)) for name, value in received.msg.items())
     head = Response(answer.status, answer.reason or "", headers)
+    if any("\0" in value for _, value in headers):
+        return Failure(Trouble.MALFORMED, "a NUL in a header")
+    if len(set(head.values("Location"))) > 1:
+        return Failure(Trouble.MALFORMED, "more than one Location")
     try:
         body = answer.read(MAX_BODY, decode_content=True)
     except urllib3.exceptions.DecodeError as error:
         return Failure(Trouble.GARBLED, str(error), head)
+    except urllib3.exceptions.ReadTimeoutError as error:
+        return Failure(Trouble.SILENT, str(error), head)
     except (urllib3.exceptions.ProtocolError, OSError) as error:
+        # http.client reads a chunk's length like this; at the end of all there is none.
+        if any(re.search("base 16: b'.+'", str(cause)) for cause in _causes(error)):
+            return Failure(Trouble.MALFORMED, "a chunk's length is no number", head)
         return Failure(Trouble.CUT_SHORT, str(error), head)
     return Response(head.status, head.reason, headers, body)
 
@@ -303,8 +331,6 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 
 def _classify(error: BaseException, connected: bool) -> Failure | None:
-    import http.client
-
     text = str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return Failure(Trouble.CERTIFICATE, error.verify_message)
@@ -314,6 +340,8 @@ def _classify(error: BaseException, connected: bool) -> Failure | None:
         return Failure(Trouble.NAME, text)
     if isinstance(error, ConnectionRefusedError):
         return Failure(Trouble.REFUSED, text)
+    if isinstance(error, urllib3.exceptions.InvalidHeader):
+        return Failure(Trouble.MALFORMED, text)
     if isinstance(error, http.client.RemoteDisconnected):
         return Failure(Trouble.CLOSED, text)
     if isinstance(error, http.client.BadStatusLine):
@@ -324,8 +352,10 @@ def _classify(error: BaseException, connected: bool) -> Failure | None:
         return Failure(Trouble.CLOSED, text)
     if isinstance(error, TimeoutError):
         return Failure(Trouble.SILENT if connected else Trouble.NO_CONNECTION, text)
-    if isinstance(error, (http.client.LineTooLong, http.client.UnknownProtocol)):
+    if isinstance(error, http.client.UnknownProtocol):
         return Failure(Trouble.NOT_HTTP, text[:80])
+    if isinstance(error, http.client.LineTooLong) or "got more than" in text:
+        return Failure(Trouble.TOO_LARGE, text[:80])
     return None
 
 
@@ -346,6 +376,8 @@ def _websocket(
             url, origin=origin, header=lines, redirect_limit=0, http_no_proxy=["*"]
         )
     except websocket.WebSocketBadStatusException as error:
+        if error.status_code is None:
+            return Failure(Trouble.NOT_HTTP, str(error)[:80])
         return _refused_upgrade(error)
     except Exception as error:  # noqa: BLE001 - every failure is a finding
         redirect = connection.handshake_response

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 from urllib.parse import quote
 
-from ..fetch import Header, Page, Response
-from ..origins import OPAQUE_ORIGINS, is_insecure
+from ..fetch import Header, Response
 from .exchange import Exchange, Failure
+from .fixes import Fix
 
 _REASON: Final = re.compile(r"\(Reason: (.*?)\)\.(?: Status code|$)")
 
@@ -23,20 +23,6 @@ class Severity(str, Enum):
     BROKEN = "broken"  #: something that a browser needs does not work
     WRONG = "wrong"  #: it works, for somebody who should not get in or until a cache comes by
     NOTE = "note"  #: worth knowing
-
-
-@dataclass(frozen=True)
-class Fix:
-    """What to write, and where.
-
-    :param extension: Python lines for this extension.
-    :param node: JavaScript lines for Socket.IO for Node.js.
-    :param elsewhere: what to do in the client, the proxy or on the machine.
-    """
-
-    extension: str = ""
-    node: str = ""
-    elsewhere: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,7 +43,7 @@ class Finding:
     severity: Severity
     title: str
     cause: str
-    fix: Fix = Fix()
+    fix: Fix = field(default_factory=Fix)
     firefox: tuple[str, ...] = ()
     chromium: tuple[str, ...] = ()
     client: str = ""
@@ -78,7 +64,9 @@ class Finding:
 # --- Proof -----------------------------------------------------------------------------------
 
 _TOLD: Final = frozenset(
-    "vary location content-type server via age x-cache cf-cache-status retry-after upgrade".split()
+    """vary location content-type server via age x-cache cf-cache-status retry-after upgrade
+    www-authenticate proxy-authenticate cf-ray cf-mitigated x-amzn-waf-action x-amz-cf-id
+    x-datadome x-iinfo x-vercel-mitigated x-azure-ref""".split()
 )
 _ASKED: Final = ("origin", "upgrade", "access-control-request-")
 _SHOWN: Final = 100
@@ -154,29 +142,22 @@ def error_of(response: Response | None) -> str | None:
     return None
 
 
-# --- Fixes -----------------------------------------------------------------------------------
+# --- Who answers -----------------------------------------------------------------------------
 
 
-def allowing(page: Page, *, headers: Iterable[str] = (), methods: Iterable[str] = ()) -> Fix:
-    """Return the configuration that lets a page in, with all that it asks with.
+def is_python(response: Response | None) -> bool:
+    """Tell whether python-engineio wrote a handshake's answer, by the order of its fields."""
+    if response is None:
+        return False
+    timeout, interval = response.body.find(b'"pingTimeout"'), response.body.find(b'"pingInterval"')
+    return 0 <= timeout < interval
 
-    :param headers: names to list; without them each server allows what is asked for.
-    :param methods: to list; without them, those that Socket.IO needs are allowed.
-    """
-    names, verbs = list(headers), list(methods)
-    credentials = page.credentials and page.origin not in OPAQUE_ORIGINS
-    lines = [f'app.config["SIO_CORS_ORIGINS"] = [{json.dumps(page.origin)}]']
-    options = [f"origin: [{json.dumps(page.origin)}]"]
-    if credentials:
-        lines.append('app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True')
-        options.append("credentials: true")
-        if is_insecure(page.origin):
-            lines.append('app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True')
-    if names:
-        lines.append(f'app.config["SIO_CORS_ALLOW_HEADERS"] = {json.dumps(names)}')
-        options.append(f"allowedHeaders: {json.dumps(names)}")
-    if verbs:
-        lines.append(f'app.config["SIO_CORS_METHODS"] = {json.dumps(verbs)}')
-        options.append(f"methods: {json.dumps(verbs)}")
-    node = f"new Server(httpServer, {{ cors: {{ {', '.join(options)} }} }})"
-    return Fix("\n".join(lines), node)
+
+def is_extension(response: Response | None) -> bool:
+    """Tell whether an answer is one of a server that has this extension."""
+    if response is None:
+        return False
+    if is_python(response):
+        return "no-store" in (response.combined("Cache-Control") or "")
+    # Python's spelling of JSON, with blanks; Node.js has none.
+    return re.match(rb'\{"code": [34], "message": "', response.body) is not None

@@ -10,9 +10,11 @@ from urllib.parse import SplitResult, urlsplit
 from .. import wording
 from ..fetch import Block, Check, Page, Response, cors_check
 from ..origins import is_loopback
+from . import gatekeepers
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
-from .findings import Finding, Fix, Severity, allowing, error_of, proof_of, session_of
+from .findings import Finding, Severity, error_of, is_python, proof_of, session_of
+from .fixes import Fix, allowing
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"
@@ -23,10 +25,13 @@ def explain(fetched: Fetched, page: Page) -> Finding:
     """Name what is wrong with a fetch that has not given the page a session."""
     if fetched.redirected_for_good:
         return _redirect_loop(fetched)
-    if fetched.failure is not None:
-        return explain_failure(fetched, page, fetched.failure)
-    if fetched.block is not None:
+    failure = fetched.failure
+    # A browser looks at the headers before the body, but not at those that it cannot read.
+    is_unread = failure is not None and failure.trouble is Trouble.MALFORMED
+    if fetched.block is not None and not is_unread:
         return explain_block(fetched, page, fetched.block)
+    if failure is not None:
+        return explain_failure(fetched, page, failure)
     return explain_content(fetched, page)
 
 
@@ -42,6 +47,7 @@ _NETWORK_ERRORS: Final = {
     Trouble.CLOSED: "EMPTY_RESPONSE",
     Trouble.NOT_HTTP: "INVALID_HTTP_RESPONSE",
     Trouble.BAD_STATUS: "INVALID_HTTP_RESPONSE",
+    Trouble.MALFORMED: "RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH",
     Trouble.CUT_SHORT: "CONTENT_LENGTH_MISMATCH",
     Trouble.GARBLED: "CONTENT_DECODING_FAILED",
 }
@@ -54,29 +60,46 @@ def network_error(failure: Failure) -> str:
         if "expired" in detail or "not yet valid" in detail:
             return "CERT_DATE_INVALID"
         return "CERT_COMMON_NAME_INVALID" if "match" in detail else "CERT_AUTHORITY_INVALID"
-    if failure.trouble is Trouble.CLOSED and "reset" in failure.detail.lower():
+    if failure.trouble in (Trouble.CLOSED, Trouble.CUT_SHORT) and "reset" in failure.detail.lower():
         return "CONNECTION_RESET"
+    if failure.trouble is Trouble.MALFORMED and "NUL" in failure.detail:
+        return "INVALID_HTTP_RESPONSE"
+    if failure.trouble is Trouble.MALFORMED and "Location" in failure.detail:
+        return "RESPONSE_HEADERS_MULTIPLE_LOCATION"
+    if failure.response is not None and failure.response.values("Transfer-Encoding"):
+        chunked = {Trouble.MALFORMED: "INVALID", Trouble.CUT_SHORT: "INCOMPLETE"}
+        if failure.trouble in chunked:
+            return f"{chunked[failure.trouble]}_CHUNKED_ENCODING"
     return _NETWORK_ERRORS.get(failure.trouble, "FAILED")
+
+
+_SILENT_IN_FIREFOX: Final = frozenset(
+    {Trouble.SILENT, Trouble.CUT_SHORT, Trouble.GARBLED, Trouble.TOO_LARGE}
+)
 
 
 def explain_failure(fetched: Fetched, page: Page, failure: Failure) -> Finding:
     """Name why there was no answer."""
     url = fetched.last.url
     id_, title, cause, fix = _FAILURES[failure.trouble](url, failure)
-    silent = failure.trouble in (Trouble.SILENT, Trouble.CUT_SHORT, Trouble.GARBLED)
+    silent = failure.trouble in _SILENT_IN_FIREFOX
     firefox: tuple[str, ...] = () if silent else (wording.failed_line(url),)
     missing = Block(Check.ORIGIN_MISSING, status=200)
     if failure.trouble is Trouble.NOT_HTTP:
         # What has no header is HTTP/0.9, of 1991: to Firefox anywhere, to Chromium where the port
         # is the scheme's own.
         firefox = (wording.missing_line(url, 200),)
+        if fetched.last.method == "OPTIONS":
+            firefox += (wording.failed_line(url),)
     chromium: tuple[str, ...] = (wording.network_error(network_error(failure)),)
-    if failure.trouble is Trouble.SILENT:
+    if failure.trouble in (Trouble.SILENT, Trouble.TOO_LARGE):
         chromium = ()
     is_ancient = failure.trouble is Trouble.NOT_HTTP and urlsplit(url).port is None
     if failure.trouble is Trouble.BAD_STATUS or is_ancient:
         # Chromium takes a status that is no number for 200, and misses the header.
         chromium = wording.chromium_lines(missing, url, page.origin)
+    if fetched.block is not None:
+        chromium = wording.chromium_lines(fetched.block, url, page.origin)
     waits = failure.trouble in (Trouble.SILENT, Trouble.NO_CONNECTION)
     client = "timeout" if waits else _POLL_ERROR
     proof = proof_of(fetched.exchanges)
@@ -183,6 +206,24 @@ def _not_http(url: str, failure: Failure) -> _Told:
     return "another-protocol", "The answer is not HTTP.", cause, Fix(elsewhere=fix)
 
 
+def _too_large(url: str, failure: Failure) -> _Told:
+    cause = (
+        f"The answer has more headers, or longer ones, than the doctor reads ({failure.detail}). "
+        "Browsers read some more; proxies, as nginx, often less."
+    )
+    fix = "Look for a cookie or a header that grows with every request."
+    return "too-large", "The answer's headers are too large.", cause, Fix(elsewhere=fix)
+
+
+def _malformed(url: str, failure: Failure) -> _Told:
+    cause = (
+        f"The answer cannot be read ({failure.detail}): its headers contradict each other, or its "
+        "body is not in pieces as they say."
+    )
+    fix = "Look for a proxy or a middleware that changes the body, or sets Content-Length itself."
+    return "malformed", "The answer is malformed.", cause, Fix(elsewhere=fix)
+
+
 def _cut_short(url: str, failure: Failure) -> _Told:
     cause = f"The answer ended before its end ({failure.detail})."
     fix = "Look into the server's and the proxy's log: one of them broke off."
@@ -206,13 +247,15 @@ _FAILURES: Final[dict[Trouble, Callable[[str, Failure], _Told]]] = {
     Trouble.SILENT: _silent,
     Trouble.NOT_HTTP: _not_http,
     Trouble.BAD_STATUS: _not_http,
+    Trouble.TOO_LARGE: _too_large,
+    Trouble.MALFORMED: _malformed,
     Trouble.CUT_SHORT: _cut_short,
     Trouble.GARBLED: _garbled,
 }
 
 
 def _redirect_loop(fetched: Fetched) -> Finding:
-    url = fetched.exchanges[0].url
+    url = fetched.last.url
     return Finding(
         "redirect-loop",
         _BROKEN,
@@ -235,14 +278,17 @@ def explain_block(fetched: Fetched, page: Page, block: Block) -> Finding:
     is_redirect = response is not None and response.location is not None
     url = fetched.last.url
     told = _explain_check(fetched, page, block)
+    chromium = wording.chromium_lines(
+        _as_chromium_sees(block, page, response), url, page.origin, _asked_first(fetched)
+    )
+    if block.status == 407:
+        chromium = (wording.network_error("UNEXPECTED_PROXY_AUTH"),)
     return Finding(
         told[0],
         _BROKEN,
         *told[1:],
         wording.firefox_lines(block, url, page.origin, is_redirect=is_redirect),
-        wording.chromium_lines(
-            _as_chromium_sees(block, page, response), url, page.origin, _asked_first(fetched)
-        ),
+        chromium,
         _POLL_ERROR,
         proof_of(fetched.exchanges),
     )
@@ -277,6 +323,10 @@ def _explain_check(fetched: Fetched, page: Page, block: Block) -> _Told:
         return _explain_missing(fetched, page, response, block)
     if block.check is Check.ORIGIN_MISMATCH and _origin_seen(fetched, page) == "null":
         return _origin_lost(fetched, page)
+    if block.check is Check.PREFLIGHT_STATUS:
+        path = urlsplit(fetched.last.url).path
+        gatekeeper = None if error_of(response) else gatekeepers.explain(response, path)
+        return gatekeeper or _preflight_status(page, response, block)
     return _CHECKS[block.check](page, response, block)
 
 
@@ -297,6 +347,12 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
             cause,
             allowing(page),
         )
+    if fetched.failure is not None:
+        cause = (
+            "The answer comes without any CORS header, which is all that browsers tell. Its body "
+            f"is broken as well: {fetched.failure.trouble.value} ({fetched.failure.detail})."
+        )
+        return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
     is_handshake = not block.is_preflight and "sid=" not in fetched.last.url
     if session_of(response) is None and is_handshake:
         return another_server(response)
@@ -306,8 +362,8 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
         if is_handshake and is_python(response):
             return _stripped(there)
         cause = (
-            f"The server knows CORS (it sends {there}), but does not allow {page.origin}; "
-            "or a proxy removes the header."
+            f"The server knows CORS (it sends {there}), but does not allow {page.origin}; or a "
+            "proxy removes the header, or the request's Origin."
         )
         return (
             "origin-not-allowed",
@@ -320,12 +376,6 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
         "there, or a proxy removes the headers."
     )
     return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
-
-
-def is_python(response: Response) -> bool:
-    """Tell whether python-engineio wrote a handshake's answer, by the order of its fields."""
-    timeout, interval = response.body.find(b'"pingTimeout"'), response.body.find(b'"pingInterval"')
-    return 0 <= timeout < interval
 
 
 def _stripped(there: str) -> _Told:
@@ -363,8 +413,10 @@ def _origin_lost(fetched: Fetched, page: Page) -> _Told:
 
 def _mismatch(page: Page, response: Response, block: Block) -> _Told:
     value = block.value
+    if len(response.values("Access-Control-Allow-Origin")) > 1:
+        return _repeated(page, response, block)
     title = f"The server allows {value or 'an empty origin'}, not {page.origin}."
-    if "," in value or " " in value:
+    if re.search(r"[,;\s]", value):
         cause = (
             "The header holds a list. It can hold one origin only: the server has to choose the "
             "one that asks."
@@ -388,7 +440,10 @@ def _difference(origin: str, value: str) -> str:
         return "The two differ in the port, which is a part of the origin."
     if is_loopback(own.hostname or "") and is_loopback(other.hostname or ""):
         return f"{own.hostname} and {other.hostname} are one machine, but two origins."
-    return "The server always sends that origin, whoever asks."
+    return (
+        "The server always sends that origin, whoever asks; or a proxy tells it that one, with "
+        "a request header Origin of its own."
+    )
 
 
 def _split(value: str) -> SplitResult:
@@ -405,17 +460,12 @@ def _repeated(page: Page, response: Response, block: Block) -> _Told:
         f"The header comes {len(values)} times ({', '.join(values)}): two places add it, "
         "most often the application and the proxy before it."
     )
-    fix = allowing(page)
     nginx = (
         "Let the Socket.IO server alone send it; remove add_header Access-Control-… from the "
         "proxy, or in nginx: proxy_hide_header Access-Control-Allow-Origin;"
     )
-    return (
-        "header-repeated",
-        "The CORS header is doubled.",
-        cause,
-        Fix(fix.extension, fix.node, nginx),
-    )
+    fix = allowing(page, elsewhere=nginx)
+    return "header-repeated", "The CORS header is doubled.", cause, fix
 
 
 def _wildcard(page: Page, response: Response, block: Block) -> _Told:
@@ -423,7 +473,8 @@ def _wildcard(page: Page, response: Response, block: Block) -> _Told:
         "The page asks with cookies (withCredentials: true), and the server allows “*”, which "
         "browsers do not take for that: the server has to name the origin."
     )
-    return "wildcard-with-credentials", "“*” does not go with credentials.", cause, allowing(page)
+    fix = allowing(page, adds=False)
+    return "wildcard-with-credentials", "“*” does not go with credentials.", cause, fix
 
 
 def _not_true(page: Page, response: Response, block: Block) -> _Told:
@@ -437,15 +488,13 @@ def _not_true(page: Page, response: Response, block: Block) -> _Told:
 
 def _preflight_status(page: Page, response: Response, block: Block) -> _Told:
     hint = {
-        401: " A login before the server asks for a password, which preflights never have.",
-        403: " The server, or a firewall before it, refuses OPTIONS requests or this origin.",
+        403: " The server refuses OPTIONS requests or this origin.",
         404: " No Socket.IO server answers OPTIONS requests at this path.",
         405: " What answers there does not know OPTIONS requests.",
     }.get(response.status, "")
     cause = f"The browser's question before the request was answered {response.status}.{hint}"
-    fix = allowing(page)
     passing = "Let OPTIONS requests to the Socket.IO path through to the Socket.IO server."
-    return "preflight-status", "The preflight fails.", cause, Fix(fix.extension, fix.node, passing)
+    return "preflight-status", "The preflight fails.", cause, allowing(page, elsewhere=passing)
 
 
 def _preflight_redirect(page: Page, response: Response, block: Block) -> _Told:
@@ -458,7 +507,9 @@ def _method(page: Page, response: Response, block: Block) -> _Told:
     listed = response.combined("Access-Control-Allow-Methods") or "none"
     cause = f"The server allows {listed}. (Socket.IO itself needs GET and POST, always allowed.)"
     title = f"The method {block.value} is not allowed."
-    return "method-not-listed", title, cause, allowing(page, methods=["GET", "POST", block.value])
+    known = [name for name in re.findall(r"[\w-]+", listed) if name not in ("none", "OPTIONS")]
+    wanted = list(dict.fromkeys(["GET", "POST", *known, block.value]))
+    return "method-not-listed", title, cause, allowing(page, methods=wanted)
 
 
 def _methods_invalid(page: Page, response: Response, block: Block) -> _Told:
@@ -506,7 +557,6 @@ _CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
     Check.ORIGIN_MISMATCH: _mismatch,
     Check.WILDCARD_WITH_CREDENTIALS: _wildcard,
     Check.CREDENTIALS_NOT_TRUE: _not_true,
-    Check.PREFLIGHT_STATUS: _preflight_status,
     Check.PREFLIGHT_REDIRECT: _preflight_redirect,
     Check.METHOD_NOT_LISTED: _method,
     Check.METHODS_INVALID: _methods_invalid,
@@ -529,7 +579,9 @@ def explain_content(fetched: Fetched, page: Page) -> Finding:
     chromium: tuple[str, ...] = ()
     if response.status >= 400:
         chromium = (wording.status_line(response.status, response.reason),)
-    client = _SERVER_ERROR if response.is_ok else _POLL_ERROR
+    if response.status == 407:
+        chromium = (wording.network_error("UNEXPECTED_PROXY_AUTH"),)
+    client = _SERVER_ERROR if response.status == 200 else _POLL_ERROR
     proof = proof_of(fetched.exchanges)
     return Finding(told[0], _BROKEN, *told[1:], (), chromium, client, proof)
 
@@ -540,6 +592,10 @@ def _explain_other(response: Response) -> _Told:
         cause = f'Socket.IO answers {response.status}: "{message}".'
         fix = Fix(elsewhere="See the server's log; the message is the server's own.")
         return "refused", "The server refuses the connection.", cause, fix
+    if session_of(response) is not None:
+        cause = f"A session is opened, but with status {response.status}; clients take 200 only."
+        fix = Fix(elsewhere="Look for the proxy or middleware that changes the status.")
+        return "unexpected-status", "The session comes with the wrong status.", cause, fix
     if response.is_ok:
         return another_server(response)
     cause = f"The server answers {response.status} {response.reason}."
@@ -558,7 +614,7 @@ def explain_status(
     message = (error_of(response) or "").lower()
     text = response.body[:4096].decode("utf-8", "replace")
     if "unsupported" in message and "version" in message:
-        return _unsupported()
+        return _unsupported(page)
     if "session" in message and ("unknown" in message or "invalid" in message):
         return _session_lost(page)
     if "accepted origin" in message or (fetched.block is not None and _is_refusal(response)):
@@ -567,12 +623,12 @@ def explain_status(
         return _old_server()
     if "HTTP request was sent to HTTPS port" in text or "sent to an HTTPS" in text:
         return _https_needed(fetched.last.url)
-    if response.status in (502, 503, 504):
+    gatekeeper = None if message else gatekeepers.explain(response, urlsplit(fetched.last.url).path)
+    if gatekeeper is not None:
+        return gatekeeper
+    if response.status in (502, 503, 504) or 520 <= response.status <= 530:
+        # From 520 on they are Cloudflare's.
         return _proxy_error(response)
-    if response.status in (401, 407):
-        fix = Fix(elsewhere="Exempt the Socket.IO path, or OPTIONS requests, from the login.")
-        cause = f"The answer is {response.status}: something asks for a password or token."
-        return "login-required", "A login stands before the Socket.IO server.", cause, fix
     if response.status in (404, 405) and not is_preflight:
         return _wrong_path(fetched.last.url, response)
     if response.status >= 500:
@@ -594,14 +650,14 @@ def _not_allowed(page: Page, message: str) -> _Told:
     return "origin-not-allowed", title, cause, allowing(page)
 
 
-def _unsupported() -> _Told:
+def _unsupported(page: Page) -> _Told:
     cause = (
         "The server does not speak the version of the Engine.IO protocol that the page's client "
         "does (EIO=4, socket.io-client 3 and 4)."
     )
     python = "pip install --upgrade Flask-SocketIO python-socketio python-engineio"
     both = "Use matching versions: socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO 3, 4."
-    node = "new Server(httpServer, { allowEIO3: true })  // for clients of version 2"
+    node = allowing(page, options=["allowEIO3: true, // for clients of version 2"]).node
     return (
         "unsupported-version",
         "Client and server speak different versions.",

@@ -14,7 +14,8 @@ import click
 
 from ..wording import visible
 from .examine import Report
-from .findings import Finding, Fix, Severity
+from .findings import Finding, Severity
+from .fixes import Fix
 
 _LABEL: Final = 10
 #: How much of what a server has sent is shown to people, in characters.
@@ -100,17 +101,9 @@ def _summary(report: Report, width: int) -> str:
     if report.works and not report.findings:
         told += " Nothing is wrong."
     sentences = [told]
-    if any("app.config" in finding.fix.extension for finding in report.findings):
-        sentences.append(_WHERE)
     plural = "s" * (report.requests != 1)
     sentences.append(f"{report.requests} request{plural} in {report.seconds:.1f} s.")
     return "\n".join(textwrap.fill(told, width, break_on_hyphens=False) for told in sentences)
-
-
-_WHERE: Final = (
-    "The lines after Flask are for Flask-SIO-CORS: above SioCors(app), which stands below "
-    "SocketIO(app)."
-)
 
 
 def as_json(report: Report) -> dict[str, Any]:

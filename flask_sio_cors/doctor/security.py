@@ -10,23 +10,27 @@ from urllib.parse import urlsplit
 
 from ..fetch import Page, Response, cors_check, varies_by_origin
 from ..origins import is_loopback
-from .browser import Browser, fetch_metadata, origin_of, registrable
+from .browser import Browser, fetch_metadata, origin_of
 from .exchange import Exchange, SpentError
-from .findings import Finding, Fix, Session, Severity, allowing, proof_of, session_of
+from .findings import Finding, Session, Severity, proof_of, session_of
+from .fixes import Fix, allowing
+from .lookalikes import longer_port, neighbours, other_port
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A server that has let the page in, and how it did.
+    """A server that was asked, and how it treated the page.
 
     :param polling: the address that opens a session.
-    :param own: the exchange that opened the page's own session.
+    :param own: the exchange that opened the page's own session, or should have.
+    :param has_websocket: whether the page gets a WebSocket.
     """
 
     browser: Browser
     polling: str
     websocket: str
     own: Exchange
+    has_websocket: bool
 
     @property
     def page(self) -> Page:
@@ -38,11 +42,27 @@ def examine(stage: Stage) -> Iterable[Finding]:
 
     :raise SpentError: if the bounds of the examination are reached.
     """
-    stranger = f"https://sio-cors-doctor-{secrets.token_hex(4)}.example"
     # The very address of the page's own session, as a cache would have it.
-    asked = _ask(stage, stranger)
+    asked = _ask(stage, a_stranger())
     yield from _cached(stage, asked)
     yield from _unvaried(stage, asked)
+    yield from _open_to(stage, asked)
+
+
+def holes(stage: Stage, *, knows_origins: bool) -> Iterable[Finding]:
+    """Tell what gets in where the page itself does not, by polling.
+
+    :param knows_origins: whether the server gets to know who asks.
+    :raise SpentError: if the bounds of the examination are reached.
+    """
+    if knows_origins:
+        yield from _open_to(stage, _ask(stage, a_stranger()))
+    else:
+        yield from _jsonp(stage)
+
+
+def _open_to(stage: Stage, asked: Exchange) -> Iterable[Finding]:
+    stranger = dict(asked.headers)["Origin"]
     lets_all_in = _lets_in(asked, stranger)
     if lets_all_in:
         yield _any_origin(stage, asked)
@@ -52,6 +72,11 @@ def examine(stage: Stage) -> Iterable[Finding]:
         yield from _open_websocket(stage, stranger)
     if not lets_all_in or _with_credentials(asked):
         yield from _jsonp(stage)
+
+
+def a_stranger() -> str:
+    """Return an origin that nobody has."""
+    return f"https://sio-cors-doctor-{secrets.token_hex(4)}.example"
 
 
 def _ask(stage: Stage, origin: str) -> Exchange:
@@ -98,10 +123,29 @@ def _any_origin(stage: Stage, asked: Exchange) -> Finding:
         )
         title = "Every site is let in, with the visitor's cookies."
         id_, severity = "any-origin-with-credentials", Severity.WRONG
-        return Finding(id_, severity, title, cause, allowing(stage.page), proof=proof)
+        return Finding(id_, severity, title, cause, _only(stage.page), proof=proof)
     cause = "That is right for public content only. Without credentials no cookies are at risk."
     title = "Every site is let in."
-    return Finding("any-origin", Severity.NOTE, title, cause, allowing(stage.page), proof=proof)
+    return Finding("any-origin", Severity.NOTE, title, cause, _only(stage.page), proof=proof)
+
+
+def _only(page: Page) -> Fix:
+    """Return what lets the page in, and nobody else."""
+    return allowing(page, adds=False)
+
+
+def _closing(page: Page) -> Fix:
+    """Return what looks at the origin where CORS does not: at WebSockets and at JSONP."""
+    known = f"[{json.dumps(page.origin)}, /* and your others */]"
+    return allowing(
+        page,
+        options=[
+            "allowRequest: ({ headers: { origin }, _query: { j } }, callback) => {",
+            f"  const known = {known};",
+            "  callback(null, origin === undefined ? j === undefined : known.includes(origin));",
+            "},",
+        ],
+    )
 
 
 def _null(stage: Stage) -> Iterable[Finding]:
@@ -114,45 +158,44 @@ def _null(stage: Stage) -> Iterable[Finding]:
             "allow every site."
         )
         title = "The origin “null” is let in."
-        fix, proof = allowing(stage.page), proof_of([asked])
+        fix, proof = _only(stage.page), proof_of([asked])
         yield Finding("null-allowed", Severity.WRONG, title, cause, fix, proof=proof)
 
 
-def neighbours(origin: str) -> tuple[str, ...]:
-    """Return origins of strangers that a careless pattern takes for the given one."""
-    parts = urlsplit(origin)
-    host, owned = parts.hostname or "", registrable(parts.hostname)
-    if parts.scheme not in ("http", "https") or not host:
-        return ()
-    port = f":{parts.port}" if parts.port else ""
-    found = [f"{parts.scheme}://{host}.attacker.example{port}"]
-    if "." in owned and not owned.rpartition(".")[2].isdigit():
-        below = host.removesuffix(owned)
-        found += [
-            f"{parts.scheme}://attacker{owned}{port}",
-            f"{parts.scheme}://{below}attacker{owned}{port}",
-        ]
-        if below:
-            found.append(f"{parts.scheme}://{below[:-1]}x{owned}{port}")
-    return tuple(dict.fromkeys(name for name in found if name != origin))
-
-
 def _neighbours(stage: Stage) -> Iterable[Finding]:
-    let_in = [
-        asked
-        for origin in neighbours(stage.page.origin)
-        if _lets_in(asked := _ask(stage, origin), origin)
-    ]
+    origin = stage.page.origin
+    every_port = _those_let_in(stage, other_port(origin))
+    # Where every port is meant to get in, a longer one says nothing of the pattern's end.
+    longer = None if every_port else longer_port(origin)
+    let_in = _those_let_in(stage, longer, *neighbours(origin))
     if let_in:
         names = [dict(asked.headers)["Origin"] for asked in let_in]
         cause = (
-            f"Strangers can register these names: {', '.join(names)}. The server compares with a "
-            "pattern that is open at an end, or whose dots stand for any character."
+            f"These are origins of others: {', '.join(names)}. The server compares with a pattern "
+            "that is open at an end, or whose dots stand for any character."
         )
         title = "Look-alikes of the page's origin are let in."
-        fix, proof = allowing(stage.page), proof_of(let_in[:2])
+        fix, proof = _only(stage.page), proof_of(let_in[:2])
         yield Finding("neighbours-allowed", Severity.WRONG, title, cause, fix, proof=proof)
     yield from _downgraded(stage)
+    if every_port and not is_loopback(urlsplit(origin).hostname or ""):
+        yield _every_port(stage, every_port)
+
+
+def _those_let_in(stage: Stage, *origins: str | None) -> list[Exchange]:
+    asked = [(origin, _ask(stage, origin)) for origin in origins if origin is not None]
+    return [exchange for origin, exchange in asked if _lets_in(exchange, origin)]
+
+
+def _every_port(stage: Stage, let_in: list[Exchange]) -> Finding:
+    name = dict(let_in[0].headers)["Origin"]
+    cause = (
+        f"{name} gets in as well: whoever may serve pages on any port of that machine gets what "
+        "the page gets. That is right only where nobody else may."
+    )
+    title = "Every port of the page's host is let in."
+    fix, proof = _only(stage.page), proof_of(let_in)
+    return Finding("every-port", Severity.NOTE, title, cause, fix, proof=proof)
 
 
 def _downgraded(stage: Stage) -> Iterable[Finding]:
@@ -167,14 +210,13 @@ def _downgraded(stage: Stage) -> Iterable[Finding]:
             "the visitor's cookies."
         )
         title = "The page's unencrypted twin is let in, with cookies."
-        fix, proof = allowing(stage.page), proof_of([asked])
+        fix, proof = _only(stage.page), proof_of([asked])
         yield Finding("insecure-twin", Severity.WRONG, title, cause, fix, proof=proof)
 
 
 def _open_websocket(stage: Stage, stranger: str) -> Iterable[Finding]:
     """Tell whether the origin counts for polling only, as browsers check no WebSocket's answer."""
-    session = session_of(stage.own.response)
-    if session is None or "websocket" not in session.upgrades:
+    if not stage.has_websocket:
         return
     asked = stage.browser.wire.shake_hands(stage.websocket, (), stranger)
     response = asked.response
@@ -184,11 +226,9 @@ def _open_websocket(stage: Stage, stranger: str) -> Iterable[Finding]:
             "not: any site can open a session, with the visitor's cookies where their SameSite "
             "permits."
         )
-        condition = f"callback(null, req.headers.origin === {json.dumps(stage.page.origin)})"
-        node = f"new Server(httpServer, {{ allowRequest: (req, callback) => {condition} }})"
-        fix = Fix(allowing(stage.page).extension, node)
         title = "WebSocket is open to every site."
-        yield Finding("websocket-open", Severity.WRONG, title, cause, fix, proof=proof_of([asked]))
+        fix, proof = _closing(stage.page), proof_of([asked])
+        yield Finding("websocket-open", Severity.WRONG, title, cause, fix, proof=proof)
 
 
 def _jsonp(stage: Stage) -> Iterable[Finding]:
@@ -205,10 +245,7 @@ def _jsonp(stage: Stage) -> Iterable[Finding]:
         "A <script> on any site can open a session and read it: JSONP knows no origin, so the list "
         "of allowed origins does not protect it."
     )
-    extension = "SioCors(app)  # answers JSONP to the server's own origin only"
-    refusal = '(req, callback) => callback(null, !("j" in req._query))'
-    node = f"new Server(httpServer, {{ allowRequest: {refusal} }})"
-    fix, proof = Fix(extension, node), proof_of([asked])
+    fix, proof = _closing(stage.page), proof_of([asked])
     yield Finding(
         "jsonp-open", Severity.WRONG, "JSONP is open to every site.", cause, fix, proof=proof
     )
@@ -234,14 +271,15 @@ def cached_finding(exchanges: Iterable[Exchange], page: Page) -> Finding:
         "Two handshakes got the same session, so a cache between answers in the server's place. It "
         "gives the answer, CORS header and session, of one visitor to the next."
     )
-    fix = allowing(page)
     proxy = (
         "Do not cache the Socket.IO path; in nginx: proxy_cache off; in a CDN: bypass the cache."
     )
-    extension = f"{fix.extension}\nSioCors(app)  # sends Cache-Control: no-store and Vary: Origin"
+    sent = "Cache-Control: no-store and Vary: Origin"
+    extension = f"{allowing(page).extension}  # sends {sent}"
     return Finding(
         "cached", Severity.BROKEN, "A cache answers instead of the server.", cause,
-        Fix(extension, "", proxy), proof=proof_of(exchanges),
+        Fix(extension, "", proxy, f"# SioCors(app) does send {sent}"),
+        proof=proof_of(exchanges),
     )  # fmt: skip
 
 
@@ -264,11 +302,10 @@ def _unvaried(stage: Stage, asked: Exchange) -> Iterable[Finding]:
         "The answer names the origin that asked, but does not say so with Vary: Origin. A cache "
         "may give it to pages of other origins, which are then blocked: “does not match”."
     )
-    extension = "SioCors(app)  # sends Vary: Origin"
-    node = 'res.setHeader("Vary", "Origin")  // where the header is set by hand; cors does it'
+    fix = allowing(stage.page)
+    extension = f"{fix.extension}  # sends Vary: Origin"
+    by_hand = '// Where the header is set by hand: res.setHeader("Vary", "Origin"); cors does it:'
+    fix = replace(fix, extension=extension, node=f"{by_hand}\n{fix.node}")
     severity = Severity.NOTE if uncached else Severity.WRONG
     title = "The answer depends on the origin and does not say so."
-    yield replace(
-        Finding("no-vary", severity, title, cause, Fix(extension, node)),
-        proof=proof_of([stage.own]),
-    )
+    yield Finding("no-vary", severity, title, cause, fix, proof=proof_of([stage.own]))

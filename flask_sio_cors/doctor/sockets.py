@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from .. import wording
 from ..fetch import Page, Response
 from .exchange import Exchange, Failure, Trouble
-from .findings import Finding, Fix, Severity, allowing, error_of, proof_of
+from .findings import Finding, Severity, error_of, proof_of
+from .fixes import Fix, allowing
 from .polling import network_error
 
 _NGINX: Final = (
@@ -24,6 +26,18 @@ def explain(exchange: Exchange, page: Page, *, polling_works: bool) -> Finding |
     if outcome.status == 101:
         return None
     return _explain_status(exchange, page, outcome, polling_works)
+
+
+def alone(finding: Finding) -> Finding:
+    """Tell of a WebSocket that fails where polling does not work, either.
+
+    A client with both transports never gets so far as to try it.
+    """
+    cause = (
+        'A client with WebSocket alone (transports: ["websocket"]) does not get in, either. '
+        f"{finding.cause}"
+    )
+    return replace(finding, severity=Severity.NOTE, cause=cause)
 
 
 def _finding(
