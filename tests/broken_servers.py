@@ -571,7 +571,7 @@ RARE = (
     Case("redirected to a script", "redirect-unreadable", _redirected("javascript:1")),
     Case("redirected to a WebSocket", "redirect-not-http", _redirected("ws://127.0.0.1:99/")),
     Case("redirected to a blank page", "redirect-not-http", _redirected("about:blank")),
-    Case("redirected to no address", "redirect-unreadable", _redirected("http://[::1")),
+    Case("redirected to half an address", "redirect-invalid", _redirected("http://[::1")),
     Case("redirected to two places", "malformed", _redirected("/a", ("Location", "/b"))),
     Case(
         "session with status 201",
