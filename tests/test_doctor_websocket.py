@@ -63,6 +63,13 @@ def test_holes_are_told_where_the_page_cannot_poll(stack: ExitStack) -> None:
     assert report.websocket
 
 
+def test_one_refusal_of_an_origin_is_told_once(stack: ExitStack) -> None:
+    report = examine(plain(options=", cors_allowed_origins='http://localhost:8080/'"), stack)
+    assert ids(report, Severity.BROKEN) == ["origin-not-allowed"]
+    assert ids(report, Severity.NOTE) == []
+    assert report.websocket is False
+
+
 def test_holes_of_a_server_for_node_are_told(stack: ExitStack) -> None:
     report = examine_at(stack.enter_context(node_server("new Server(httpServer)")))
     assert ids(report, Severity.WRONG) == ["websocket-open", "jsonp-open"]

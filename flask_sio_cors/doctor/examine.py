@@ -257,7 +257,7 @@ class Examination:
             return
         is_seen = self._is_seen or finding.id in ("origin-not-allowed", "error-hidden")
         if failure is None or failure.trouble is not Trouble.SILENT or is_seen:
-            self._try_websocket_alone(is_seen, finding)
+            self._try_websocket_alone(is_seen, finding, fetched.response)
         if is_seen or self._websocket:
             is_changed = finding.id in ("origin-dropped", "origin-rewritten")
             for hole in security.holes(self._stage(fetched), knows_origins=not is_changed):
@@ -507,24 +507,31 @@ class Examination:
         if finding is not None:
             self._add(finding)
 
-    def _try_websocket_alone(self, is_seen: bool, why_no_polling: Finding) -> None:
+    def _try_websocket_alone(
+        self, is_seen: bool, why_no_polling: Finding, polled: Response | None
+    ) -> None:
         """Connect as a client does that has no other transport.
 
         :param is_seen: whether a Socket.IO server is known to be there.
+        :param polled: what polling was answered.
         """
-        finding = self._shake_hands(None, None)
+        is_refused = why_no_polling.id == _REFUSED and polled is not None and not polled.is_ok
+        finding = self._shake_hands(None, None, polled.status if is_refused and polled else None)
         is_told = finding is not None and finding.id == "websocket-refused"
         if finding is None or not is_seen or (is_told and why_no_polling.id == _REFUSED):
             return
         self._add(sockets.alone(finding))
 
-    def _shake_hands(self, session: Session | None, packet: str | None) -> Finding | None:
+    def _shake_hands(
+        self, session: Session | None, packet: str | None, refusal: int | None = None
+    ) -> Finding | None:
         url = self.target.websocket(session)
         # Firefox sends these, Chromium does not; what needs their absence does not work.
         metadata = fetch_metadata(self.page.origin, url, mode="websocket")
         headers = (*metadata, *self.browser.headers(self.target.base))
         exchange = self.wire.shake_hands(url, headers, self.page.origin, packet, PATIENCE)
-        finding = sockets.explain(exchange, self.page, polling_works=bool(self._polling))
+        polling_works = bool(self._polling)
+        finding = sockets.explain(exchange, self.page, polling_works=polling_works, refusal=refusal)
         self._websocket = finding is None and (session is not None or _opens(exchange))
         return finding
 

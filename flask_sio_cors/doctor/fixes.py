@@ -17,8 +17,8 @@ _CONSTRUCTOR: Final = "new Server(httpServer, {"
 
 _FROM_SCRATCH: Final = """\
 # pip install Flask-SIO-CORS
-# Below SocketIO(app), which has no cors_allowed_origins then; in the place of
-# SioCors(app) where that is there.
+# Below SocketIO(app), with cors_allowed_origins removed from it. Where
+# SioCors(app) is there already: only the lines of app.config, above it.
 from flask_sio_cors import SioCors
 """
 _INSTALLED: Final = "# above SioCors(app)"

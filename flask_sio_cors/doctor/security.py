@@ -45,8 +45,8 @@ def examine(stage: Stage) -> Iterable[Finding]:
     # The very address of the page's own session, as a cache would have it.
     asked = _ask(stage, a_stranger())
     yield from _cached(stage, asked)
-    yield from _unvaried(stage, asked)
     yield from _open_to(stage, asked)
+    yield from _unvaried(stage, asked)
 
 
 def holes(stage: Stage, *, knows_origins: bool) -> Iterable[Finding]:

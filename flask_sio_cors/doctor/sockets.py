@@ -18,14 +18,21 @@ _NGINX: Final = (
 )
 
 
-def explain(exchange: Exchange, page: Page, *, polling_works: bool) -> Finding | None:
-    """Name what is wrong with a WebSocket; ``None`` where it came about."""
+def explain(
+    exchange: Exchange, page: Page, *, polling_works: bool, refusal: int | None = None
+) -> Finding | None:
+    """Name what is wrong with a WebSocket; ``None`` where it came about.
+
+    :param refusal: the status of the answer by which polling was refused to the page's origin.
+    """
     outcome = exchange.outcome
     if isinstance(outcome, Failure):
         return _explain_failure(exchange, outcome, polling_works)
     if outcome.status == 101:
         return None
-    return _explain_status(exchange, page, outcome, polling_works)
+    told = _tell_status(page, outcome, refusal)
+    chromium = wording.WEBSOCKET_STATUS.format(status=outcome.status)
+    return _finding(exchange, told, chromium, polling_works)
 
 
 def alone(finding: Finding) -> Finding:
@@ -78,20 +85,14 @@ def _explain_failure(exchange: Exchange, failure: Failure, polling_works: bool) 
     return _finding(exchange, told, chromium, polling_works)
 
 
-def _explain_status(
-    exchange: Exchange, page: Page, response: Response, polling_works: bool
-) -> Finding:
-    chromium = wording.WEBSOCKET_STATUS.format(status=response.status)
-    return _finding(exchange, _tell_status(page, response), chromium, polling_works)
-
-
-def _tell_status(page: Page, response: Response) -> tuple[str, str, str, Fix]:
+def _tell_status(page: Page, response: Response, refusal: int | None) -> tuple[str, str, str, Fix]:
     message = (error_of(response) or "").lower()
     if response.location is not None:
         cause = f"It is redirected to {response.location}; no browser follows that."
         fix = Fix(elsewhere=f"Use the final address in the client: {response.location}")
         return "websocket-redirected", "The WebSocket handshake is redirected.", cause, fix
-    if response.status == 403 or "accepted origin" in message:
+    # What Flask-SocketIO says to a WebSocket comes without its length, and is not read.
+    if response.status in (403, refusal) or "accepted origin" in message:
         cause = f"The server answers {response.status}: it refuses the origin {page.origin}."
         return "websocket-refused", "The WebSocket handshake is refused.", cause, allowing(page)
     if "session" in message and ("unknown" in message or "invalid session" in message):
