@@ -71,6 +71,15 @@ def test_an_origin_that_is_dropped_is_told(server, page: Page, stack: ExitStack)
     )
 
 
+@pytest.mark.parametrize("written", [None, "https://third.example.com"], ids=["drops", "rewrites"])
+def test_no_finding_blames_the_list_for_what_a_proxy_does(
+    written: str | None, stack: ExitStack
+) -> None:
+    report = examine(passing_on(extension(), HTTP_ORIGIN=written), stack)
+    assert report.websocket is False
+    assert not any(finding.fix.extension for finding in report.findings)
+
+
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 @pytest.mark.parametrize("server", SERVERS.values(), ids=SERVERS)
 def test_an_answer_that_is_stripped_is_told_apart(server, page: Page, stack: ExitStack) -> None:

@@ -518,7 +518,7 @@ class Examination:
         is_refused = why_no_polling.id == _REFUSED and polled is not None and not polled.is_ok
         finding = self._shake_hands(None, None, polled.status if is_refused and polled else None)
         is_told = finding is not None and finding.id == "websocket-refused"
-        if finding is None or not is_seen or (is_told and why_no_polling.id == _REFUSED):
+        if finding is None or not is_seen or (is_told and why_no_polling.id in _REFUSED):
             return
         self._add(sockets.alone(finding))
 
@@ -541,7 +541,8 @@ class Examination:
         self.wire.send("POST", f"{target.polling()}&sid={session.sid}", headers, b"1")
 
 
-_REFUSED: Final = "origin-not-allowed"
+#: What is wrong with an origin is as wrong with a WebSocket's.
+_REFUSED: Final = frozenset({"origin-not-allowed", "origin-dropped", "origin-rewritten"})
 _OUT_OF_REACH: Final = frozenset(
     {
         Trouble.NAME,

@@ -14,13 +14,12 @@ from .fixes import Fix
 
 _ORIGIN: Final = (
     "Let the proxy forward the request's own Origin: in nginx, remove proxy_set_header Origin; in "
-    "CloudFront, choose an origin request policy that forwards Origin and "
-    "Access-Control-Request-*, as CORS-CustomOrigin does."
+    "CloudFront, choose an origin request policy that forwards it, as AllViewer does."
 )
 _QUESTION: Final = (
     "Let the proxy forward Access-Control-Request-Method and Access-Control-Request-Headers; in "
     "nginx, remove proxy_set_header for both; in CloudFront, choose an origin request policy that "
-    "forwards them, as CORS-CustomOrigin does."
+    "forwards them, as AllViewer does."
 )
 
 
