@@ -409,7 +409,7 @@ def test_the_origin_null_is_found(stack: ExitStack) -> None:
 
 def test_open_jsonp_is_found(stack: ExitStack) -> None:
     report = examine(engine(cors_allowed_origins=[ORIGIN]), stack)
-    assert ids(report) == ["no-vary", "jsonp-open", "only-here"]
+    assert ids(report) == ["jsonp-open", "no-vary", "only-here"]
 
 
 def test_a_websocket_that_is_open_to_every_site_is_found_and_the_fix_closes_it(

@@ -515,7 +515,7 @@ class Examination:
         :param is_seen: whether a Socket.IO server is known to be there.
         :param polled: what polling was answered.
         """
-        is_refused = why_no_polling.id == _REFUSED and polled is not None and not polled.is_ok
+        is_refused = why_no_polling.id in _REFUSED and polled is not None and not polled.is_ok
         finding = self._shake_hands(None, None, polled.status if is_refused and polled else None)
         is_told = finding is not None and finding.id == "websocket-refused"
         if finding is None or not is_seen or (is_told and why_no_polling.id in _REFUSED):
