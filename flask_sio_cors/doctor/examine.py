@@ -24,6 +24,7 @@ from .findings import (
     error_of,
     is_extension,
     is_python,
+    named_path,
     proof_of,
     session_of,
 )
@@ -344,11 +345,12 @@ class Examination:
 
     def _look_for_path(self, finding: Finding, fetched: Fetched) -> Finding:
         """Try where else the server might be, and name it in the fix."""
-        for path in self._paths():
+        named = named_path(fetched.response)
+        for path in [named, *self._paths()] if named is not None else self._paths():
             target = replace(self.target, path=path)
             answer = self._look(target.polling())
             session, message = session_of(answer.response), error_of(answer.response)
-            if session is None and message is None:
+            if session is None and (message is None or named_path(answer.response)):
                 continue
             if session is not None:
                 self._close(target, session, answer.headers)
@@ -542,7 +544,9 @@ class Examination:
 
 
 #: What is wrong with an origin is as wrong with a WebSocket's.
-_REFUSED: Final = frozenset({"origin-not-allowed", "origin-dropped", "origin-rewritten"})
+_REFUSED: Final = frozenset(
+    {"origin-not-allowed", "origin-dropped", "origin-rewritten", "host-not-trusted"}
+)
 _OUT_OF_REACH: Final = frozenset(
     {
         Trouble.NAME,

@@ -142,6 +142,17 @@ def error_of(response: Response | None) -> str | None:
     return None
 
 
+def named_path(response: Response | None) -> str | None:
+    """Return where this extension says that its server is, in its answer to a stray request."""
+    said = re.search(r"this application's is at (/\S*)", error_of(response) or "")
+    return said[1] if said is not None else None
+
+
+def is_host_refused(response: Response) -> bool:
+    """Tell whether this extension does not trust the request's ``Host``."""
+    return response.status == 400 and response.body.startswith(b'{"code": 3, "message": "')
+
+
 # --- Who answers -----------------------------------------------------------------------------
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -13,7 +15,16 @@ from ..origins import is_loopback
 from . import gatekeepers
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
-from .findings import Finding, Severity, error_of, is_python, proof_of, session_of
+from .findings import (
+    Finding,
+    Severity,
+    error_of,
+    is_extension,
+    is_host_refused,
+    is_python,
+    proof_of,
+    session_of,
+)
 from .fixes import Fix, allowing
 
 _BROKEN: Final = Severity.BROKEN
@@ -494,7 +505,17 @@ def _preflight_status(page: Page, response: Response, block: Block) -> _Told:
     }.get(response.status, "")
     cause = f"The browser's question before the request was answered {response.status}.{hint}"
     passing = "Let OPTIONS requests to the Socket.IO path through to the Socket.IO server."
-    return "preflight-status", "The preflight fails.", cause, allowing(page, elsewhere=passing)
+    fix = allowing(page, elsewhere=passing)
+    if cors_check(page, response) is None:
+        # This extension's headers, and somebody else's status.
+        cause += " Its headers let the page in, but only a status from 200 to 299 counts."
+        fix = replace(fix, installed=_ANSWERED_HERE)
+    return "preflight-status", "The preflight fails.", cause, fix
+
+
+_ANSWERED_HERE: Final = """\
+# above SioCors(app); or give the Socket.IO path a route that answers OPTIONS
+app.config["SIO_CORS_PREFLIGHT_CONTINUE"] = False"""
 
 
 def _preflight_redirect(page: Page, response: Response, block: Block) -> _Told:
@@ -618,7 +639,9 @@ def explain_status(
     if "session" in message and ("unknown" in message or "invalid" in message):
         return _session_lost(page)
     if "accepted origin" in message or (fetched.block is not None and _is_refusal(response)):
-        return _not_allowed(page, error_of(response) or "")
+        return _not_allowed(page, response)
+    if is_host_refused(response):
+        return _host_not_trusted(fetched.last.url)
     if re.match(r"\d+:0\{|\x00", text):
         return _old_server()
     if "HTTP request was sent to HTTPS port" in text or "sent to an HTTPS" in text:
@@ -644,10 +667,25 @@ def _is_refusal(response: Response) -> bool:
     return response.status == 403 and error_of(response) is not None
 
 
-def _not_allowed(page: Page, message: str) -> _Told:
+def _not_allowed(page: Page, response: Response) -> _Told:
     title = f"The server does not allow {page.origin}."
-    cause = f'The Socket.IO server itself refuses: "{message}".'
-    return "origin-not-allowed", title, cause, allowing(page)
+    cause = f'The Socket.IO server itself refuses: "{error_of(response)}".'
+    rule = f"On the server, flask sio-cors explain {page.origin} names the rule that decides."
+    fix = allowing(page, elsewhere=rule if is_extension(response) else "")
+    return "origin-not-allowed", title, cause, fix
+
+
+def _host_not_trusted(url: str) -> _Told:
+    host = urlsplit(url).hostname or ""
+    title = f"The server does not trust the host {host}."
+    cause = "The Host header is not among the application's TRUSTED_HOSTS, before anything else."
+    fix = Fix(
+        "# above SioCors(app)\n"
+        f'app.config["TRUSTED_HOSTS"] = [*(app.config["TRUSTED_HOSTS"] or []), {json.dumps(host)}]',
+        "",
+        "Or let the proxy send a Host that is trusted.",
+    )
+    return "host-not-trusted", title, cause, fix
 
 
 def _unsupported(page: Page) -> _Told:
