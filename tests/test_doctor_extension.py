@@ -61,3 +61,19 @@ def test_who_is_refused_is_told_where_the_rule_is_named(stack: ExitStack) -> Non
     first = examine(app, stack, Page(ORIGIN)).findings[0]
     assert first.id == "origin-not-allowed"
     assert f"flask sio-cors explain {ORIGIN}" in first.fix.elsewhere
+
+
+def test_a_prefix_that_a_proxy_does_not_cut_off_is_told(stack: ExitStack) -> None:
+    inside = guarded(LISTED)
+
+    def proxy(environ, start_response):
+        if environ["PATH_INFO"].startswith("/api/"):
+            return inside(environ, start_response)
+        start_response("404 Not Found", [("Content-Type", "text/html")])
+        return [b"<title>404</title>"]
+
+    port = stack.enter_context(serving(proxy))
+    target = Target.parse(f"http://127.0.0.1:{port}", ORIGIN, "/api/socket.io")
+    first = Examination(target, Page(ORIGIN)).run().findings[0]
+    assert first.id == "wrong-path"
+    assert "pass /api/socket.io/ on as /socket.io/" in first.fix.elsewhere

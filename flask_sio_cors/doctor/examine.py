@@ -355,7 +355,7 @@ class Examination:
             if session is not None:
                 self._close(target, session, answer.headers)
             return _found_at(finding, self.target, path, answer, self.page)
-        return finding
+        return finding if named is None else _passed_on(finding, self.target.path, named)
 
     def _look_for_origin(self, finding: Finding, fetched: Fetched) -> Finding:
         """See whether the server gets to know who asks: a stranger should not be let in."""
@@ -629,6 +629,17 @@ def _mixed_content(url: str, page: Page, secure: str | None) -> Finding:
         "mixed-content", Severity.BROKEN, "An https: page asks for http:.", cause,
         Fix(elsewhere=fix), (firefox,), (chromium,), "xhr poll error",
     )  # fmt: skip
+
+
+def _passed_on(finding: Finding, path: str, named: str) -> Finding:
+    """Tell of a path that a proxy does not translate into the server's own."""
+    cause = (
+        f"{finding.cause} The application says that its server is at {named}, which leads nowhere "
+        "from here: a proxy passes the path on as it is."
+    )
+    proxy = f"Let the proxy pass {path} on as {named}; in nginx: proxy_pass http://…{named};"
+    fix = Fix(f'socketio = SocketIO(app, path="{path.strip("/")}")', "", proxy)
+    return replace(finding, cause=cause, fix=fix)
 
 
 def _found_at(finding: Finding, target: Target, path: str, answer: Exchange, page: Page) -> Finding:
