@@ -70,6 +70,15 @@ def test_one_refusal_of_an_origin_is_told_once(stack: ExitStack) -> None:
     assert report.websocket is False
 
 
+def test_a_page_of_the_servers_own_that_may_not_post_does_not_poll(stack: ExitStack) -> None:
+    app = plain(options=", cors_allowed_origins=['http://other.example']")
+    port = stack.enter_context(serving(app))
+    own = f"http://127.0.0.1:{port}"
+    report = examine_at(own, Page(own))
+    assert report.polling is False
+    assert not report.works
+
+
 def test_holes_of_a_server_for_node_are_told(stack: ExitStack) -> None:
     report = examine_at(stack.enter_context(node_server("new Server(httpServer)")))
     assert ids(report, Severity.WRONG) == ["websocket-open", "jsonp-open"]

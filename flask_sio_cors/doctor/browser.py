@@ -101,7 +101,9 @@ class Browser:
                     exchanges.append(asked[0])
                     if asked[1] is not None or _head(asked[0]) is None:
                         return Fetched(tuple(exchanges), asked[1])
-            headers = self._headers(page, url, is_cross_origin)
+            # Fetch, "append a request Origin header": to the page's own server, too, if it posts.
+            names_origin = is_cross_origin or method not in ("GET", "HEAD")
+            headers = self._headers(page, url, names_origin)
             exchange = self.wire.send(method, url, headers, body, end - self.wire.seconds)
             exchanges.append(exchange)
             response = exchange.response
@@ -136,8 +138,8 @@ class Browser:
         cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         return (("Cookie", cookie),) if cookie and self.page.credentials else ()
 
-    def _headers(self, page: Page, url: str, is_cross_origin: bool) -> tuple[Header, ...]:
-        origin: tuple[Header, ...] = (("Origin", page.origin),) if is_cross_origin else ()
+    def _headers(self, page: Page, url: str, names_origin: bool) -> tuple[Header, ...]:
+        origin: tuple[Header, ...] = (("Origin", page.origin),) if names_origin else ()
         return (*origin, *fetch_metadata(page.origin, url), *page.headers, *self.headers(url))
 
     def _keep_cookies(self, response: Response) -> None:
