@@ -306,6 +306,7 @@ def doctor(
         from .doctor import examine
         from .doctor import report as telling
         from .doctor.exchange import Wire
+        from .doctor.target import Target, TargetError
         from .fetch import Page
     except ModuleNotFoundError as error:
         raise NotAskedError(
@@ -313,8 +314,8 @@ def doctor(
         ) from None
     page = Page(_origin(origin), with_credentials, headers)
     try:
-        target = examine.Target.parse(url, page.origin, path, trailing_slash=not no_trailing_slash)
-    except examine.TargetError as error:
+        target = Target.parse(url, page.origin, path, trailing_slash=not no_trailing_slash)
+    except TargetError as error:
         raise click.UsageError(str(error)) from None
     try:
         with _Progress() as progress:

@@ -16,11 +16,12 @@ from click.testing import CliRunner
 
 from flask_sio_cors.cli import main
 from flask_sio_cors.doctor.browser import resolve
-from flask_sio_cors.doctor.examine import Examination, Report, Target, TargetError
+from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Failure, Trouble, Wire
 from flask_sio_cors.doctor.findings import Severity
 from flask_sio_cors.doctor.lookalikes import neighbours
 from flask_sio_cors.doctor.report import as_json, as_text
+from flask_sio_cors.doctor.target import Target, TargetError
 from flask_sio_cors.fetch import (
     Check,
     Page,
@@ -159,7 +160,7 @@ def test_methods_are_compared_letter_by_letter() -> None:
         ("localhost:5000", None, ("http://localhost:5000", "/socket.io/", "/")),
         ("wss://a.example:443/", None, ("https://a.example", "/socket.io/", "/")),
         ("https://a.example/chat", None, ("https://a.example", "/socket.io/", "/chat")),
-        ("https://a.example/api/socket.io/", None, ("https://a.example", "/api/socket.io/", "/")),
+        ("https://a.example/api/ws/", None, ("https://a.example", "/socket.io/", "/api/ws/")),
         (
             "https://a.example/x/?EIO=4&transport=polling&t=NMnp2WI",
             None,
@@ -167,7 +168,7 @@ def test_methods_are_compared_letter_by_letter() -> None:
         ),
         ("http://[::1]:5000", "/ws/", ("http://[::1]:5000", "/ws/", "/")),
         ("[::1]:5000/chat", None, ("http://[::1]:5000", "/socket.io/", "/chat")),
-        ("https://a.example/socket.io", None, ("https://a.example", "/socket.io/", "/")),
+        ("https://a.example/socket.io", None, ("https://a.example", "/socket.io/", "/socket.io")),
         (
             "https://a.example/socket.io?EIO=4&transport=polling",
             None,

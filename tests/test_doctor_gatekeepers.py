@@ -5,8 +5,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from flask_sio_cors.doctor.examine import Examination, Target
+from flask_sio_cors.doctor.examine import Examination
 from flask_sio_cors.doctor.findings import Finding
+from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
 from tests.broken_servers import ALLOWED, Wsgi, answering, behind, engine, serving
 

@@ -6,9 +6,10 @@ from contextlib import ExitStack
 
 import pytest
 
-from flask_sio_cors.doctor.examine import Examination, Report, Target
+from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS
 from flask_sio_cors.doctor.lookalikes import neighbours, other_port
+from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
 from tests.broken_servers import choosing, engine, guarded, node_server, serving
 

@@ -5,7 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from flask_sio_cors.doctor.examine import Examination, Report, Target
+from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
 from tests.broken_servers import (
     Wsgi,

@@ -9,10 +9,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from flask_sio_cors.doctor.examine import Examination, Report, Target
+from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS
 from flask_sio_cors.doctor.findings import Severity
 from flask_sio_cors.doctor.report import as_json, as_text
+from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
 from tests.broken_servers import (
     ALLOWED,

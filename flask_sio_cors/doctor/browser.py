@@ -22,7 +22,7 @@ from ..fetch import (
     unsafe_names,
 )
 from ..origins import DEFAULT_PORTS
-from .exchange import PATIENCE, Exchange, Failure, Wire
+from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Failure, Pending, Wire
 
 #: How many redirects are followed; browsers give up after 20.
 MAX_REDIRECTS: Final = 5
@@ -120,6 +120,15 @@ class Browser:
             url = target
         return Fetched(tuple(exchanges), redirected_for_good=True)
 
+    def poll(self, url: str, patience: float = PATIENCE) -> Poll:
+        """Send a poll of a session, as `fetch` would, and leave its answer for later.
+
+        The session's handshake has come from there, so that a preflight would pass again.
+        """
+        is_cross_origin = origin_of(url) != self.page.origin
+        headers = self._headers(self.page, url, is_cross_origin)
+        return Poll(self, self.wire.begin("GET", url, headers, patience=patience))
+
     def _ask_first(
         self, page: Page, method: str, url: str, patience: float
     ) -> tuple[Exchange, Block | None] | None:
@@ -149,6 +158,35 @@ class Browser:
             except CookieError:
                 continue
             self._cookies.update({name: morsel.coded_value for name, morsel in cookies.items()})
+
+
+class Poll:
+    """A poll that waits for its answer, while the page's other requests go on."""
+
+    def __init__(self, browser: Browser, pending: Pending) -> None:
+        self._browser = browser
+        self._pending = pending
+        pending.is_sent(SHORT_PATIENCE)
+
+    @property
+    def is_answered(self) -> bool:
+        return self._pending.is_answered
+
+    def end(self) -> Fetched:
+        """Wait for the answer, and return what the browser makes of it.
+
+        :raise SpentError: if the bounds of the examination are reached.
+        """
+        exchange, page = self._pending.end(), self._browser.page
+        is_cross_origin = origin_of(exchange.url) != page.origin
+        if exchange.response is None:
+            return Fetched((exchange,), _cut_block(page, exchange, is_cross_origin))
+        block = cors_check(page, exchange.response) if is_cross_origin else None
+        return Fetched((exchange,), block)
+
+    def drop(self) -> None:
+        """Hang up."""
+        self._pending.drop()
 
 
 def preflight(

@@ -12,10 +12,11 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 import urllib3
@@ -90,6 +91,14 @@ class Exchange:
         return self.outcome if isinstance(self.outcome, Response) else None
 
 
+#: For an exchange whose answer is still to come.
+_UNANSWERED: Final = Failure(Trouble.SILENT)
+
+#: Packets exchanged over a WebSocket: called with what sends one and what waits for one, yields
+#: those that came.
+Talk: TypeAlias = Callable[[Callable[[str], Any], Callable[[], str]], Iterator[str]]
+
+
 class SpentError(Exception):
     """The examination has used up its requests or its time."""
 
@@ -135,62 +144,110 @@ class Wire:
         :param patience: how long it may take, in seconds.
         :raise SpentError: if the bounds of the examination are reached.
         """
+        return self.begin(method, url, headers, body, patience).end()
+
+    def begin(
+        self,
+        method: str,
+        url: str,
+        headers: tuple[Header, ...] = (),
+        body: bytes | None = None,
+        patience: float = SHORT_PATIENCE,
+    ) -> Pending:
+        """Send one request, and leave its answer for later; the parameters are those of `send`.
+
+        :raise SpentError: if the bounds of the examination are reached.
+        """
 
         def exchange(attempt: _Attempt) -> Response | Failure:
             return _http(method, url, headers, body, attempt)
 
-        outcome = self._within(patience, f"{method} {url}", exchange)
-        return Exchange(method, url, headers, outcome)
+        return Pending(self, Exchange(method, url, headers, _UNANSWERED), patience, exchange)
 
     def shake_hands(
         self,
         url: str,
         headers: tuple[Header, ...],
         origin: str,
-        packet: str | None = None,
+        talk: Talk | None = None,
         patience: float = SHORT_PATIENCE,
     ) -> Exchange:
-        """Open a WebSocket, exchange one packet, and close it.
+        """Open a WebSocket, exchange some packets, and close it.
 
-        :param packet: what to send before something is read.
+        :param talk: what to exchange; without it, one packet is read.
         :param patience: how long it may take, in seconds.
-        :return: an exchange whose response has status 101 and the packet that came as its body.
+        :return: an exchange whose response has status 101 and the packets that came as its body,
+            with U+001E between them.
         :raise SpentError: if the bounds of the examination are reached.
         """
 
         def exchange(attempt: _Attempt) -> Response | Failure:
-            return _websocket(url, headers, origin, packet, attempt)
+            return _websocket(url, headers, origin, talk or _listen, attempt)
 
         shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
-        return Exchange("GET", url, shown, self._within(patience, f"GET {url}", exchange))
+        return Pending(self, Exchange("GET", url, shown, _UNANSWERED), patience, exchange).end()
 
-    def _within(
-        self, patience: float, line: str, work: Callable[[_Attempt], Response | Failure]
-    ) -> Response | Failure:
-        """Do `work`, and abandon it when its time is over.
 
-        A socket's own time limit counts each read, and a name's look-up knows none.
-        """
-        remaining = self.remaining
-        if self.requests >= MAX_REQUESTS or remaining <= 0:
+class Pending:
+    """A request that was sent, and whose answer may be waited for.
+
+    :raise SpentError: if the bounds of the examination are reached.
+    """
+
+    def __init__(
+        self,
+        wire: Wire,
+        asked: Exchange,
+        patience: float,
+        work: Callable[[_Attempt], Response | Failure],
+    ) -> None:
+        remaining = wire.remaining
+        if wire.requests >= MAX_REQUESTS or remaining <= 0:
             raise SpentError
-        self.requests += 1
-        self.tell(line)
-        attempt = _Attempt(max(0.2, min(patience, remaining)))
-        started = self.seconds
-        results: list[Response | Failure] = []
-        thread = threading.Thread(target=lambda: results.append(work(attempt)), daemon=True)
-        thread.start()
-        thread.join(attempt.limit + 0.3)
-        outcome = results[0] if results else attempt.abandoned()
+        wire.requests += 1
+        wire.tell(f"{asked.method} {asked.url}")
+        self._wire, self._asked = wire, asked
+        self._is_cut = remaining < patience
+        self._attempt = attempt = _Attempt(max(0.2, min(patience, remaining)))
+        self._started = wire.seconds
+        self._results: list[Response | Failure] = []
+        # A socket's own time limit counts each read, and a name's look-up knows none.
+        self._thread = threading.Thread(
+            target=lambda: self._results.append(work(attempt)), daemon=True
+        )
+        self._thread.start()
+
+    def is_sent(self, patience: float) -> bool:
+        """Wait until the request has left, for so many seconds at most."""
+        return self._attempt.sent.wait(patience)
+
+    def end(self) -> Exchange:
+        """Wait for the answer as long as it may take, and return it.
+
+        :raise SpentError: if the examination's own time was over before that of the request.
+        """
+        wire, attempt = self._wire, self._attempt
+        limit = self._started + attempt.limit + 0.3 - wire.seconds
+        self._thread.join(max(0.0, limit))
+        outcome = self._results[0] if self._results else attempt.abandoned()
         if not isinstance(outcome, Failure) or not outcome.is_late:
-            self.slowest = max(self.slowest, self.seconds - started)
-            return outcome
-        if remaining < patience:
+            wire.slowest = max(wire.slowest, wire.seconds - self._started)
+            return replace(self._asked, outcome=outcome)
+        if self._is_cut:
             # It might have come in the time that a page gives it: nothing is known.
             raise SpentError
-        self.late += 1
-        return replace(outcome, detail=attempt.told)
+        wire.late += 1
+        return replace(self._asked, outcome=replace(outcome, detail=attempt.told))
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the answer is there, or what came in its place."""
+        return bool(self._results)
+
+    def drop(self) -> None:
+        """Close the connection without waiting for the answer."""
+        with suppress(OSError, AttributeError):
+            self._attempt.connection.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
 
 
 @dataclass
@@ -199,14 +256,22 @@ class _Attempt:
 
     :param limit: how long it may take, in seconds.
     :param connection: where it has come so far; ``None`` while its host's name is looked up.
+    :param sent: set when the whole request has left.
     """
 
     limit: float
     connection: HTTPConnection | websocket.WebSocket | None = None
+    sent: threading.Event = field(default_factory=threading.Event)
+    started: float = field(default_factory=time.monotonic)
 
     @property
     def is_connected(self) -> bool:
         return getattr(self.connection, "sock", None) is not None
+
+    @property
+    def left(self) -> float:
+        """How many seconds are left of its time; a little where none are."""
+        return max(0.05, self.limit - (time.monotonic() - self.started))
 
     @property
     def told(self) -> str:
@@ -261,6 +326,7 @@ def _http(
             method, target, body, {**sent, **dict(headers)}, preload_content=False,
             decode_content=True,
         )  # fmt: skip
+        attempt.sent.set()
         return _read(connection)
     except Exception as error:  # noqa: BLE001 - every failure is a finding
         return _failure(error, connected=attempt.is_connected)
@@ -362,8 +428,13 @@ def _classify(error: BaseException, connected: bool) -> Failure | None:
 # --- WebSocket -------------------------------------------------------------------------------
 
 
+def _listen(send: Callable[[str], None], receive: Callable[[], str]) -> Iterator[str]:
+    """Read what a server says first."""
+    yield receive()
+
+
 def _websocket(
-    url: str, headers: tuple[Header, ...], origin: str, packet: str | None, attempt: _Attempt
+    url: str, headers: tuple[Header, ...], origin: str, talk: Talk, attempt: _Attempt
 ) -> Response | Failure:
     found = _find(url)
     if isinstance(found, Failure):
@@ -386,17 +457,23 @@ def _websocket(
         connected = attempt.is_connected or "handshake" in str(error).lower()
         return _websocket_failure(error, connected=connected)
     upgraded = tuple((connection.getheaders() or {}).items())
+    received: list[str] = []
     try:
-        if packet is not None:
-            connection.send(packet)
-        received = connection.recv()
+        for packet in talk(connection.send, lambda: _receive(connection, attempt)):
+            received.append(packet)
     except Exception as error:  # noqa: BLE001 - every failure is a finding
-        failure = _websocket_failure(error, connected=True)
-        return Failure(failure.trouble, failure.detail, Response(101, "", upgraded))
+        if not received:
+            failure = _websocket_failure(error, connected=True)
+            return Failure(failure.trouble, failure.detail, Response(101, "", upgraded))
     finally:
         connection.close(timeout=1)
-    body = received.encode() if isinstance(received, str) else bytes(received)
-    return Response(101, "Switching Protocols", upgraded, body)
+    return Response(101, "Switching Protocols", upgraded, "\x1e".join(received).encode())
+
+
+def _receive(connection: websocket.WebSocket, attempt: _Attempt) -> str:
+    connection.settimeout(attempt.left)
+    received = connection.recv()
+    return received if isinstance(received, str) else bytes(received).decode("utf-8", "replace")
 
 
 def _refused_upgrade(error: Any) -> Response:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from ..fetch import Header, Response
 from .exchange import Exchange, Failure
 from .fixes import Fix
+from .protocol import protocol_of
 
 _REASON: Final = re.compile(r"\(Reason: (.*?)\)\.(?: Status code|$)")
 
@@ -115,12 +116,19 @@ class Session:
     upgrades: tuple[str, ...]
 
 
-def session_of(response: Response | None) -> Session | None:
+def packets_of(exchange: Exchange) -> list[str]:
+    """Return the packets that came; none where the answer is not of the client's protocol."""
+    response = exchange.response
+    return protocol_of(exchange.url).decode(response.body) if response is not None else []
+
+
+def session_of(exchange: Exchange) -> Session | None:
     """Read an answer as that to a handshake; ``None`` where it is none."""
-    if response is None or not response.body.startswith(b"0{"):
+    first = next(iter(packets_of(exchange)), "")
+    if not first.startswith("0{"):
         return None
     try:
-        fields = json.loads(response.body[1:].split(b"\x1e")[0])
+        fields = json.loads(first[1:])
         sid = quote(str(fields["sid"]), safe="~")
         return Session(sid, tuple(map(str, fields.get("upgrades", ()))))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -365,7 +365,7 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
         )
         return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
     is_handshake = not block.is_preflight and "sid=" not in fetched.last.url
-    if session_of(response) is None and is_handshake:
+    if session_of(fetched.last) is None and is_handshake:
         return another_server(response)
     rest = [name for name, _ in response.headers if name.lower().startswith("access-control-")]
     if rest or "origin" in (response.combined("Vary") or "").lower():
@@ -596,7 +596,7 @@ _CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
 def explain_content(fetched: Fetched, page: Page) -> Finding:
     """Name what is wrong with an answer that the page may read, but cannot use."""
     response = fetched.response or Response(0)
-    told = explain_status(fetched, page, response) or _explain_other(response)
+    told = explain_status(fetched, page, response) or _explain_other(fetched, response)
     chromium: tuple[str, ...] = ()
     if response.status >= 400:
         chromium = (wording.status_line(response.status, response.reason),)
@@ -607,13 +607,13 @@ def explain_content(fetched: Fetched, page: Page) -> Finding:
     return Finding(told[0], _BROKEN, *told[1:], (), chromium, client, proof)
 
 
-def _explain_other(response: Response) -> _Told:
+def _explain_other(fetched: Fetched, response: Response) -> _Told:
     message = error_of(response)
     if message is not None:
         cause = f'Socket.IO answers {response.status}: "{message}".'
         fix = Fix(elsewhere="See the server's log; the message is the server's own.")
         return "refused", "The server refuses the connection.", cause, fix
-    if session_of(response) is not None:
+    if session_of(fetched.last) is not None:
         cause = f"A session is opened, but with status {response.status}; clients take 200 only."
         fix = Fix(elsewhere="Look for the proxy or middleware that changes the status.")
         return "unexpected-status", "The session comes with the wrong status.", cause, fix

@@ -23,11 +23,12 @@ _QUESTION: Final = (
 )
 
 
-def names_no_origin(response: Response | None) -> bool:
+def names_no_origin(exchange: Exchange) -> bool:
     """Tell whether an answer opens a session, and allows no origin to read it."""
+    response = exchange.response
     return (
         response is not None
-        and session_of(response) is not None
+        and session_of(exchange) is not None
         and response.combined("Access-Control-Allow-Origin") is None
     )
 

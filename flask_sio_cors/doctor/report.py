@@ -94,7 +94,7 @@ def _summary(report: Report, width: int) -> str:
     result = {True: "works", False: "does not work", None: "not tried"}
     polling = result[report.polling] if report.polling is not None else "not tried to its end"
     told = f"Polling {polling}, WebSocket {result[report.websocket]}."
-    if report.websocket and report.polling is False:
+    if report.connects_by_websocket and report.polling is False:
         told += ' With the client\'s option transports: ["websocket"] the page connects'
         is_blocked = any(finding.is_blocked for finding in report.findings)
         told += ", as browsers ask WebSocket for no CORS headers." if is_blocked else "."

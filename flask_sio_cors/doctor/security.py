@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from ..fetch import Page, Response, cors_check, varies_by_origin
+from ..fetch import Page, cors_check, varies_by_origin
 from ..origins import is_loopback
 from .browser import Browser, fetch_metadata, origin_of
 from .exchange import Exchange, SpentError
@@ -83,8 +83,8 @@ def _ask(stage: Stage, origin: str) -> Exchange:
     """Open a session as another origin's page would, and close it."""
     headers = (("Origin", origin), *fetch_metadata(origin, stage.polling))
     exchange = stage.browser.wire.send("GET", stage.polling, headers)
-    session = session_of(exchange.response)
-    if session is not None and session != session_of(stage.own.response):
+    session = session_of(exchange)
+    if session is not None and session != session_of(stage.own):
         close(stage, session, headers)
     return exchange
 
@@ -101,7 +101,7 @@ def _lets_in(exchange: Exchange, origin: str) -> bool:
     response = exchange.response
     return (
         response is not None
-        and session_of(response) is not None
+        and session_of(exchange) is not None
         and cors_check(Page(origin), response) is None
     )
 
@@ -259,7 +259,7 @@ def _jsonp(stage: Stage) -> Iterable[Finding]:
 # --- Caches ----------------------------------------------------------------------------------
 
 
-def is_cached(first: Response | None, second: Response | None) -> bool:
+def is_cached(first: Exchange, second: Exchange) -> bool:
     """Tell whether two handshakes got one answer: a session is opened once."""
     session = session_of(second)
     return session is not None and session == session_of(first)
@@ -284,7 +284,7 @@ def cached_finding(exchanges: Iterable[Exchange], page: Page) -> Finding:
 
 
 def _cached(stage: Stage, asked: Exchange) -> Iterable[Finding]:
-    if is_cached(stage.own.response, asked.response):
+    if is_cached(stage.own, asked):
         yield cached_finding([stage.own, asked], stage.page)
 
 

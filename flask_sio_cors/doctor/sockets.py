@@ -35,6 +35,12 @@ def explain(
     return _finding(exchange, told, chromium, polling_works)
 
 
+def packets_of(exchange: Exchange) -> list[str]:
+    """Return the packets that a WebSocket has brought, one or more."""
+    body = exchange.response.body if exchange.response is not None else b""
+    return body.decode("utf-8", "replace").split("\x1e")
+
+
 def alone(finding: Finding) -> Finding:
     """Tell of a WebSocket that fails where polling does not work, either.
 

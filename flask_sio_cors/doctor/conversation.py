@@ -1,0 +1,126 @@
+"""What a client says by polling once it has a session, as far as the page's connection needs it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, replace
+from typing import Final
+
+from . import application, polling
+from .browser import Fetched, Poll
+from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble
+from .findings import Finding, Session, Severity, packets_of, proof_of
+from .fixes import Fix
+from .probe import Probe
+
+#: How long the application may take for its answer to a client that connects, in seconds, and the
+#: server for a request while it holds a poll open. Handlers that ask a database take less.
+ANSWER_PATIENCE: Final = 10.0
+#: Requests that are sent while a poll waits; with two workers, all but one examination in a hundred
+#: come to both.
+_BEATS: Final = 6
+#: Polls that may bring nothing of the application, until its answer comes.
+_POLLS: Final = 3
+
+
+@dataclass
+class Conversation:
+    """A session that polling has opened.
+
+    :param opened: the exchange that opened it.
+    :param url: the address of its requests, with all but what makes each another one.
+    """
+
+    probe: Probe
+    opened: Exchange
+    session: Session
+    url: str
+    _poll: Poll | None = None
+
+    def connect(self) -> Finding | None:
+        """Join the namespace; name what is against it, ``None`` where the client is let in."""
+        target = self.probe.target
+        if target.connecting:
+            posted = self._post(target.connecting)
+            if not _is_read(posted):
+                return self._broken(posted, "xhr post error")
+        packets, answered = packets_of(self.opened)[1:], self.opened
+        for _ in range(_POLLS):
+            if application.answer_of(packets, target) is not None:
+                break
+            polled = self.probe.browser.fetch("GET", self._address(), patience=ANSWER_PATIENCE)
+            if not _is_read(polled):
+                return self._unanswered(polled) or self._broken(polled, "xhr poll error")
+            packets, answered = [*packets, *packets_of(polled.last)], polled.last
+        return application.explain(packets, target, answered)
+
+    def go_on(self) -> Finding | None:
+        """Go on while a poll waits, as clients do; name what cannot be done like that."""
+        for _ in range(_BEATS):
+            if self._poll is None or self._poll.is_answered:
+                self._poll = self.probe.browser.poll(self._address())
+            beat = self._beat(ANSWER_PATIENCE)
+            if not _is_read(beat):
+                return self._broken(beat, "xhr post error")
+            if self.probe.wire.seconds > ANSWER_PATIENCE:
+                break
+        return None
+
+    def close(self) -> None:
+        """Take leave, which ends the poll that waits, too."""
+        self._post("1", SHORT_PATIENCE)
+        if self._poll is not None:
+            self._poll.drop()
+
+    def _address(self) -> str:
+        return f"{self.url}&t={secrets.token_hex(4)}&sid={self.session.sid}"
+
+    def _post(self, packet: str, patience: float = PATIENCE) -> Fetched:
+        body = self.probe.target.protocol.encode(packet)
+        return self.probe.browser.fetch("POST", self._address(), body, patience)
+
+    def _beat(self, patience: float) -> Fetched:
+        """Send what says no more than that the client is alive."""
+        return self._post("2" if self.probe.target.protocol.is_old else "3", patience)
+
+    def _broken(self, fetched: Fetched, client: str) -> Finding:
+        """Name what is wrong with a request of a session."""
+        failure = fetched.failure
+        is_waiting = self._poll is not None and not self._poll.is_answered
+        if failure is not None and failure.trouble is Trouble.SILENT and is_waiting:
+            return _one_at_a_time(fetched)
+        finding = polling.explain(fetched, self.probe.page)
+        if finding.id == "session-lost":
+            return replace(finding, client=client)
+        return replace(finding, title=f"After the handshake: {finding.title}", client=client)
+
+    def _unanswered(self, polled: Fetched) -> Finding | None:
+        """Tell of an application that says nothing, while the server goes on."""
+        failure = polled.failure
+        if failure is None or failure.trouble is not Trouble.SILENT:
+            return None
+        if not _is_read(self._beat(SHORT_PATIENCE)):
+            return None
+        return application.unanswered(polled.exchanges, self.probe.target, ANSWER_PATIENCE)
+
+
+def _is_read(fetched: Fetched) -> bool:
+    return fetched.readable is not None and fetched.readable.is_ok
+
+
+_ONE_AT_A_TIME: Final = """\
+# gunicorn -w 1 --threads 100 …   (or -k eventlet, or -k gevent; one worker all the same)
+# with app.run() or socketio.run(app): without threaded=False"""
+
+
+def _one_at_a_time(fetched: Fetched) -> Finding:
+    cause = (
+        "While one request of the page waits for news, as a client always has one waiting, the "
+        f"server answered no other within {ANSWER_PATIENCE:.0f} seconds: it has one worker that "
+        "does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends "
+        "that worker, after 30 seconds, it gets connect_error: xhr poll error."
+    )
+    return Finding(
+        "one-at-a-time", Severity.BROKEN, "The server answers one request at a time.", cause,
+        Fix(_ONE_AT_A_TIME), proof=proof_of(fetched.exchanges),
+    )  # fmt: skip

@@ -1,0 +1,222 @@
+"""A closer look where a finding has more than one cause: further requests that tell them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Final
+
+from ..fetch import Check, Page, Response, cors_check
+from . import proxies, security
+from .browser import Fetched, origin_of, preflight
+from .exchange import SHORT_PATIENCE, Exchange, Trouble
+from .findings import Finding, error_of, is_extension, is_python, named_path, proof_of, session_of
+from .fixes import DEFAULT_PATH, Fix, allowing
+from .probe import Probe
+from .protocol import V3, V4
+from .target import Target
+
+
+def look_closer(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """Return the finding with its cause, as far as further requests tell it.
+
+    :raise SpentError: if the bounds of the examination are reached.
+    """
+    for look in _LOOKS.get(finding.id, ()):
+        told = look(probe, finding, fetched)
+        # The first that finds more than was known.
+        if told is not finding:
+            return told
+    return finding
+
+
+def _cache(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """A session that comes twice comes from a cache."""
+    if session_of(fetched.last) is None:
+        return finding
+    again = probe.browser.fetch("GET", probe.target.polling(), patience=SHORT_PATIENCE)
+    if not security.is_cached(fetched.last, again.last):
+        return finding
+    cached = security.cached_finding([*fetched.exchanges, again.last], probe.page)
+    return replace(
+        cached, firefox=finding.firefox, chromium=finding.chromium, client=finding.client
+    )
+
+
+def _past_preflight(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether only preflights are stopped."""
+    if fetched.last.method != "OPTIONS":
+        return finding
+    answer = probe.knock(probe.page.origin)
+    if session_of(answer) is None and error_of(answer.response) is None:
+        return finding
+    cause = f"{finding.cause} Other requests do reach the Socket.IO server."
+    return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
+
+
+def _path(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """Try where else the server might be, and name it in the fix."""
+    named = named_path(fetched.response)
+    for path in [named, *_paths(probe.target)] if named is not None else _paths(probe.target):
+        target = replace(probe.target, path=path)
+        answer = probe.look(target.polling())
+        session, message = session_of(answer), error_of(answer.response)
+        if session is None and (message is None or named_path(answer.response)):
+            continue
+        if session is not None:
+            probe.close(target, answer, answer.headers)
+        return _found_at(finding, probe.target, path, answer, probe.page)
+    return finding if named is None else _passed_on(finding, probe.target.path, named)
+
+
+def _origin(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether the server gets to know who asks: a stranger should not be let in."""
+    if fetched.block is None or fetched.block.check is not Check.ORIGIN_MISSING:
+        return finding
+    own = probe.knock(probe.page.origin)
+    if session_of(own) is None:
+        return _own_pages(probe, finding)
+    if not (proxies.names_no_origin(own) and proxies.knows_origins(own.response)):
+        return finding
+    if finding.id == "header-missing" and not _has_cors(probe):
+        return finding
+    origin = security.a_stranger()
+    stranger = probe.knock(origin)
+    if not proxies.names_no_origin(stranger):
+        return finding
+    return proxies.origin_dropped(finding, [stranger], origin)
+
+
+def _own_pages(probe: Probe, finding: Finding) -> Finding:
+    own = origin_of(probe.target.base)
+    if not probe.is_extension:
+        return finding
+    asked = probe.knock(own)
+    refused = not is_extension(asked.response) or session_of(asked) is not None
+    return finding if refused else proxies.own_origin_refused(finding, [asked], own)
+
+
+def _has_cors(probe: Probe) -> bool:
+    """Tell whether a server that sends no CORS header with sessions knows any."""
+    page = replace(probe.page, headers=())
+    answer = preflight(
+        probe.wire, page, "POST", probe.target.polling(), SHORT_PATIENCE, is_browser=False
+    )
+    return proxies.is_engineio_preflight(answer.response)
+
+
+def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """An origin that is not the page's, from a server that only repeats what it is told."""
+    block = fetched.block
+    if finding.id != "origin-mismatch" or block is None:
+        return finding
+    own = probe.knock(probe.page.origin)
+    is_own = proxies.is_own(block.value, probe.target.base) and is_python(own.response)
+    if not (probe.is_extension or is_own):
+        return finding
+    return proxies.origin_rewritten(finding, [], block.value)
+
+
+def _question(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether the preflight's own headers arrive."""
+    response = fetched.response
+    if response is None or response.values("Access-Control-Allow-Headers"):
+        return finding
+    return proxies.question_dropped(finding) if proxies.reflects(response) else finding
+
+
+def _paths(target: Target) -> list[str]:
+    """Return likely paths of the server, the likeliest first."""
+    given, namespace = target.path, target.namespace.rstrip("/")
+    inside = given.strip("/").split("/")[:-1]
+    candidates = [f"{given}/" if not given.endswith("/") else given.rstrip("/")]
+    candidates += [f"{namespace}/"] * namespace.endswith("/socket.io")
+    candidates += [
+        DEFAULT_PATH,
+        f"{namespace}{DEFAULT_PATH}",
+        f"{given.rstrip('/')}{DEFAULT_PATH}",
+    ]
+    candidates += [f"/{'/'.join(inside[:n])}{DEFAULT_PATH}" for n in range(len(inside), 0, -1)]
+    candidates += ["/api/socket.io/", "/ws/socket.io/", "/socketio/", "/engine.io/"]
+    known = dict.fromkeys(path.replace("//", "/") for path in candidates)
+    return [path for path in known if path not in ("", given)][:9]
+
+
+def _version(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    target = probe.target
+    other = V4 if target.protocol.is_old else V3
+    answer = probe.look(target.polling(other))
+    response = answer.response
+    if response is None or not response.is_ok:
+        return finding
+    probe.close(replace(target, protocol=other), answer, answer.headers)
+    cause = f"{finding.cause} It does answer EIO={other.version}, that of {other.clients}."
+    return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
+
+
+def _other_scheme(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    secure = probe.target.base.startswith("https")
+    scheme = ("https", "http") if secure else ("http", "https")
+    other = replace(probe.target, base=probe.target.base.replace(*scheme, 1))
+    answer = probe.look(other.polling())
+    speaks = answer.response is not None or (not secure and _is_certificate(answer))
+    if not speaks:
+        return finding
+    cause = f"{finding.cause} Asked with {scheme[1]}://, it does answer."
+    fix = Fix(elsewhere=f"Use {other.base} in the client.")
+    return replace(finding, cause=cause, fix=fix, proof=(*finding.proof, *proof_of([answer])))
+
+
+_Look = Callable[[Probe, Finding, Fetched], Finding]
+_LOOKS: Final[dict[str, Iterable[_Look]]] = {
+    "wrong-path": (_path,),
+    "another-server": (_path,),
+    "preflight-status": (_past_preflight, _path),
+    "forbidden": (_past_preflight,),
+    "login-required": (_past_preflight,),
+    "rate-limited": (_past_preflight,),
+    "unsupported-version": (_version,),
+    "connection-closed": (_other_scheme,),
+    "tls": (_other_scheme,),
+    "another-protocol": (_other_scheme,),
+    "origin-mismatch": (_cache, _rewriting),
+    "origin-not-allowed": (_cache, _origin),
+    "header-missing": (_cache, _origin),
+    "header-stripped": (_origin,),
+    "header-not-listed": (_question,),
+}
+
+
+def _is_certificate(exchange: Exchange) -> bool:
+    outcome = exchange.outcome
+    return not isinstance(outcome, Response) and outcome.trouble is Trouble.CERTIFICATE
+
+
+def _passed_on(finding: Finding, path: str, named: str) -> Finding:
+    """Tell of a path that a proxy does not translate into the server's own."""
+    cause = (
+        f"{finding.cause} The application says that its server is at {named}, which leads nowhere "
+        "from here: a proxy passes the path on as it is."
+    )
+    proxy = f"Let the proxy pass {path} on as {named}; in nginx: proxy_pass http://…{named};"
+    fix = Fix(f'socketio = SocketIO(app, path="{path.strip("/")}")', "", proxy)
+    return replace(finding, cause=cause, fix=fix)
+
+
+def _found_at(finding: Finding, target: Target, path: str, answer: Exchange, page: Page) -> Finding:
+    """Complete a finding with where the server is; either side may be changed to meet the other."""
+    cause = f"{finding.cause} The Socket.IO server is at {path}."
+    title = f"There is no Socket.IO server at {target.path}, but at {path}."
+    proof = (*finding.proof, *proof_of([answer]))
+    client = f'In the client: io("{target.base}", {{ path: "{path}" }})'
+    found = replace(finding, id="wrong-path", title=title, cause=cause, proof=proof)
+    if f"{target.path}/" == path:
+        client += ", and no addTrailingSlash: false"
+        return replace(found, id="missing-slash", fix=Fix(elsewhere=client))
+    extension = f'socketio = SocketIO(app, path="{target.path.strip("/")}")'
+    if answer.response is not None and cors_check(page, answer.response) is not None:
+        cause = f"{cause} It does not let {page.origin} in, either."
+        found = replace(found, cause=cause)
+        extension = f"{extension}\n{allowing(page).extension}"
+    node = allowing(page, options=[f'path: "{target.path}",']).node
+    return replace(found, fix=Fix(extension, node, client))
