@@ -139,6 +139,27 @@ def _path(_: click.Context, __: click.Parameter, given: str | None) -> str | Non
     return f"/{given}"
 
 
+def _auth(_: click.Context, __: click.Parameter, given: str) -> str:
+    """Return the client's option ``auth`` as the client sends it."""
+    if not given:
+        return ""
+    try:
+        content = json.loads(given)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise click.BadParameter(
+            f'{_shown(given)} is no object in JSON. Write it like \'{{"token": "abc"}}\'.'
+        )
+    return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+
+
+_OLD_CLIENT = (
+    "EIO=3: taken for socket.io-client 2, which asks with credentials unless it is told not to "
+    "(--without-credentials)."
+)
+
+
 def _shown(text: str) -> str:
     return repr(text if len(text) <= 200 else f"{text[:199]}…")
 
@@ -263,7 +284,12 @@ def explain(
 @click.command("doctor", context_settings=_CONTEXT)
 @click.argument("url")
 @click.option("--origin", metavar="ORIGIN", help="Of the page; location.origin in its console.")
-@credentials_option
+@click.option(
+    "--with-credentials/--without-credentials",
+    default=None,
+    help="As a client with withCredentials: true, or false.  [default: without; with them where "
+    "URL has EIO=3, of an old client, which asks with them]",
+)
 @header_option
 @click.option(
     "--path",
@@ -271,6 +297,13 @@ def explain(
     callback=_path,
     help="The client's option path; a slash is added at its end, as the client does.  "
     "[default: /socket.io/]",
+)
+@click.option(
+    "--auth",
+    default="",
+    metavar="JSON",
+    callback=_auth,
+    help="The client's option auth, for connect handlers that ask for it.",
 )
 @click.option("--no-trailing-slash", is_flag=True, help="As a client with addTrailingSlash: false.")
 @click.option(
@@ -283,17 +316,18 @@ def explain(
 def doctor(
     url: str,
     origin: str | None,
-    with_credentials: bool,
+    with_credentials: bool | None,
     headers: tuple[Header, ...],
     path: str | None,
+    auth: str,
     no_trailing_slash: bool,
     method: str | None,
     as_json: bool,
 ) -> None:
     """Do to the Socket.IO server at URL what a browser does, and explain the result.
 
-    URL is what io() is given on the page, or what the browser's console shows, with EIO=4 in it;
-    the path of that is taken as it is. At most 40 requests and 30 seconds.
+    URL is what io() is given on the page, or what the browser's console shows, with EIO=4 (or 3,
+    of an old client) in it; the path of that is taken as it is. At most 40 requests and 30 seconds.
 
     Exit status 0 if everything that a browser needs works, 1 if not, 2 if that could not be tried.
     """
@@ -312,11 +346,15 @@ def doctor(
         raise NotAskedError(
             f'The doctor needs {error.name}. Run: pip install "Flask-SIO-CORS[doctor]"'
         ) from None
-    page = Page(_origin(origin), with_credentials, headers)
+    asker = _origin(origin)
     try:
-        target = Target.parse(url, page.origin, path, trailing_slash=not no_trailing_slash)
+        target = Target.parse(url, asker, path, trailing_slash=not no_trailing_slash, auth=auth)
     except TargetError as error:
         raise click.UsageError(str(error)) from None
+    if with_credentials is None and target.protocol.is_old:
+        with_credentials = True
+        click.echo(_OLD_CLIENT, err=True)
+    page = Page(asker, bool(with_credentials), headers)
     try:
         with _Progress() as progress:
             report = examine.Examination(target, page, Wire(progress.tell), method).run()

@@ -69,6 +69,13 @@ SERVERS = {
     ),
 }
 
+#: Servers as Socket.IO cannot do with them, for the doctor.
+MISFITS = {
+    "gunicorn, sync": Launch("threading", _gunicorn()),
+    "gunicorn, two workers": Launch("threading", _gunicorn("--threads", "50", "--workers", "2")),
+    "gunicorn, two sync workers": Launch("threading", _gunicorn("--workers", "2")),
+}
+
 
 @dataclass(frozen=True)
 class Description:
@@ -97,7 +104,7 @@ class Server:
     """A running child that serves on 127.0.0.1. As a context manager it ends with the block."""
 
     def __init__(self, description: Description, directory: Path):
-        launch = SERVERS[description.server]
+        launch = (SERVERS | MISFITS)[description.server]
         self.description = description
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"

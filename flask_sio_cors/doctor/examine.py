@@ -13,7 +13,7 @@ from ..fetch import Page, Response
 from ..origins import is_loopback
 from . import application, polling, security, sockets, unsent
 from .browser import Fetched, fetch_metadata, judge_preflight, origin_of, preflight
-from .conversation import Conversation
+from .conversation import ANSWER_PATIENCE, Conversation
 from .exchange import (
     PATIENCE,
     SHORT_PATIENCE,
@@ -227,7 +227,8 @@ class Examination:
         # Firefox sends these, Chromium does not; what needs their absence does not work.
         metadata = fetch_metadata(self.page.origin, url, mode="websocket")
         headers = (*metadata, *self.browser.headers(self.target.base))
-        exchange = self.wire.shake_hands(url, headers, self.page.origin, talk, PATIENCE)
+        patience = PATIENCE if session is not None else ANSWER_PATIENCE
+        exchange = self.wire.shake_hands(url, headers, self.page.origin, talk, patience)
         polling_works = bool(self._polling)
         finding = sockets.explain(exchange, self.page, polling_works=polling_works, refusal=refusal)
         self._websocket = finding is None

@@ -42,13 +42,20 @@ class Target:
 
     @classmethod
     def parse(
-        cls, url: str, origin: str, path: str | None = None, *, trailing_slash: bool = True
+        cls,
+        url: str,
+        origin: str,
+        path: str | None = None,
+        *,
+        trailing_slash: bool = True,
+        auth: str = "",
     ) -> Target:
         """Read the URL that a client is given, or the one that a console shows.
 
         :param origin: of the page, whose scheme and host hold where the URL names none.
         :param path: the client's option of that name.
         :param trailing_slash: the client's option ``addTrailingSlash``.
+        :param auth: the client's option of that name, as JSON.
         :raise TargetError: if it names no host, or the path cannot be one.
         """
         address = _address(url, origin)
@@ -56,10 +63,10 @@ class Target:
         is_request = "EIO=" in address.search
         query, protocol = _own_query(address.search), protocol_of(address.search)
         if is_request and not path:
-            return cls(base, address.pathname, query=query, protocol=protocol)
+            return cls(base, address.pathname, "/", query, protocol, auth)
         namespace = "/" if is_request else _namespace(url)
         client_path = _client_path(base, path or DEFAULT_PATH, trailing_slash)
-        return cls(base, client_path, namespace, query, protocol)
+        return cls(base, client_path, namespace, query, protocol, auth)
 
     @property
     def name(self) -> str:

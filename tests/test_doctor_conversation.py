@@ -1,0 +1,130 @@
+"""What comes after the handshake: servers that open sessions, and are not fit to keep them."""
+
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from flask_sio_cors.doctor.conversation import ANSWER_PATIENCE
+from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.exchange import MAX_REQUESTS
+from flask_sio_cors.doctor.report import as_text
+from flask_sio_cors.doctor.target import Target
+from flask_sio_cors.fetch import Page
+from tests.broken_servers import engine, flask_app, node_server, serving
+
+ORIGIN = "http://localhost:8080"
+PAGE = Page(ORIGIN)
+ALLOWED = f'app.config["SIO_CORS_ORIGINS"] = ["{ORIGIN}"]'
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def examine(url: str, page: Page = PAGE) -> Report:
+    return Examination(Target.parse(url, page.origin), page).run()
+
+
+def ids(report: Report) -> list[str]:
+    return [finding.id for finding in report.findings]
+
+
+# --- Workers ----------------------------------------------------------------------------------
+
+
+def test_a_worker_that_does_one_thing_at_a_time_is_told(serve) -> None:
+    report = examine(serve(ALLOWED, server="gunicorn, sync").url)
+    assert ids(report) == ["one-at-a-time"]
+    assert "--threads 100" in report.findings[0].fix.extension
+    assert not report.works
+    assert report.seconds < 2 * ANSWER_PATIENCE
+
+
+@pytest.mark.parametrize("server", ["gunicorn, two workers", "gunicorn, two sync workers"])
+def test_several_workers_are_told_each_time(server: str, serve) -> None:
+    url = serve(ALLOWED, server=server).url
+    for _ in range(5):
+        report = examine(url)
+        # Two that do one thing at a time are both, and have one remedy.
+        assert report.findings[0].id in ("session-lost", "one-at-a-time")
+        assert "-w 1 --threads 100" in report.findings[0].fix.extension
+        assert not report.works
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "threading", "eventlet", "gevent"])
+def test_a_server_that_is_fit_is_left_in_peace(server: str, serve) -> None:
+    report = examine(serve(ALLOWED, server=server).url)
+    assert ids(report) == []
+    assert report.works
+    assert report.websocket
+    assert report.requests < MAX_REQUESTS * 3 / 4
+    assert report.seconds < 5
+
+
+# --- Handlers ---------------------------------------------------------------------------------
+
+HANDLERS = {
+    "raises": "def connect(auth=None): raise ValueError",
+    "asks for auth": "def connect(auth): auth['token']",
+}
+
+
+def handling(handler: str) -> str:
+    return (
+        f"{ALLOWED}\nsocketio = SocketIO(app, async_mode='threading')\nSioCors(app)\n"
+        f"@socketio.on('connect')\n{handler}"
+    )
+
+
+@pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
+def test_a_connect_handler_that_raises_is_told(handler: str, stack: ExitStack) -> None:
+    port = stack.enter_context(serving(flask_app(handling(handler))))
+    report = examine(f"http://127.0.0.1:{port}")
+    first = report.findings[0]
+    assert first.id == "connect-unanswered"
+    assert "traceback in the server's log" in first.fix.elsewhere
+    assert first.client == ""
+    assert not report.works
+
+
+def test_the_auth_that_the_doctor_is_given_is_sent(stack: ExitStack) -> None:
+    app = flask_app(handling(HANDLERS["asks for auth"]))
+    url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+    target = Target.parse(url, ORIGIN, auth='{"token": 1}')
+    assert Examination(target, PAGE).run().works
+
+
+def test_a_refusal_of_the_application_comes_first(stack: ExitStack) -> None:
+    app = flask_app(handling("def connect(auth=None): return False"))
+    report = examine(f"http://127.0.0.1:{stack.enter_context(serving(app))}")
+    assert ids(report)[0] == "connect-refused"
+    assert not report.works
+
+
+# --- WebSocket alone --------------------------------------------------------------------------
+
+ALONE = '["websocket"] the page connects'
+
+
+def test_a_page_with_websocket_alone_is_said_to_connect_where_it_does(stack: ExitStack) -> None:
+    report = examine(f"http://127.0.0.1:{stack.enter_context(serving(engine()))}")
+    assert not report.works
+    assert ALONE in re.sub(r"\s+", " ", as_text(report))
+
+
+@pytest.mark.parametrize(
+    "middleware",
+    ["next(new Error('no'))", ""],
+    ids=["refuses", "says nothing"],
+)
+def test_a_page_that_the_application_keeps_out_is_not(middleware: str, stack: ExitStack) -> None:
+    use = f"io.use((socket, next) => {{ {middleware} }})"
+    url = stack.enter_context(node_server(f"new Server(httpServer); {use}"))
+    report = examine(url)
+    assert report.websocket
+    assert not report.connects_by_websocket
+    assert ALONE not in re.sub(r"\s+", " ", as_text(report))
