@@ -939,14 +939,15 @@ SOUND = (
 
 
 @contextmanager
-def node_server(construction: str) -> Iterator[str]:
+def node_server(construction: str, package: str = "socket.io") -> Iterator[str]:
     """Run a Socket.IO server for Node.js that is constructed like this; yields its address.
 
     :param construction: an expression, such as ``new Server(httpServer, { cors: … })``.
+    :param package: where `Server` comes from; ``"socket.io-2"`` is version 2.
     """
     script = f"""
         const {{ createServer }} = require("http");
-        const {{ Server }} = require("socket.io");
+        const Server = require("{package}").Server || require("{package}");
         const httpServer = createServer();
         const io = {construction};
         httpServer.listen(0, "127.0.0.1", () => console.log(httpServer.address().port));

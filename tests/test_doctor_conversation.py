@@ -3,12 +3,14 @@
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import pytest
 
 from flask_sio_cors.doctor.conversation import ANSWER_PATIENCE
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS
+from flask_sio_cors.doctor.findings import Severity
 from flask_sio_cors.doctor.report import as_text
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
@@ -128,3 +130,62 @@ def test_a_page_that_the_application_keeps_out_is_not(middleware: str, stack: Ex
     assert report.websocket
     assert not report.connects_by_websocket
     assert ALONE not in re.sub(r"\s+", " ", as_text(report))
+
+
+# --- Old clients ------------------------------------------------------------------------------
+
+CONSOLE = "/socket.io/?EIO=3&transport=polling&t=abc"
+NODE_2 = "socket.io-2"
+WITH_COOKIES = Page(ORIGIN, credentials=True)
+FOR_BOTH = (
+    f'new Server(httpServer, {{ allowEIO3: true, cors: {{ origin: ["{ORIGIN}"], '
+    "credentials: true }, })"
+)
+
+
+def test_an_old_client_is_examined_as_what_it_is(stack: ExitStack) -> None:
+    old = stack.enter_context(node_server("new Server(httpServer)", NODE_2))
+    both = stack.enter_context(node_server(FOR_BOTH))
+    for url in (old, both):
+        report = examine(f"{url}{CONSOLE}", WITH_COOKIES)
+        assert report.works
+        assert report.websocket
+
+
+def test_an_old_client_is_told_from_what_keeps_it_out(stack: ExitStack) -> None:
+    construction = f'new Server(httpServer, {{ cors: {{ origin: ["{ORIGIN}"] }} }})'
+    url = stack.enter_context(node_server(construction))
+    assert examine(url).works
+    report = examine(f"{url}{CONSOLE}", WITH_COOKIES)
+    assert ids(report)[:2] == ["credentials-not-true", "unsupported-version"]
+    fixed = stack.enter_context(node_server(report.findings[1].fix.node))
+    assert examine(f"{fixed}{CONSOLE}", WITH_COOKIES).works
+
+
+def test_an_old_client_of_this_extension_is_told(stack: ExitStack) -> None:
+    app = flask_app(
+        f'{ALLOWED}\napp.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True\n'
+        "app.config['SIO_CORS_TOLERATE_INSECURE_ORIGINS'] = True\n"
+        "socketio = SocketIO(app, async_mode='threading')\nSioCors(app)"
+    )
+    url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+    report = examine(f"{url}{CONSOLE}", WITH_COOKIES)
+    assert ids(report)[0] == "unsupported-version"
+    assert "EIO=3, socket.io-client 2" in report.findings[0].cause
+    assert "socket.io-client 4 on the page" in report.findings[0].fix.elsewhere
+
+
+def test_a_namespace_of_an_old_client_is_looked_for(stack: ExitStack) -> None:
+    url = stack.enter_context(node_server("new Server(httpServer)", NODE_2))
+    target = Target.parse(f"{url}{CONSOLE}", ORIGIN)
+    for name, found in (("/", []), ("/none", ["namespace-refused"])):
+        report = Examination(replace(target, namespace=name), WITH_COOKIES).run()
+        assert [each.id for each in report.findings if each.severity is Severity.BROKEN] == found
+
+
+def test_a_path_that_is_taken_for_the_servers_is_a_namespace(stack: ExitStack) -> None:
+    app = flask_app(handling("def connect(auth=None): pass"))
+    url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+    report = examine(f"{url}/socket.io")
+    assert ids(report) == ["namespace-refused"]
+    assert f'io("{url}")' in report.findings[0].fix.elsewhere

@@ -171,6 +171,9 @@ class Examination:
             told = look_closer(self.probe, told, fetched)
         finally:
             self._add(told)
+            rest = polling.beneath(fetched, self.page)
+            if rest is not None and rest.id != told.id:
+                self._add(rest)
         return told
 
     def _ask_method(self, url: str) -> None:

@@ -26,6 +26,7 @@ from .findings import (
     session_of,
 )
 from .fixes import Fix, allowing
+from .protocol import Protocol, protocol_of
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"
@@ -44,6 +45,20 @@ def explain(fetched: Fetched, page: Page) -> Finding:
     if failure is not None:
         return explain_failure(fetched, page, failure)
     return explain_content(fetched, page)
+
+
+def beneath(fetched: Fetched, page: Page) -> Finding | None:
+    """Name what is wrong with an answer besides its CORS headers; ``None`` where it is those."""
+    block, response = fetched.block, fetched.response
+    if block is None or response is None or block.is_preflight or response.status < 400:
+        return None
+    told = explain_status(replace(fetched, block=None), page, response)
+    if told is None or told[0] == "origin-not-allowed":
+        return None
+    id_, title, cause, fix = told
+    cause = f"Once CORS is in order, this is next. {cause}"
+    proof = proof_of([fetched.last])
+    return Finding(id_, _BROKEN, title, cause, fix, client=_POLL_ERROR, proof=proof)
 
 
 # --- No answer -------------------------------------------------------------------------------
@@ -632,17 +647,17 @@ def explain_status(
     fetched: Fetched, page: Page, response: Response, *, is_preflight: bool = False
 ) -> _Told | None:
     """Name what an answer's status and body give away, whatever its CORS headers are."""
-    message = (error_of(response) or "").lower()
+    message, protocol = (error_of(response) or "").lower(), protocol_of(fetched.last.url)
     text = response.body[:4096].decode("utf-8", "replace")
     if "unsupported" in message and "version" in message:
-        return _unsupported(page)
+        return _unsupported(page, protocol)
     if "session" in message and ("unknown" in message or "invalid" in message):
         return _session_lost(page)
     if "accepted origin" in message or (fetched.block is not None and _is_refusal(response)):
         return _not_allowed(page, response)
     if is_host_refused(response):
         return _host_not_trusted(fetched.last.url)
-    if re.match(r"\d+:0\{|\x00", text):
+    if not protocol.is_old and re.match(r"\d+:0\{|\x00", text):
         return _old_server()
     if "HTTP request was sent to HTTPS port" in text or "sent to an HTTPS" in text:
         return _https_needed(fetched.last.url)
@@ -688,20 +703,22 @@ def _host_not_trusted(url: str) -> _Told:
     return "host-not-trusted", title, cause, fix
 
 
-def _unsupported(page: Page) -> _Told:
+def _unsupported(page: Page, protocol: Protocol) -> _Told:
     cause = (
         "The server does not speak the version of the Engine.IO protocol that the page's client "
-        "does (EIO=4, socket.io-client 3 and 4)."
+        f"does (EIO={protocol.version}, {protocol.clients})."
     )
+    title = "Client and server speak different versions."
+    if protocol.is_old:
+        new = "Load socket.io-client 4 on the page, which the server is made for."
+        return "unsupported-version", title, cause, Fix("", _for_old_clients(page), new)
     python = "pip install --upgrade Flask-SocketIO python-socketio python-engineio"
     both = "Use matching versions: socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO 3, 4."
-    node = allowing(page, options=["allowEIO3: true, // for clients of version 2"]).node
-    return (
-        "unsupported-version",
-        "Client and server speak different versions.",
-        cause,
-        Fix(f"# {python}", node, both),
-    )
+    return "unsupported-version", title, cause, Fix(f"# {python}", "", both)
+
+
+def _for_old_clients(page: Page) -> str:
+    return allowing(page, options=["allowEIO3: true, // for clients of version 2"]).node
 
 
 def _old_server() -> _Told:

@@ -94,6 +94,8 @@ def _summary(report: Report, width: int) -> str:
     result = {True: "works", False: "does not work", None: "not tried"}
     polling = result[report.polling] if report.polling is not None else "not tried to its end"
     told = f"Polling {polling}, WebSocket {result[report.websocket]}."
+    if report.websocket and report.polling is False and not report.connects_by_websocket:
+        told = f"Polling {polling}; a WebSocket opens, but the page does not connect by it."
     if report.connects_by_websocket and report.polling is False:
         told += ' With the client\'s option transports: ["websocket"] the page connects'
         is_blocked = any(finding.is_blocked for finding in report.findings)

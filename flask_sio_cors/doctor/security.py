@@ -15,6 +15,7 @@ from .exchange import Exchange, SpentError
 from .findings import Finding, Session, Severity, proof_of, session_of
 from .fixes import Fix, allowing
 from .lookalikes import longer_port, neighbours, other_port
+from .protocol import protocol_of
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,9 @@ def _ask(stage: Stage, origin: str) -> Exchange:
 
 def close(stage: Stage, session: Session, headers: tuple[tuple[str, str], ...]) -> None:
     """Close a session, so that the server need not wait for its end."""
+    url, leave = f"{stage.polling}&sid={session.sid}", protocol_of(stage.polling).encode("1")
     try:
-        stage.browser.wire.send("POST", f"{stage.polling}&sid={session.sid}", headers, b"1")
+        stage.browser.wire.send("POST", url, headers, leave)
     except SpentError:
         return
 
@@ -250,10 +252,12 @@ def _jsonp(stage: Stage) -> Iterable[Finding]:
         "jsonp-open", Severity.WRONG, "JSONP is open to every site.", cause, fix, proof=proof
     )
     try:
-        sid = json.loads(json.loads(response.body[10:].rstrip(b"\r\n;)"))[1:])["sid"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        body = json.loads(response.body[10:].rstrip(b"\r\n;)")).encode()
+    except (ValueError, AttributeError, RecursionError):
         return
-    close(stage, Session(str(sid), ()), headers)
+    session = session_of(replace(asked, outcome=replace(response, body=body)))
+    if session is not None:
+        close(stage, session, headers)
 
 
 # --- Caches ----------------------------------------------------------------------------------
