@@ -189,3 +189,12 @@ def test_a_path_that_is_taken_for_the_servers_is_a_namespace(stack: ExitStack) -
     report = examine(f"{url}/socket.io")
     assert ids(report) == ["namespace-refused"]
     assert f'io("{url}")' in report.findings[0].fix.elsewhere
+
+
+def test_a_namespace_is_taken_with_its_last_slash(stack: ExitStack) -> None:
+    construction = 'new Server(httpServer, { cors: { origin: "*" } }); io.of("/chat")'
+    url = stack.enter_context(node_server(construction))
+    assert examine(f"{url}/chat").works
+    report = examine(f"{url}/chat/")
+    assert ids(report)[0] == "namespace-refused"
+    assert f'io("{url}/chat")' in report.findings[0].fix.elsewhere

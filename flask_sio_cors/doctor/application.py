@@ -75,7 +75,9 @@ def _unknown(exchange: Exchange, target: Target, message: str, said: str) -> Fin
     extension = f'@socketio.on("connect", namespace="{name}")\ndef connect():\n    pass'
     node = f'io.of("{name}").on("connection", socket => {{}})'
     client = f'If the path belongs to the server: io("{target.base}", {{ path: "{name}" }}).'
-    if name.endswith(target.path.rstrip("/")):
+    if name.endswith("/"):
+        client = f'If it is meant without its last slash: io("{target.base}{name.rstrip("/")}").'
+    if name.rstrip("/").endswith(target.path.rstrip("/")):
         # The path that clients ask for anyway.
         client = f'In the client: io("{target.base}")'
         extension = node = ""

@@ -71,7 +71,7 @@ class Target:
     @property
     def name(self) -> str:
         """The namespace as it stands in packets: nothing for the main one."""
-        return self.namespace.rstrip("/")
+        return "" if self.namespace == "/" else self.namespace
 
     def polling(self, protocol: Protocol | None = None) -> str:
         """Return the address of a handshake, each time another one as the client does it."""
