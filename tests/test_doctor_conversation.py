@@ -15,6 +15,7 @@ from flask_sio_cors.doctor.report import as_text
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
 from tests.broken_servers import engine, flask_app, node_server, serving
+from tests.harness import wait_until
 
 ORIGIN = "http://localhost:8080"
 PAGE = Page(ORIGIN)
@@ -48,9 +49,16 @@ def test_a_worker_that_does_one_thing_at_a_time_is_told(serve) -> None:
 
 @pytest.mark.parametrize("server", ["gunicorn, two workers", "gunicorn, two sync workers"])
 def test_several_workers_are_told_each_time(server: str, serve) -> None:
-    url = serve(ALLOWED, server=server).url
+    served = serve(ALLOWED, server=server)
+    workers: set[str] = set()
+
+    def are_both_there() -> bool:
+        workers.add(served.run("import os\nanswer = os.getpid()"))
+        return len(workers) == 2
+
+    wait_until(are_both_there, 20)
     for _ in range(5):
-        report = examine(url)
+        report = examine(served.url)
         # Two that do one thing at a time are both, and have one remedy.
         assert report.findings[0].id in ("session-lost", "one-at-a-time")
         assert "-w 1 --threads 100" in report.findings[0].fix.extension

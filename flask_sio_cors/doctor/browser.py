@@ -120,14 +120,16 @@ class Browser:
             url = target
         return Fetched(tuple(exchanges), redirected_for_good=True)
 
-    def poll(self, url: str, patience: float = PATIENCE) -> Poll:
-        """Send a poll of a session, as `fetch` would, and leave its answer for later.
+    def begin(
+        self, method: str, url: str, body: bytes | None = None, patience: float = PATIENCE
+    ) -> Waiting:
+        """Send a request of a session, as `fetch` would, and leave its answer for later.
 
-        The session's handshake has come from there, so that a preflight would pass again.
+        Others of the kind have gone there before, so that a preflight would pass again.
         """
-        is_cross_origin = origin_of(url) != self.page.origin
-        headers = self._headers(self.page, url, is_cross_origin)
-        return Poll(self, self.wire.begin("GET", url, headers, patience=patience))
+        names_origin = origin_of(url) != self.page.origin or method != "GET"
+        headers = self._headers(self.page, url, names_origin)
+        return Waiting(self.page, self.wire.begin(method, url, headers, body, patience))
 
     def _ask_first(
         self, page: Page, method: str, url: str, patience: float
@@ -160,13 +162,16 @@ class Browser:
             self._cookies.update({name: morsel.coded_value for name, morsel in cookies.items()})
 
 
-class Poll:
-    """A poll that waits for its answer, while the page's other requests go on."""
+class Waiting:
+    """A request that waits for its answer, while the page's others go on."""
 
-    def __init__(self, browser: Browser, pending: Pending) -> None:
-        self._browser = browser
+    def __init__(self, page: Page, pending: Pending) -> None:
+        self._page = page
         self._pending = pending
-        pending.is_sent(SHORT_PATIENCE)
+
+    def is_sent(self) -> bool:
+        """Wait, for a short time, until the request has left."""
+        return self._pending.is_sent(SHORT_PATIENCE)
 
     @property
     def is_answered(self) -> bool:
@@ -177,7 +182,7 @@ class Poll:
 
         :raise SpentError: if the bounds of the examination are reached.
         """
-        exchange, page = self._pending.end(), self._browser.page
+        exchange, page = self._pending.end(), self._page
         is_cross_origin = origin_of(exchange.url) != page.origin
         if exchange.response is None:
             return Fetched((exchange,), _cut_block(page, exchange, is_cross_origin))

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
 from . import application, polling
-from .browser import Fetched, Poll
+from .browser import Fetched, Waiting
 from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble
-from .findings import Finding, Session, Severity, packets_of, proof_of
+from .findings import Finding, Session, Severity, is_python, packets_of, proof_of
 from .fixes import Fix
 from .probe import Probe
 
 #: How long the application may take for its answer to a client that connects, in seconds, and the
 #: server for a request while it holds a poll open. Handlers that ask a database take less.
 ANSWER_PATIENCE: Final = 10.0
-#: Requests that are sent while a poll waits; with two workers, all but one examination in a hundred
-#: come to both.
+#: Requests that are sent while a poll waits, so that each of a few workers gets one.
 _BEATS: Final = 6
 #: Polls that may bring nothing of the application, until its answer comes.
 _POLLS: Final = 3
@@ -35,7 +35,7 @@ class Conversation:
     opened: Exchange
     session: Session
     url: str
-    _poll: Poll | None = None
+    _poll: Waiting | None = None
 
     def connect(self) -> Finding | None:
         """Join the namespace; name what is against it, ``None`` where the client is let in."""
@@ -56,15 +56,25 @@ class Conversation:
 
     def go_on(self) -> Finding | None:
         """Go on while a poll waits, as clients do; name what cannot be done like that."""
+        self._poll = self.probe.browser.begin("GET", self._address())
+        self._poll.is_sent()
+        beats = self._beats_at_once() if is_python(self.opened.response) else self._beats_in_turn()
+        broken = next((beat for beat in beats if not _is_read(beat)), None)
+        return self._broken(broken, "xhr post error") if broken is not None else None
+
+    def _beats_at_once(self) -> Iterable[Fetched]:
+        """Of workers that wait for a connection, it is often the same one that gets the next."""
+        body = self.probe.target.protocol.encode(self._beat)
+        begin = self.probe.browser.begin
+        sent = [begin("POST", self._address(), body, ANSWER_PATIENCE) for _ in range(_BEATS)]
+        return [beat.end() for beat in sent]
+
+    def _beats_in_turn(self) -> Iterable[Fetched]:
+        """Socket.IO for Node.js ends a session that posts two things at once."""
         for _ in range(_BEATS):
-            if self._poll is None or self._poll.is_answered:
-                self._poll = self.probe.browser.poll(self._address())
-            beat = self._beat(ANSWER_PATIENCE)
-            if not _is_read(beat):
-                return self._broken(beat, "xhr post error")
+            yield self._post(self._beat, ANSWER_PATIENCE)
             if self.probe.wire.seconds > ANSWER_PATIENCE:
-                break
-        return None
+                return
 
     def close(self) -> None:
         """Take leave, which ends the poll that waits, too."""
@@ -79,9 +89,10 @@ class Conversation:
         body = self.probe.target.protocol.encode(packet)
         return self.probe.browser.fetch("POST", self._address(), body, patience)
 
-    def _beat(self, patience: float) -> Fetched:
-        """Send what says no more than that the client is alive."""
-        return self._post("2" if self.probe.target.protocol.is_old else "3", patience)
+    @property
+    def _beat(self) -> str:
+        """The packet that says no more than that the client is alive."""
+        return "2" if self.probe.target.protocol.is_old else "3"
 
     def _broken(self, fetched: Fetched, client: str) -> Finding:
         """Name what is wrong with a request of a session."""
@@ -99,7 +110,7 @@ class Conversation:
         failure = polled.failure
         if failure is None or failure.trouble is not Trouble.SILENT:
             return None
-        if not _is_read(self._beat(SHORT_PATIENCE)):
+        if not _is_read(self._post(self._beat, SHORT_PATIENCE)):
             return None
         return application.unanswered(polled.exchanges, self.probe.target, ANSWER_PATIENCE)
 

@@ -23,6 +23,7 @@ from .exchange import (
     Trouble,
     Wire,
     addresses,
+    listen,
 )
 from .findings import Finding, Session, Severity, is_extension, proof_of, session_of
 from .fixes import Fix, allowing
@@ -118,17 +119,19 @@ class Examination:
         query = f"EIO={self.target.protocol.version}&transport=polling{self.target.query}"
         conversation = Conversation(self.probe, fetched.last, session, f"{final}?{query}")
         finding = conversation.connect()
-        is_application = finding is not None and finding.id in application.FINDINGS
-        self._polling = finding is None or is_application
+        is_refused = finding is not None and finding.id in application.FINDINGS
+        finding = finding or conversation.go_on()
+        self._polling = finding is None or is_refused
         if finding is not None:
-            self._add(finding)
-        if self._polling and (finding := conversation.go_on()) is not None:
-            self._polling = False
             self._add(finding)
             if finding.id == "one-at-a-time":
                 return False
-        if not is_application:
+        if finding is None:
             self._try_websocket(session)
+        elif is_refused:
+            self._add_if_told(self._shake_hands(None, listen)[1])
+        else:
+            self._try_websocket_alone(True, finding, None)
         conversation.close()
         return True
 
@@ -159,6 +162,10 @@ class Examination:
     def _stage(self, fetched: Fetched) -> security.Stage:
         url, has_websocket = self.target.websocket(), bool(self._websocket)
         return security.Stage(self.browser, fetched.last.url, url, fetched.last, has_websocket)
+
+    def _add_if_told(self, finding: Finding | None) -> None:
+        if finding is not None:
+            self._add(finding)
 
     def _add(self, finding: Finding) -> None:
         fix = finding.fix.fitted(self.target.path, is_installed=self.probe.is_extension)
@@ -203,9 +210,12 @@ class Examination:
         if "websocket" not in session.upgrades:
             self._add(_not_offered())
             return
-        finding = self._shake_hands(session, _probe)
-        if finding is not None:
-            self._add(finding)
+        finding = self._shake_hands(session, _probe)[1]
+        if finding is not None and finding.id == "upgrade-dropped":
+            exchange, other = self._shake_hands(None, listen)
+            if other is None:
+                finding = sockets.session_lost(finding, exchange)
+        self._add_if_told(finding)
 
     def _try_websocket_alone(
         self, is_seen: bool, why_no_polling: Finding, polled: Response | None
@@ -217,7 +227,9 @@ class Examination:
         """
         is_refused = why_no_polling.id in _REFUSED and polled is not None and not polled.is_ok
         refusal = polled.status if is_refused and polled else None
-        finding = self._shake_hands(None, self._join, refusal)
+        exchange, finding = self._shake_hands(None, self._join, refusal)
+        if finding is None:
+            finding = self._explain_alone(exchange)
         is_told = finding is not None and finding.id == "websocket-refused"
         if finding is None or not is_seen or (is_told and why_no_polling.id in _REFUSED):
             return
@@ -225,7 +237,7 @@ class Examination:
 
     def _shake_hands(
         self, session: Session | None, talk: Talk, refusal: int | None = None
-    ) -> Finding | None:
+    ) -> tuple[Exchange, Finding | None]:
         url = self.target.websocket(session)
         # Firefox sends these, Chromium does not; what needs their absence does not work.
         metadata = fetch_metadata(self.page.origin, url, mode="websocket")
@@ -235,9 +247,7 @@ class Examination:
         polling_works = bool(self._polling)
         finding = sockets.explain(exchange, self.page, polling_works=polling_works, refusal=refusal)
         self._websocket = finding is None
-        if finding is None and session is None:
-            return self._explain_alone(exchange)
-        return finding
+        return exchange, finding
 
     def _explain_alone(self, exchange: Exchange) -> Finding | None:
         """Name what a WebSocket without a session says against the client."""

@@ -182,7 +182,7 @@ class Wire:
         """
 
         def exchange(attempt: _Attempt) -> Response | Failure:
-            return _websocket(url, headers, origin, talk or _listen, attempt)
+            return _websocket(url, headers, origin, talk or listen, attempt)
 
         shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
         return Pending(self, Exchange("GET", url, shown, _UNANSWERED), patience, exchange).end()
@@ -428,7 +428,7 @@ def _classify(error: BaseException, connected: bool) -> Failure | None:
 # --- WebSocket -------------------------------------------------------------------------------
 
 
-def _listen(send: Callable[[str], None], receive: Callable[[], str]) -> Iterator[str]:
+def listen(send: Callable[[str], None], receive: Callable[[], str]) -> Iterator[str]:
     """Read what a server says first."""
     yield receive()
 

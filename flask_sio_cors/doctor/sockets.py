@@ -18,6 +18,9 @@ _NGINX: Final = (
 )
 
 
+_FALLS_BACK: Final = "Socket.IO falls back to polling; a client with WebSocket alone stays out."
+
+
 def explain(
     exchange: Exchange, page: Page, *, polling_works: bool, refusal: int | None = None
 ) -> Finding | None:
@@ -33,6 +36,18 @@ def explain(
     told = _tell_status(page, outcome, refusal)
     chromium = wording.WEBSOCKET_STATUS.format(status=outcome.status)
     return _finding(exchange, told, chromium, polling_works)
+
+
+def session_lost(finding: Finding, alone: Exchange) -> Finding:
+    """Tell of a WebSocket that does not open within a session.
+
+    :param alone: the exchange that has opened one without.
+    """
+    id_, title, cause, fix = _SESSION_LOST
+    proof = (*finding.proof, *proof_of([alone]))
+    return replace(
+        finding, id=id_, title=title, cause=f"{cause} {_FALLS_BACK}", fix=fix, proof=proof
+    )
 
 
 def packets_of(exchange: Exchange) -> list[str]:
@@ -59,7 +74,7 @@ def _finding(
     url = exchange.url
     id_, title, cause, fix = told
     if polling_works:
-        cause += " Socket.IO falls back to polling; a client with WebSocket alone stays out."
+        cause += f" {_FALLS_BACK}"
     return Finding(
         id_,
         Severity.BROKEN,
@@ -91,6 +106,19 @@ def _explain_failure(exchange: Exchange, failure: Failure, polling_works: bool) 
     return _finding(exchange, told, chromium, polling_works)
 
 
+_SESSION_LOST: Final = (
+    "session-lost",
+    "The server forgets the session.",
+    "The session is unknown to the process that got the WebSocket handshake: several workers or "
+    "machines serve this address, without sticky sessions.",
+    Fix(
+        "# gunicorn -w 1 --threads 100 …   (one worker; several need sticky sessions)",
+        "",
+        "Make the load balancer send each client to one worker.",
+    ),
+)
+
+
 def _tell_status(page: Page, response: Response, refusal: int | None) -> tuple[str, str, str, Fix]:
     message = (error_of(response) or "").lower()
     if response.location is not None:
@@ -102,12 +130,7 @@ def _tell_status(page: Page, response: Response, refusal: int | None) -> tuple[s
         cause = f"The server answers {response.status}: it refuses the origin {page.origin}."
         return "websocket-refused", "The WebSocket handshake is refused.", cause, allowing(page)
     if "session" in message and ("unknown" in message or "invalid session" in message):
-        cause = (
-            "The session is unknown to the process that got the handshake: several workers serve "
-            "this address, without sticky sessions."
-        )
-        fix = Fix(elsewhere="Make the load balancer send each client to one worker.")
-        return "session-lost", "The server forgets the session.", cause, fix
+        return _SESSION_LOST
     if response.status in (400, 426) or response.is_ok:
         cause = (
             f"The server answers {response.status} as if it had never been asked for a WebSocket: "
