@@ -901,6 +901,7 @@ REFUSING = (
         "connect-refused",
         _refusing("return False", ", always_connect=True"),
     ),
+    Case("connect handler raises", "connect-unanswered", _refusing('auth["token"]')),
 )
 
 HEALTHY = Case(
@@ -935,6 +936,25 @@ SOUND = (
         ),
         EXTRA,
     ),
+)
+
+
+def _one_at_a_time(stack: ExitStack) -> str:
+    app = guarded('app.config["SIO_CORS_ORIGINS"] = ["http://localhost:8080"]')
+    # Not stopped: it waits for the poll that it answers.
+    server = make_server("127.0.0.1", 0, app, request_handler=_Quiet)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}"
+
+
+def _old_console(stack: ExitStack) -> str:
+    return f"{HEALTHY.serve(stack)}/socket.io/?EIO=3&transport=polling&t=NMnp2WI"
+
+
+#: For the documentation alone: their trouble takes longer than a test has, or another client.
+TOLD = (
+    Case("one thing at a time", "one-at-a-time", _one_at_a_time),
+    Case("old client", "unsupported-version", _old_console),
 )
 
 

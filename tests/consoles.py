@@ -65,6 +65,7 @@ try {
   socket.on("connect", () => { connected = true; settle(); });
   socket.on("connect_error", error => end("failed: " + error.message));
   socket.on("disconnect", reason => end("failed: " + reason));
+  setTimeout(() => end("nothing happened"), 12000);
 } catch (error) { over("failed: " + error.message); }
 """
 

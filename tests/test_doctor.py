@@ -625,3 +625,22 @@ def test_a_reason_is_firefoxs_own_words_without_the_status(stack: ExitStack) -> 
     assert finding.reasons == ("CORS request did not succeed",)
     (finding, *_) = examine(engine(), stack, "http://localhost:8080").findings
     assert finding.reasons == ("CORS header ‘Access-Control-Allow-Origin’ missing",)
+
+
+def test_as_many_redirects_are_followed_as_in_browsers(stack: ExitStack) -> None:
+    inside = behind(engine(), *ALLOWED)
+
+    def chain(environ, start_response):
+        left = int(environ["PATH_INFO"].strip("/").rpartition("/")[2] or 0)
+        if not left:
+            return inside({**environ, "PATH_INFO": "/socket.io/"}, start_response)
+        where = ("Location", f"/{left - 1}/?{environ['QUERY_STRING']}")
+        headers = [where, ("Access-Control-Allow-Origin", environ["HTTP_ORIGIN"])]
+        start_response("302 FOUND", headers)
+        return []
+
+    url = f"http://127.0.0.1:{stack.enter_context(serving(chain))}"
+    for redirects, is_opened in ((20, True), (21, False)):
+        report = Examination(Target.parse(url, ORIGIN, f"/{redirects}"), PAGE).run()
+        is_loop = any(finding.id == "redirect-loop" for finding in report.findings)
+        assert is_loop is not is_opened

@@ -5,19 +5,20 @@ name; whatever changes from run to run is replaced, letter for letter.
 """
 
 import re
+import shlex
 from contextlib import ExitStack
 from pathlib import Path
 
 from click.testing import CliRunner
 
 from flask_sio_cors.cli import main as sio_cors
-from tests.broken_servers import BROKEN, HALF_BROKEN, HEALTHY, REFUSING, WRONG, Case, Serve
+from tests.broken_servers import BROKEN, HALF_BROKEN, HEALTHY, REFUSING, TOLD, WRONG, Case, Serve
 
 PAGE = Path(__file__).parents[1] / "docs" / "troubleshooting.md"
 WIDTH = "100"
 _BLOCK = re.compile(r"(<!-- doctor: (.+?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 
-CASES = {case.name: case for case in (*BROKEN, *HALF_BROKEN, *REFUSING, *WRONG)}
+CASES = {case.name: case for case in (*BROKEN, *HALF_BROKEN, *REFUSING, *TOLD, *WRONG)}
 METHOD = "a page that sends PUT"
 
 
@@ -44,8 +45,12 @@ def _run(serve: Serve, arguments: list[str], origin: str) -> str:
         url = serve(stack)
         words = ["doctor", url, "--origin", origin, *arguments]
         result = CliRunner(env={"COLUMNS": WIDTH}).invoke(sio_cors, words)
-    command = " ".join(["$ sio-cors", *(word.replace("=", " ", 1) for word in words)])
+    command = " ".join(["$ sio-cors", *(_as_typed(word) for word in words)])
     return _without_chance(f"{command}\n\n{result.stdout}")
+
+
+def _as_typed(word: str) -> str:
+    return word.replace("=", " ", 1) if word.startswith("--") else shlex.quote(word)
 
 
 def _without_chance(text: str) -> str:

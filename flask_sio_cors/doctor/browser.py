@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
@@ -24,8 +25,10 @@ from ..fetch import (
 from ..origins import DEFAULT_PORTS
 from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Failure, Pending, Wire
 
-#: How many redirects are followed; browsers give up after 20.
-MAX_REDIRECTS: Final = 5
+#: How many redirects are followed, as in browsers.
+MAX_REDIRECTS: Final = 20
+#: How often to one address; what has led there twice leads there again.
+_MAX_VISITS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -91,10 +94,13 @@ class Browser:
         :param patience: how long it may take in seconds, preflights and redirects included.
         :raise SpentError: if the bounds of the examination are reached.
         """
-        page, exchanges = self.page, []
+        page, exchanges, visits = self.page, [], Counter[str]()
         end = self.wire.seconds + patience
         is_cross_origin = origin_of(url) != page.origin
         for _ in range(MAX_REDIRECTS + 1):
+            visits[url] += 1
+            if visits[url] > _MAX_VISITS:
+                break
             if is_cross_origin and needs_preflight(page, method):
                 asked = self._ask_first(page, method, url, end - self.wire.seconds)
                 if asked is not None:
