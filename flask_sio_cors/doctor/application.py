@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .exchange import Exchange
@@ -28,18 +28,20 @@ _BRING: Final = (
 )
 
 
-def answer_of(packets: Iterable[str], target: Target) -> str | None:
+def answer_of(packets: Sequence[str], target: Target) -> str | None:
     """Return the packet that answers a client's wish to connect; ``None`` where none has come.
 
     It starts with 40 (connected), 41 (disconnected) or 44 (refused).
     """
     # Servers of the old protocol add each client to the main namespace unasked.
     name = target.name if target.protocol.is_old else ""
-    pattern = re.compile(rf"4[14]|40{re.escape(name)}")
-    return next((packet for packet in packets if pattern.match(packet)), None)
+    # An application that changes its mind has said its last word.
+    patterns = (re.compile("4[14]"), re.compile(f"40{re.escape(name)}"))
+    found = (packet for pattern in patterns for packet in packets if pattern.match(packet))
+    return next(found, None)
 
 
-def explain(packets: Iterable[str], target: Target, answered: Exchange) -> Finding | None:
+def explain(packets: Sequence[str], target: Target, answered: Exchange) -> Finding | None:
     """Name what the application has against a client; ``None`` where it lets it in.
 
     :param answered: the exchange that brought the last of the packets.

@@ -60,6 +60,8 @@ class Conversation:
         self._poll.is_sent()
         beats = self._beats_at_once() if is_python(self.opened.response) else self._beats_in_turn()
         broken = next((beat for beat in beats if not _is_read(beat)), None)
+        if self._poll.is_answered and (finding := self._sent_away(self._poll.end())) is not None:
+            return finding
         return self._broken(broken, "xhr post error") if broken is not None else None
 
     def _beats_at_once(self) -> Iterable[Fetched]:
@@ -104,6 +106,12 @@ class Conversation:
         if finding.id == "session-lost":
             return replace(finding, client=client)
         return replace(finding, title=f"After the handshake: {finding.title}", client=client)
+
+    def _sent_away(self, polled: Fetched) -> Finding | None:
+        """Tell of an application that lets the client in, and ends the connection then."""
+        packets, target = packets_of(polled.last), self.probe.target
+        is_over = application.answer_of(packets, target) is not None
+        return application.explain(packets, target, polled.last) if is_over else None
 
     def _unanswered(self, polled: Fetched) -> Finding | None:
         """Tell of an application that says nothing, while the server goes on."""

@@ -118,9 +118,8 @@ class Examination:
         final = re.sub(r"[?].*", "", fetched.last.url)
         query = f"EIO={self.target.protocol.version}&transport=polling{self.target.query}"
         conversation = Conversation(self.probe, fetched.last, session, f"{final}?{query}")
-        finding = conversation.connect()
+        finding = conversation.connect() or conversation.go_on()
         is_refused = finding is not None and finding.id in application.FINDINGS
-        finding = finding or conversation.go_on()
         self._polling = finding is None or is_refused
         if finding is not None:
             self._add(finding)
