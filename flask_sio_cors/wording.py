@@ -326,6 +326,26 @@ def chromium_not_http(url: str, origin: str) -> tuple[str, ...]:
     )
 
 
+def chromium_local_network(
+    url: str, origin: str, space: str, *, is_secure: bool
+) -> tuple[str, ...]:
+    """Return what Chromium prints where a public page may not ask a private network.
+
+    :param space: the server's address space, ``loopback`` or ``local``.
+    :param is_secure: whether the page is served by https, so that the visitor is asked.
+    """
+    denied = f"Permission was denied for this request to access the `{space}` address space."
+    insecure = (
+        "The request client is not a secure context and the resource is in more-private address "
+        f"space `{space}`."
+    )
+    return (
+        f"Access to XMLHttpRequest at '{url}' from origin '{origin}' has been blocked by CORS "
+        f"policy: {denied if is_secure else insecure}",
+        "Failed to load resource: net::ERR_FAILED",
+    )
+
+
 # --- What others have written ------------------------------------------------------------------
 
 

@@ -288,7 +288,7 @@ class Firefox:
 class Chromium:
     """One Chromium, driven through its DevTools protocol. `directory` gets its profile."""
 
-    def __init__(self, pages: Pages, directory: Path) -> None:
+    def __init__(self, pages: Pages, directory: Path, *arguments: str) -> None:
         directory.mkdir(parents=True)
         self.pages = pages
         self._socket: Any = None
@@ -300,6 +300,7 @@ class Chromium:
                 "--disable-sync", "--remote-debugging-port=0", f"--user-data-dir={directory}",
                 f"--host-resolver-rules=MAP {PUBLIC_NAME} 127.0.0.1",
                 f"--ignore-certificate-errors-spki-list={pages.key_hash}",
+                *arguments,
                 "about:blank",
             ],
             stdout=subprocess.DEVNULL,
@@ -326,6 +327,10 @@ class Chromium:
         """Connect to `url` from a page."""
         page = self.pages.https if secure else self.pages.http
         return self._run(page, _ATTEMPT, [url, dict(options)])
+
+    def open_from(self, page: str, url: str) -> Attempt:
+        """Connect to `url` from a page of this origin."""
+        return self._run(page, _ATTEMPT, [url, {}])
 
     def fetch(self, url: str, method: str) -> Attempt:
         """Fetch `url` from a page, with credentials."""

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from flask_sio_cors.cli import main
+from flask_sio_cors.doctor import reach
 from flask_sio_cors.doctor.browser import resolve
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Failure, Trouble, Wire
@@ -533,7 +534,7 @@ def test_a_server_may_take_as_long_as_the_client_waits(stack: ExitStack) -> None
 
 def test_a_server_that_is_too_slow_for_the_bounds_is_not_called_silent(stack: ExitStack) -> None:
     report = examine(late(behind(engine(), *ALLOWED), 1.2), stack, wire=Wire(max_seconds=3))
-    assert ids(report) == ["incomplete"]
+    assert ids(report) == ["incomplete", "only-here"]
     assert "The server is slow" not in report.findings[0].cause  # it is not, yet
     assert report.polling is None
     assert not report.works
@@ -560,7 +561,7 @@ def test_a_finding_is_not_lost_when_the_time_is_over(stack: ExitStack) -> None:
         lambda environ: environ["PATH_INFO"] != "/socket.io/",
     )
     report = examine(app, stack, wire=Wire(max_seconds=2))
-    assert ids(report) == ["wrong-path", "incomplete"]
+    assert ids(report) == ["wrong-path", "incomplete", "only-here"]
     assert report.polling is False
 
 
@@ -621,7 +622,7 @@ def test_progress_is_for_terminals(stack: ExitStack) -> None:
 
 def test_a_reason_is_firefoxs_own_words_without_the_status(stack: ExitStack) -> None:
     target = Target.parse(f"http://127.0.0.1:{free_port()}", ORIGIN)
-    (finding,) = Examination(target, PAGE).run().findings
+    finding = Examination(target, PAGE).run().findings[0]
     assert finding.reasons == ("CORS request did not succeed",)
     (finding, *_) = examine(engine(), stack, "http://localhost:8080").findings
     assert finding.reasons == ("CORS header ‘Access-Control-Allow-Origin’ missing",)
@@ -644,3 +645,26 @@ def test_as_many_redirects_are_followed_as_in_browsers(stack: ExitStack) -> None
         report = Examination(Target.parse(url, ORIGIN, f"/{redirects}"), PAGE).run()
         is_loop = any(finding.id == "redirect-loop" for finding in report.findings)
         assert is_loop is not is_opened
+
+
+@pytest.mark.parametrize(
+    ("url", "origin", "finding", "severity"),
+    [
+        ("http://localhost:5000", "https://8.8.8.8", "only-here", Severity.NOTE),
+        ("http://localhost:5000", "http://8.8.8.8", "local-network", Severity.BROKEN),
+        ("https://10.1.2.3", "https://8.8.8.8", "local-network", Severity.NOTE),
+        ("http://[fd00::1]", "http://8.8.8.8", "local-network", Severity.BROKEN),
+        ("http://10.1.2.3", "http://10.1.2.4", None, None),
+        ("http://10.1.2.3", "http://localhost:3000", None, None),
+        ("http://localhost:5000", "http://127.0.0.1:3000", None, None),
+        ("http://localhost:5000", "http://192.168.0.7", None, None),
+        ("https://8.8.4.4", "http://8.8.8.8", None, None),
+        ("http://name-of-nobody.invalid", "http://8.8.8.8", None, None),
+    ],
+)
+def test_who_does_not_reach_the_server_is_told(
+    url: str, origin: str, finding: str | None, severity: Severity | None
+) -> None:
+    told = reach.explain(Target.parse(url, origin), Page(origin))
+    assert (told and told.id, told and told.severity) == (finding, severity)
+    assert (told is not None and told.is_blocked) is (severity is Severity.BROKEN)

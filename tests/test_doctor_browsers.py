@@ -5,11 +5,13 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
 
+from flask_sio_cors import wording
 from flask_sio_cors.cli import main
 from tests import consoles
 from tests.broken_servers import (
@@ -202,3 +204,26 @@ def test_pasted_below_another_origin_both_pages_connect(browsers: Browsers) -> N
             firefox.open(f"http://127.0.0.1:{port}", {}, secure=secure) for secure in (False, True)
         ]
     assert all(attempt.connected for attempt in attempts), attempts
+
+
+@pytest.mark.parametrize("space", ["loopback", "local"])
+def test_chromiums_words_about_private_networks_are_known(
+    space: str, browsers: Browsers, tmp_path: Path
+) -> None:
+    pages = browsers[0]
+    public = pages.http.replace("localhost", consoles.PUBLIC_NAME)
+    with ExitStack() as stack:
+        url = HEALTHY.serve(stack)
+        ports = {pages.http.rpartition(":")[2]: "public", url.rpartition(":")[2]: space}
+        told = ",".join(f"127.0.0.1:{port}={name}" for port, name in ports.items())
+        chromium = consoles.Chromium(
+            pages, tmp_path / "chromium", f"--ip-address-space-overrides={told}"
+        )
+        stack.callback(chromium.stop)
+        for origin, is_secure in ((pages.http, True), (public, False)):
+            attempt = chromium.open_from(origin, url)
+            expected = wording.chromium_local_network(
+                f"{url}/socket.io/?EIO=4&transport=polling", origin, space, is_secure=is_secure
+            )
+            assert_all_seen(list(expected), attempt.console)
+            assert attempt.result == "failed: xhr poll error"

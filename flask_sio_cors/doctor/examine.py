@@ -6,12 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from .. import wording
 from ..fetch import Page, Response
-from ..origins import is_loopback
-from . import application, polling, security, sockets, unsent
+from . import application, polling, reach, security, sockets, unsent
 from .browser import Fetched, fetch_metadata, judge_preflight, origin_of, preflight
 from .conversation import ANSWER_PATIENCE, Conversation
 from .exchange import (
@@ -22,7 +20,6 @@ from .exchange import (
     Talk,
     Trouble,
     Wire,
-    addresses,
     listen,
 )
 from .findings import Finding, Session, Severity, is_extension, proof_of, session_of
@@ -100,6 +97,7 @@ class Examination:
             self._polling = False
             self._add(unsaid)
             return
+        self._add_if_told(reach.explain(self.target, self.page))
         url = self.target.polling()
         fetched = self.browser.fetch("GET", url)
         self.probe.is_extension = any(is_extension(one.response) for one in fetched.exchanges)
@@ -198,9 +196,6 @@ class Examination:
             )
             if exchange.method == "OPTIONS" and "authorization" in names and listed == "*":
                 self._add(_authorization(exchange, self.page))
-        host = urlsplit(self.target.base).hostname or ""
-        if is_loopback(host) and not is_loopback(urlsplit(self.page.origin).hostname or ""):
-            self._add(_only_here(host))
 
     # --- WebSocket -------------------------------------------------------------------------
 
@@ -309,18 +304,6 @@ def _authorization(exchange: Exchange, page: Page) -> Finding:
         allowing(page, headers=[name for name, _ in page.headers]),
         (wording.authorization_warning(exchange.url),),
         proof=proof_of([exchange]),
-    )
-
-
-def _only_here(host: str) -> Finding:
-    shown = ", ".join(addresses(host))
-    cause = (
-        f"{host} is {shown} here: every visitor's own machine. For anyone but you nothing listens "
-        "there, and browsers ask a public site's visitors before they let it in."
-    )
-    fix = Fix(elsewhere="Use the name under which visitors reach the server.")
-    return Finding(
-        "only-here", Severity.NOTE, f"{host} is a different machine for everyone.", cause, fix
     )
 
 
