@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .explain import explain_refusal
 from .fetch import Block
+from .near import compare, variants
 from .options import PREFIX, SETTINGS, Options, snapshot
 from .origins import OPAQUE_ORIGINS, OriginSet
 from .policy import PREFLIGHT, REFUSED, Policy, Reason, Verdict
@@ -308,7 +309,7 @@ def answer(policy: Policy, app: Flask, question: Question) -> Answer:
     lines, instead = ((), "") if allowed else find_remedy(asking, options, steps)
     return Answer(
         question, server, allowed, _rule(options, question.origin, steps[0].verdict),
-        _why(options, question, steps[-1]), steps, lines, instead,
+        _why(options, question, server, steps[-1]), steps, lines, instead,
     )  # fmt: skip
 
 
@@ -338,9 +339,9 @@ def _rule_of_set(origins: OriginSet, source: str, origin: str) -> str:
     return f"the server's own origin only: {key} is {'not set' if source == 'default' else 'empty'}"
 
 
-def _why(options: Options, question: Question, step: Step) -> str:
+def _why(options: Options, question: Question, server: str, step: Step) -> str:
     if step.verdict.outcome is REFUSED:
-        return explain_refusal(step.verdict.reason, question.origin, options)
+        return _why_refused(options, question, server, step.verdict.reason)
     if step.block is not None:
         return _why_blocked(options, step.block)
     told = "The policy lets it in"
@@ -350,6 +351,17 @@ def _why(options: Options, question: Question, step: Step) -> str:
     if options.preflight_continue and step.verdict.outcome is not PREFLIGHT:
         told += " Preflights pass if the application's route answers them with 200 to 299."
     return told
+
+
+def _why_refused(options: Options, question: Question, server: str, reason: Reason) -> str:
+    told = explain_refusal(reason, question.origin, options, thorough=True)
+    own = compare(question.origin, server) if reason is Reason.ORIGIN_NOT_ALLOWED else ()
+    if not own or server not in variants(question.origin):
+        return told
+    return (
+        f"{told.rstrip('.')}. The server's own pages, which always may, are taken to be those of "
+        f"{server} (see --host); this one comes {' and '.join(own)}."
+    )
 
 
 def _why_blocked(options: Options, block: Block) -> str:

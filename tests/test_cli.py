@@ -16,11 +16,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
-from flask_socketio import SocketIO
+from flask_socketio import SocketIO, emit
 
 from flask_sio_cors import SioCors
 from flask_sio_cors.cli import flask_group, main
-from tests.broken_servers import free_port, listening, saying, silent
+from tests.broken_servers import free_port, listening, saying, serving, silent
+from tests.clients import page
+from tests.conftest import RunClients
 
 FRIEND = "https://app.example.com"
 STRANGER = "https://evil.example"
@@ -220,6 +222,23 @@ MENDED: dict[str, tuple[dict[str, object], list[str], str]] = {
         [FRIEND, CREDENTIALS],
         "expected ‘true’",
     ),
+    "scheme": (
+        LISTED,
+        ["http://app.example.com"],
+        f"'{FRIEND}' is allowed; this page comes by http:",
+    ),
+    "port, of many": (
+        {"SIO_CORS_ORIGINS": [*MANY, "http://localhost:3000"]},
+        ["http://localhost:5173"],
+        "this page comes from port 5173",
+    ),
+    "scheme, of an expression": (
+        {"SIO_CORS_ORIGINS": EXPRESSION},
+        ["http://pr-7.example.com"],
+        "this page comes by http:",
+    ),
+    "null": (LISTED, ["null"], "so that whoever lets it in lets every site in"),
+    "null, and nothing set": ({}, ["null"], "# lets every site in"),
     "insecure": (COOKIES, [INTRANET, CREDENTIALS], "not encrypted"),
     "insecure, and it asks without": (COOKIES, [INTRANET], "not encrypted"),
     "insecure, and credentials not allowed": (LISTED, [INTRANET, CREDENTIALS], "missing"),
@@ -280,6 +299,48 @@ def test_the_lines_that_explain_prints_let_the_page_in(
     SioCors(mended)
     again = run(mended, "explain", *arguments)
     assert again.exit_code == 0, again.output
+
+
+#: What a client's options cannot ask for, and what is judged by another host than a test's.
+NOT_A_CLIENTS = ("--method", "--host")
+CONNECTED = {name: case for name, case in MENDED.items() if not set(NOT_A_CLIENTS) & set(case[1])}
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments"), [c[:2] for c in CONNECTED.values()], ids=CONNECTED
+)
+def test_the_lines_that_explain_prints_let_a_client_connect(
+    config: dict[str, object], arguments: list[str], run_clients: RunClients
+) -> None:
+    lines = run_json(application(**config), "explain", *arguments)["config"]
+    origin, *words = arguments
+    options: dict[str, object] = {"withCredentials": CREDENTIALS in words}
+    names = [words[n + 1] for n, word in enumerate(words) if word == "--header"]
+    options["extraHeaders"] = dict.fromkeys((name.partition(":")[0] for name in names), "1")
+    if "websocket" in words:
+        options["transports"] = ["websocket"]
+    with serving(chat(config)) as before, serving(chat(config, lines)) as after:
+        urls = [f"http://127.0.0.1:{port}" for port in (before, after)]
+        refused, let_in = run_clients(*(page(url, origin, **options) for url in urls))
+    assert not refused.connected
+    assert let_in.connected, let_in
+
+
+def chat(config: dict[str, object], lines: str = "") -> Any:
+    """An application with this configuration, and these lines pasted below it."""
+    app = Flask("chat")
+    app.config.update(config)
+    exec(lines, {"app": app})
+    socketio = SocketIO(app, async_mode="threading")
+
+    @socketio.on("echo")
+    def echo(words: str) -> str:
+        emit("echo", words)
+        return words
+
+    socketio.on_event("whoami", lambda: "nobody")
+    SioCors(app)
+    return app.wsgi_app
 
 
 def fails(origin: str) -> bool:
@@ -420,6 +481,16 @@ def test_what_is_no_host_is_told(host: str) -> None:
     assert result.exit_code == 2
     assert "Write it like api.example.com" in " ".join(result.stderr.split())
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize("config", [{}, LISTED], ids=["nothing set", "others listed"])
+def test_a_page_that_is_nearly_the_servers_own_is_told_so(config: dict[str, object]) -> None:
+    app = application(**config)
+    why = run_json(app, "explain", "http://127.0.0.1:5000")["explanation"]
+    assert "those of http://localhost:5000 (see --host); this one comes from 127.0.0.1." in why
+    why = run_json(app, "explain", "https://a.example", "--host", "a.example")["explanation"]
+    assert "this one comes by https:." in why
+    assert "--host" not in run_json(app, "explain", "http://localhost:3000")["explanation"]
 
 
 def test_explain_takes_the_opaque_origin() -> None:
@@ -684,7 +755,7 @@ def test_help_names_the_exit_statuses(command: list[str]) -> None:
 
 BROKEN_APP = """
 from flask import Flask
-from flask_socketio import SocketIO
+from flask_socketio import SocketIO, emit
 from flask_sio_cors import SioCors
 
 app = Flask(__name__)
