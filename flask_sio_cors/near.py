@@ -17,9 +17,11 @@ from .origins import (
 
 #: How many listed origins a refusal at run time is compared with; anybody can cause one.
 SCANNED: Final = 50
+#: And how many where somebody waits for the answer: a second's work.
+SCANNED_PATIENTLY: Final = 100_000
 #: In how many of scheme, host and port an origin may differ to be near.
 _MOST_DIFFERENCES: Final = 2
-_WEB: Final = ("http", "https")
+_WEB: Final = frozenset({"http", "https"})
 #: The names of this machine, as pages are opened under them.
 _OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 #: Letters of a label from which on one of them can be taken for misspelt.
@@ -52,12 +54,11 @@ def nearest(origin: str, origins: OriginSet, *, thorough: bool = False) -> Near 
     """Return the allowed origin that a refused one resembles most, or ``None``.
 
     :param origin: well-formed, and not in the set.
-    :param thorough: whether all that is listed is looked at, and regular expressions are asked;
-        otherwise it costs no more than some look-ups and `SCANNED` comparisons.
+    :param thorough: whether somebody waits for the answer; else no regular expression is asked.
     """
     known = origins if thorough or not origins.has_regexes else origins.exact
     found = [name for name in variants(origin) if name in known]
-    if thorough or len(origins.exact) <= SCANNED:
+    if len(origins.exact) <= (SCANNED_PATIENTLY if thorough else SCANNED):
         found += sorted(origins.exact)
     near = [(differences, name) for name in found if (differences := compare(origin, name))]
     if not near:
@@ -118,6 +119,8 @@ def compare(origin: str, allowed: str) -> tuple[str, ...]:
     if origin == allowed or {origin, allowed} & OPAQUE_ORIGINS:
         return ()
     (scheme, host, port), other = split(origin), split(allowed)
+    if not {scheme, other[0]} <= _WEB:
+        return (f"by {scheme}:",) if (host, port) == other[1:] and scheme != other[0] else ()
     found = []
     if host != other[1]:
         if not _is_kin(host, other[1]):
@@ -127,8 +130,6 @@ def compare(origin: str, allowed: str) -> tuple[str, ...]:
     if scheme != other[0]:
         found.append(f"by {scheme}:")
     if port != other[2]:
-        if scheme not in _WEB or other[0] not in _WEB:
-            return ()
         found.append(f"{_FROM_PORT}{port or f'{DEFAULT_PORTS[scheme]}, the default'}")
     return tuple(found) if len(found) <= _MOST_DIFFERENCES else ()
 

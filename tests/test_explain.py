@@ -124,6 +124,7 @@ def test_an_origin_that_is_nearly_allowed_is_told_what_it_differs_in(origin, lis
         ("https://customer-1.example.com", ["https://customer-2.example.com"]),
         ("https://a.example.com", ["https://b.example.com"]),
         ("capacitor://localhost", [DEVELOPERS]),
+        ("attacker-http://localhost:3000", ["http://127.0.0.1:3000"]),
         ("https://app.example.com.attacker.example", [APP]),
         ("https://192.168.1.10", ["https://192.168.1.11"]),
     ],
