@@ -189,7 +189,10 @@ class _Commands(AppGroup):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            raise NotAskedError(str(error)) from None
+            told = str(error)
+            if ctx.invoked_subcommand == "show" and error.written:
+                told += f"\n\n{inspection.describe_broken(error, _width())}"
+            raise NotAskedError(told) from None
 
 
 flask_group = _Commands(

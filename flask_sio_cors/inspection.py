@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from .explain import explain_refusal
 from .fetch import Block
 from .near import compare, variants
-from .options import PREFIX, SETTINGS, Options, snapshot
+from .options import PREFIX, SETTINGS, ConfigError, Options, snapshot
 from .origins import OPAQUE_ORIGINS, OriginSet
 from .policy import PREFLIGHT, REFUSED, Policy, Reason, Verdict
 from .question import Asking, Question, Step, answers_preflights, mount, usual_server
 from .remedy import find_remedy, name_of
 from .values import EveryOrigin
-from .wording import firefox_reason
+from .wording import firefox_reason, visible
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -105,9 +105,25 @@ def describe(policy: Policy, app: Flask) -> PolicyShown:
     return PolicyShown(settings, options.trusted_hosts, tuple(_warnings(options, app)))
 
 
+def describe_broken(error: ConfigError, width: int) -> str:
+    """Return what is written where the configuration cannot work, each problem by its number."""
+    lines = ["Nothing of it is in force. What is set, and which problem is where:"]
+    for key, value in error.written.items():
+        numbers = [str(n) for n, found in enumerate(error.problems, 1) if found.key == key]
+        mark = f"problem {', '.join(numbers)}" if numbers else "fine"
+        shown = visible(_source(value))
+        if len(shown) > _MAX_SHOWN:
+            shown = f"{shown[:_MAX_SHOWN]}… ({len(shown)} characters)"
+        lines += [f"  {key:<{_KEYS}}  {mark}", *_indented(shown, width)]
+    return "\n".join([*lines, "  Everything else has its default."])
+
+
 def _value(name: str, field: str, options: Options) -> str:
     # What the origins were read into is for look-ups, and does not say how they were written.
-    value = options.written.get(name) if name == "ORIGINS" else getattr(options, field)
+    return _source(options.written.get(name) if name == "ORIGINS" else getattr(options, field))
+
+
+def _source(value: object) -> str:
     if callable(value):
         return name_of(value)
     return repr(list(value) if isinstance(value, tuple) else value)

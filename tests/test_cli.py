@@ -761,6 +761,7 @@ from flask_sio_cors import SioCors
 app = Flask(__name__)
 app.config["SIO_CORS_ORIGINS"] = ["example.com", "https://a.example/\\x1b[31m"]
 app.config["SIO_CORS_MAX_AGE"] = "10 min"
+app.config["CORS_METHODS"] = "GET,POST"
 SocketIO(app)
 SioCors(app)
 """
@@ -789,6 +790,13 @@ def test_a_broken_configuration_is_told_without_a_traceback(
     assert done.stderr.startswith("Error: 3 problems in the CORS configuration:\n  1. SIO_CORS_OR")
     assert "      write: 'https://example.com'\n" in done.stderr
     assert "\x1b" not in done.stderr
+    if command[0] == "show":
+        assert re.search(r"\n  SIO_CORS_ORIGINS +problem 1, 2\n    \['example.com', ", done.stderr)
+        assert re.search(r"\n  SIO_CORS_MAX_AGE +problem 3\n    '10 min'\n", done.stderr)
+        assert re.search(r"\n  CORS_METHODS +fine\n    'GET,POST'\n", done.stderr)
+        assert done.stderr.endswith("  Everything else has its default.\n")
+    else:
+        assert "fine" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [["show"], ["explain", FRIEND]], ids=" ".join)
