@@ -99,6 +99,7 @@ def _explain_opaque(origin: str, shown: str, key: str, options: Options) -> str:
             f"{options.sources['SUPPORTS_CREDENTIALS']} is set."
         )
     if origin == "file://":
+        whose += "; browsers send 'null' for files"
         who = "whoever lets it in lets every file in"
     else:
         whose = "any page can obtain it, by a sandboxed iframe, a data: URL or a redirect"

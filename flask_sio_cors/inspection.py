@@ -11,7 +11,7 @@ from .explain import explain_refusal
 from .fetch import Block
 from .near import compare, variants
 from .options import PREFIX, SETTINGS, ConfigError, Options, snapshot
-from .origins import OPAQUE_ORIGINS, OriginSet
+from .origins import OriginSet
 from .policy import PREFLIGHT, REFUSED, Policy, Reason, Verdict
 from .question import Asking, Question, Step, answers_preflights, mount, usual_server
 from .remedy import find_remedy, name_of
@@ -62,9 +62,9 @@ class PolicyShown:
         lines: list[str] = []
         for shown in self.settings:
             lines += _setting_lines(shown, width)
-        if self.trusted_hosts:
-            lines.append(f"TRUSTED_HOSTS{' ' * 23}{list(self.trusted_hosts)}")
-            lines += _indented("Requests to other hosts are refused.", width)
+        hosts = repr(list(self.trusted_hosts)) if self.trusted_hosts else "None  (default)"
+        meaning = _ONLY_TRUSTED if self.trusted_hosts else _ANY_HOST
+        lines += _entry("TRUSTED_HOSTS", hosts, meaning, width)
         for text in self.warnings:
             lines += ["", *_wrapped(f"Warning: {text}", width)]
         return "\n".join(lines)
@@ -73,6 +73,11 @@ class PolicyShown:
 _KEYS: Final = max(len(setting.key) for setting in SETTINGS)
 #: How much of a long value is shown to people, in characters.
 _MAX_SHOWN: Final = 600
+_ONLY_TRUSTED: Final = "Requests to other hosts are refused."
+_ANY_HOST: Final = (
+    "Requests to any host are answered, also to a name that an attacker lets point here (DNS "
+    "rebinding)."
+)
 
 
 def _setting_lines(shown: SettingShown, width: int) -> list[str]:
@@ -81,9 +86,13 @@ def _setting_lines(shown: SettingShown, width: int) -> list[str]:
         value = f"{value[:_MAX_SHOWN]}… ({len(value)} characters)"
     if shown.source != key:
         value += f"  ({'from ' * (shown.source != 'default')}{shown.source})"
+    return _entry(key, value, shown.meaning, width)
+
+
+def _entry(key: str, value: str, meaning: str, width: int) -> list[str]:
     if len(value) <= width - _KEYS - 2:
-        return [f"{key:<{_KEYS}}  {value}", *_indented(shown.meaning, width)]
-    return [key, *_indented(value, width), *_indented(shown.meaning, width)]
+        return [f"{key:<{_KEYS}}  {value}", *_indented(meaning, width)]
+    return [key, *_indented(value, width), *_indented(meaning, width)]
 
 
 def _indented(text: str, width: int) -> list[str]:
@@ -126,15 +135,17 @@ def _value(name: str, field: str, options: Options) -> str:
 def _source(value: object) -> str:
     if callable(value):
         return name_of(value)
+    if isinstance(value, frozenset):
+        return repr(set(value))
     return repr(list(value) if isinstance(value, tuple) else value)
 
 
 def _origins_meaning(options: Options) -> str:
     origins = options.origins
     if origins is EveryOrigin.WILDCARD:
-        return "Every site may connect, without cookies; answered with “*”."
+        return "Every site may connect, by polling without cookies; answered with “*”."
     if origins is EveryOrigin.REFLECTED:
-        return "Every site may connect, without cookies; answered with its own origin."
+        return "Every site may connect, by polling without cookies; answered with its origin."
     if not isinstance(origins, OriginSet):
         return "The function is asked for each request of another origin."
     if not origins:
@@ -146,11 +157,32 @@ def _or(condition: bool, yes: str, no: str) -> str:
     return yes if condition else no
 
 
+def _exposed_meaning(options: Options) -> str:
+    if not options.expose_headers:
+        return "Pages may read no special headers of the answers."
+    which = "all" if "*" in options.expose_headers else "these"
+    return f"Pages may read {which} headers of the answers."
+
+
+def _age_meaning(options: Options) -> str:
+    age = options.max_age
+    if age is None:
+        return "Browsers keep a preflight's answer for their own default, 5 seconds."
+    if age == 0:
+        return "Browsers keep no preflight's answer, and ask before each request."
+    told = f"Browsers keep a preflight's answer for {age} second{'s' * (age != 1)}"
+    return told + _or(age > _CHROMIUMS_MAX_AGE, f", Chromium for {_CHROMIUMS_MAX_AGE}.", ".")
+
+
+#: In seconds; it keeps a preflight's answer no longer.
+_CHROMIUMS_MAX_AGE: Final = 7200
+
+
 def _headers_meaning(options: Options) -> str:
     if options.allow_headers is None:
         return "Clients may send any extraHeaders."
     if "*" in options.allow_headers:
-        return "Clients may send any extraHeaders."
+        return "Clients may send any extraHeaders; browsers will want Authorization by its name."
     return f"Clients may send these extraHeaders: {', '.join(options.allow_headers) or 'none'}."
 
 
@@ -162,19 +194,12 @@ _MEANINGS: Final[dict[str, Callable[[Options], str]]] = {
         "Clients with withCredentials: true are blocked by their browsers.",
     ),
     "ALLOW_HEADERS": _headers_meaning,
-    "EXPOSE_HEADERS": lambda options: _or(
-        bool(options.expose_headers),
-        "Pages may read these headers of the answers.",
-        "Pages may read no special headers of the answers.",
-    ),
+    "EXPOSE_HEADERS": _exposed_meaning,
     "METHODS": lambda options: (
-        f"Preflights are answered with {', '.join(options.methods)}; Socket.IO needs GET and POST."
+        f"Preflights are answered with {', '.join(options.methods)}; GET and POST, all that "
+        "Socket.IO needs, pass in any case."
     ),
-    "MAX_AGE": lambda options: (
-        "Browsers keep a preflight's answer for their own default, 5 seconds."
-        if options.max_age is None
-        else f"Browsers keep a preflight's answer for {options.max_age} seconds."
-    ),
+    "MAX_AGE": _age_meaning,
     "PREFLIGHT_CONTINUE": lambda options: _or(
         options.preflight_continue,
         "A route of the application answers allowed preflights.",
@@ -221,15 +246,19 @@ def _warnings(options: Options, app: Flask) -> Iterable[str]:
                 "that has no effect. Set it before, or call cors.reconfigure(app)."
             )
     if isinstance(options.origins, EveryOrigin):
-        yield "Every site may connect. That is right for public content only."
+        yield (
+            "Every site may connect, by WebSocket even with its visitors' cookies, where their "
+            "SameSite permits. That is right for public content only."
+        )
     if options.tolerate_insecure_origins and options.supports_credentials:
         yield "Anyone on the network path can speak in the name of an http: origin."
     if options.tolerate_public_suffixes and options.supports_credentials:
         yield "Strangers can register names that a wildcard under a public suffix lets in."
-    if isinstance(options.origins, OriginSet) and any(
-        opaque in options.origins for opaque in OPAQUE_ORIGINS
-    ):
+    listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
+    if "null" in listed:
         yield "Any page can obtain the origin “null”, so that it lets every site in."
+    if "file://" in listed:
+        yield "Every local file has the origin “file://”, whoever wrote it."
     if options.preflight_continue and not answers_preflights(app):
         yield (
             f"{PREFIX}PREFLIGHT_CONTINUE is set, but no route of the application takes OPTIONS "
@@ -287,9 +316,14 @@ class Answer:
             lines += _labelled("Answer", [step.status, *answer])
             lines += _labelled("Browser", [f"{step.browser}."], width)
         lines += _labelled("Config", self.lines)
-        lines += _labelled("", ["above SioCors(app)."] if self.lines else [])
+        lines += _labelled("", [_place(self.lines)] if self.lines else [])
         lines += _labelled("Instead", [self.instead] if self.instead else [], width)
         return "\n".join(lines)
+
+
+def _place(lines: tuple[str, ...]) -> str:
+    is_read = any("app.config[" in line.partition(" = ")[2] for line in lines)
+    return f"above SioCors(app){', and below what sets it so far' * is_read}."
 
 
 def _step_json(step: Step) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """``flask sio-cors show`` and ``explain``, and ``sio-cors`` on a machine without the app."""
 
+import http.client
 import json
 import logging
 import os
@@ -77,7 +78,9 @@ def test_show_is_read_by_people(columns: int) -> None:
     ("config", "words"),
     [
         ({"SIO_CORS_ORIGINS": "*"}, "Every site may connect"),
-        ({"SIO_CORS_ORIGINS": ["null"]}, "null"),
+        ({"SIO_CORS_ORIGINS": "*"}, "by WebSocket even with its visitors' cookies"),
+        ({"SIO_CORS_ORIGINS": ["null"]}, "any page can obtain the origin “null”"),
+        ({"SIO_CORS_ORIGINS": ["file://"]}, "every local file has the origin “file://”"),
         (
             {
                 "SIO_CORS_ORIGINS": ["http://intranet.example"],
@@ -89,7 +92,39 @@ def test_show_is_read_by_people(columns: int) -> None:
     ],
 )
 def test_show_warns(config: dict[str, object], words: str) -> None:
-    assert words in " ".join(run_json(application(**config), "show")["warnings"])
+    assert words.lower() in " ".join(run_json(application(**config), "show")["warnings"]).lower()
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "meaning"),
+    [
+        ({"SIO_CORS_MAX_AGE": 0}, "MAX_AGE", "Browsers keep no preflight's answer"),
+        ({"SIO_CORS_MAX_AGE": 1}, "MAX_AGE", "for 1 second."),
+        ({"SIO_CORS_MAX_AGE": 86400}, "MAX_AGE", "for 86400 seconds, Chromium for 7200."),
+        ({"SIO_CORS_EXPOSE_HEADERS": "*"}, "EXPOSE_HEADERS", "Pages may read all headers"),
+        ({"SIO_CORS_ALLOW_HEADERS": "*"}, "ALLOW_HEADERS", "Authorization by its name"),
+        ({"SIO_CORS_METHODS": ["PUT"]}, "METHODS", "with PUT; GET and POST, all that Socket.IO"),
+        ({"SIO_CORS_ORIGINS": "*"}, "ORIGINS", "by polling without cookies"),
+    ],
+)
+def test_show_says_what_a_value_means(config: dict[str, object], name: str, meaning: str) -> None:
+    assert meaning in run_json(application(**config), "show")["settings"][name]["meaning"]
+
+
+def test_show_gives_a_set_as_it_is_written() -> None:
+    shown = run_json(application(SIO_CORS_ORIGINS={FRIEND}), "show")["settings"]["ORIGINS"]
+    assert shown["value"] == f"{{'{FRIEND}'}}"
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_show_tells_which_hosts_are_answered(columns: int) -> None:
+    hosts = [f"server-{n}.example.com" for n in range(9)]
+    environment = {"COLUMNS": str(columns)}
+    runner = application(TRUSTED_HOSTS=hosts).test_cli_runner(env=environment)
+    text = runner.invoke(flask_group, ["show"]).stdout
+    assert max(map(len, text.splitlines())) <= columns
+    assert text.endswith("    Requests to other hosts are refused.\n")
+    assert "Requests to any host are answered" in run(application(), "show").stdout
 
 
 def test_show_warns_of_a_key_that_was_set_too_late() -> None:
@@ -326,6 +361,47 @@ def test_the_lines_that_explain_prints_let_a_client_connect(
     assert let_in.connected, let_in
 
 
+SHOWN = {
+    "GET": (COOKIES, []),
+    "preflight": ({**COOKIES, "SIO_CORS_MAX_AGE": 600}, ["--header", "X-Token"]),
+    "every origin": ({"SIO_CORS_ORIGINS": "*", "SIO_CORS_EXPOSE_HEADERS": "*"}, []),
+    "WebSocket": (LISTED, ["--transport", "websocket"]),
+}
+
+
+@pytest.mark.parametrize(("config", "options"), SHOWN.values(), ids=SHOWN)
+@pytest.mark.parametrize("origin", [FRIEND, STRANGER])
+def test_the_headers_that_explain_prints_are_those_that_a_server_sends(
+    config: dict[str, object], options: list[str], origin: str
+) -> None:
+    steps = run_json(application(**config), "explain", origin, *options)["requests"]
+    with serving(chat(config)) as port:
+        for step in steps:
+            asked = {"Origin": origin}
+            if "websocket" in step["request"]:
+                key = {
+                    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+                    "Sec-WebSocket-Version": "13",
+                }
+                asked |= {"Upgrade": "websocket", "Connection": "Upgrade", **key}
+            if step["outcome"] == "preflight" or step["request"].startswith("OPTIONS"):
+                asked |= {
+                    "Access-Control-Request-Method": "GET",
+                    "Access-Control-Request-Headers": "x-token",
+                }
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request(*step["request"].split(), headers=asked)
+            response = connection.getresponse()
+            sent = [pair for pair in response.getheaders() if is_told(pair[0])]
+            response.close()
+            connection.close()
+            assert sorted(sent) == sorted(map(tuple, step["headers"]))
+
+
+def is_told(name: str) -> bool:
+    return name.lower().startswith("access-control-") or name in ("Vary", "Cache-Control")
+
+
 def chat(config: dict[str, object], lines: str = "") -> Any:
     """An application with this configuration, and these lines pasted below it."""
     app = Flask("chat")
@@ -496,6 +572,19 @@ def test_a_page_that_is_nearly_the_servers_own_is_told_so(config: dict[str, obje
 def test_explain_takes_the_opaque_origin() -> None:
     assert run(application(SIO_CORS_ORIGINS=["null"]), "explain", "null").exit_code == 0
     assert run(application(**LISTED), "explain", "null").exit_code == 1
+
+
+@pytest.mark.parametrize("path", ["file:///home/ada/index.html", "file:C:/index.html"])
+def test_a_page_that_is_a_file_is_no_origin(path: str) -> None:
+    result = run(application(**LISTED), "explain", path)
+    assert result.exit_code == 2
+    assert "browsers send the origin null for those. Write null" in result.stderr
+
+
+def test_lines_that_read_the_configuration_belong_below_it() -> None:
+    shown = run(application(SIO_CORS_ORIGINS=MANY), "explain", STRANGER).stdout
+    assert "above SioCors(app), and below what sets it so far." in shown
+    assert "above SioCors(app)." in run(application(**LISTED), "explain", STRANGER).stdout
 
 
 def test_explain_judges_by_the_trusted_hosts() -> None:
