@@ -73,6 +73,8 @@ class PolicyShown:
 _KEYS: Final = max(len(setting.key) for setting in SETTINGS)
 #: How much of a long value is shown to people, in characters.
 _MAX_SHOWN: Final = 600
+#: And how many numbers of problems.
+_MAX_NUMBERS: Final = 5
 _ONLY_TRUSTED: Final = "Requests to other hosts are refused."
 _ANY_HOST: Final = (
     "Requests to any host are answered, also to a name that an attacker lets point here (DNS "
@@ -119,7 +121,9 @@ def describe_broken(error: ConfigError, width: int) -> str:
     lines = ["Nothing of it is in force. What is set, and which problem is where:"]
     for key, value in error.written.items():
         numbers = [str(n) for n, found in enumerate(error.problems, 1) if found.key == key]
-        mark = f"problem {', '.join(numbers)}" if numbers else "fine"
+        more = ["…"] * (len(numbers) > _MAX_NUMBERS)
+        told = ", ".join([*numbers[:_MAX_NUMBERS], *more])
+        mark = f"problem{'s' * (len(numbers) > 1)} {told}" if numbers else "fine by itself"
         shown = visible(_source(value))
         if len(shown) > _MAX_SHOWN:
             shown = f"{shown[:_MAX_SHOWN]}… ({len(shown)} characters)"
