@@ -60,6 +60,8 @@ ALLOWED_INSTEAD = {
 MISSPELT = {
     "slash": ("http://localhost:8080", "http://localhost:8080/", "a slash too many"),
     "slash of a site": (APP, f"{APP}/", "a slash too many"),
+    "no scheme": ("http://localhost:8080", "localhost:8080", "every origin starts with a scheme"),
+    "no scheme and no port": ("https://example.com", "example.com", "starts with a scheme"),
     "default port": (APP, f"{APP}:443", "the default port, which browsers leave out"),
     "capital": (APP, "https://App.example.com", "a capital letter"),
 }

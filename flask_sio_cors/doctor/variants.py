@@ -11,7 +11,7 @@ from typing import Final
 from ..fetch import cors_check
 from ..near import compare, split, variants
 from ..origins import DEFAULT_PORTS, OPAQUE_ORIGINS, is_loopback, is_well_formed
-from .browser import Fetched, preflight
+from .browser import Fetched, preflight, registrable
 from .exchange import SHORT_PATIENCE, Exchange
 from .findings import Finding, proof_of, session_of
 from .probe import Probe
@@ -38,24 +38,26 @@ def look_at_variants(probe: Probe, finding: Finding, fetched: Fetched) -> Findin
             continue
         # The last word is that of a request which opens a session, as the page's own.
         knocked = probe.knock(name)
-        if session_of(knocked) is not None and _is_readable(probe, name, knocked):
-            return _told(finding, origin, name, knocked)
+        is_in = session_of(knocked) is not None and _is_readable(probe, name, knocked)
+        return _told(finding, origin, name, knocked) if is_in else finding
     return finding
 
 
 def _names(origin: str) -> Iterator[str]:
     """Yield what the server's list may hold in this origin's place, the likeliest first."""
     scheme, host, port = split(origin)
-    near = list(variants(origin))
     yield f"{origin}/"
-    yield from near[:2]
     if scheme not in DEFAULT_PORTS:
         return
+    suffix = f":{port}" if port else ""
+    yield f"{host}{suffix}"
+    is_site = registrable(host) == host
+    yield from [name for name in variants(origin) if is_site or "://www." not in name][:2]
     if is_loopback(host):
         yield from (f"{scheme}://{host}:{other}" for other in _DEVELOPERS if other != port)
     else:
         yield f"{scheme}://{host}" if port else f"{origin}:{DEFAULT_PORTS[scheme]}"
-        yield f"{scheme}://{_capitalized(host)}{f':{port}' if port else ''}"
+        yield f"{scheme}://{_capitalized(host)}{suffix}"
 
 
 def _capitalized(host: str) -> str:
@@ -100,6 +102,8 @@ def _instead(differences: tuple[str, ...]) -> str:
 
 
 def _excess(origin: str, name: str) -> str:
+    if "://" not in name:
+        return "its list of origins has a host, and every origin starts with a scheme"
     if name.endswith("/"):
         return "its list of origins has a slash too many"
     if name.lower() == origin:
