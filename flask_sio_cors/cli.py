@@ -43,6 +43,11 @@ def _origin(text: str) -> str:
         return text
     if "*" in text:
         raise click.BadParameter(f"{text!r} is a pattern. Write one of the origins that it means.")
+    if re.match("(?i)file:/*[^/]", text):
+        raise click.BadParameter(
+            f"{_shown(text)} is a file, and browsers send the origin null for those. Write null; "
+            "or file://, for the web view of an app that sends that."
+        )
     misspelling = correct(text)
     try:
         mended = ast.literal_eval(misspelling.correction)
@@ -189,7 +194,10 @@ class _Commands(AppGroup):
         try:
             return super().invoke(ctx)
         except ConfigError as error:
-            raise NotAskedError(str(error)) from None
+            told = str(error)
+            if ctx.invoked_subcommand == "show" and error.written:
+                told += f"\n\n{inspection.describe_broken(error, _width())}"
+            raise NotAskedError(told) from None
 
 
 flask_group = _Commands(

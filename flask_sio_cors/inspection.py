@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .explain import explain_refusal
 from .fetch import Block
-from .options import PREFIX, SETTINGS, Options, snapshot
-from .origins import OPAQUE_ORIGINS, OriginSet
+from .near import compare, variants
+from .options import PREFIX, SETTINGS, ConfigError, Options, snapshot
+from .origins import OriginSet
 from .policy import PREFLIGHT, REFUSED, Policy, Reason, Verdict
 from .question import Asking, Question, Step, answers_preflights, mount, usual_server
 from .remedy import find_remedy, name_of
 from .values import EveryOrigin
-from .wording import firefox_reason
+from .wording import firefox_reason, visible
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -61,9 +62,9 @@ class PolicyShown:
         lines: list[str] = []
         for shown in self.settings:
             lines += _setting_lines(shown, width)
-        if self.trusted_hosts:
-            lines.append(f"TRUSTED_HOSTS{' ' * 23}{list(self.trusted_hosts)}")
-            lines += _indented("Requests to other hosts are refused.", width)
+        hosts = repr(list(self.trusted_hosts)) if self.trusted_hosts else "None  (default)"
+        meaning = _ONLY_TRUSTED if self.trusted_hosts else _ANY_HOST
+        lines += _entry("TRUSTED_HOSTS", hosts, meaning, width)
         for text in self.warnings:
             lines += ["", *_wrapped(f"Warning: {text}", width)]
         return "\n".join(lines)
@@ -72,6 +73,13 @@ class PolicyShown:
 _KEYS: Final = max(len(setting.key) for setting in SETTINGS)
 #: How much of a long value is shown to people, in characters.
 _MAX_SHOWN: Final = 600
+#: And how many numbers of problems.
+_MAX_NUMBERS: Final = 5
+_ONLY_TRUSTED: Final = "Requests to other hosts are refused."
+_ANY_HOST: Final = (
+    "Requests to any host are answered, also to a name that an attacker lets point here (DNS "
+    "rebinding)."
+)
 
 
 def _setting_lines(shown: SettingShown, width: int) -> list[str]:
@@ -80,9 +88,13 @@ def _setting_lines(shown: SettingShown, width: int) -> list[str]:
         value = f"{value[:_MAX_SHOWN]}… ({len(value)} characters)"
     if shown.source != key:
         value += f"  ({'from ' * (shown.source != 'default')}{shown.source})"
+    return _entry(key, value, shown.meaning, width)
+
+
+def _entry(key: str, value: str, meaning: str, width: int) -> list[str]:
     if len(value) <= width - _KEYS - 2:
-        return [f"{key:<{_KEYS}}  {value}", *_indented(shown.meaning, width)]
-    return [key, *_indented(value, width), *_indented(shown.meaning, width)]
+        return [f"{key:<{_KEYS}}  {value}", *_indented(meaning, width)]
+    return [key, *_indented(value, width), *_indented(meaning, width)]
 
 
 def _indented(text: str, width: int) -> list[str]:
@@ -104,20 +116,40 @@ def describe(policy: Policy, app: Flask) -> PolicyShown:
     return PolicyShown(settings, options.trusted_hosts, tuple(_warnings(options, app)))
 
 
+def describe_broken(error: ConfigError, width: int) -> str:
+    """Return what is written where the configuration cannot work, each problem by its number."""
+    lines = ["Nothing of it is in force. What is set, and which problem is where:"]
+    for key, value in error.written.items():
+        numbers = [str(n) for n, found in enumerate(error.problems, 1) if found.key == key]
+        more = ["…"] * (len(numbers) > _MAX_NUMBERS)
+        told = ", ".join([*numbers[:_MAX_NUMBERS], *more])
+        mark = f"problem{'s' * (len(numbers) > 1)} {told}" if numbers else "fine by itself"
+        shown = visible(_source(value))
+        if len(shown) > _MAX_SHOWN:
+            shown = f"{shown[:_MAX_SHOWN]}… ({len(shown)} characters)"
+        lines += [f"  {key:<{_KEYS}}  {mark}", *_indented(shown, width)]
+    return "\n".join([*lines, "  Everything else has its default."])
+
+
 def _value(name: str, field: str, options: Options) -> str:
     # What the origins were read into is for look-ups, and does not say how they were written.
-    value = options.written.get(name) if name == "ORIGINS" else getattr(options, field)
+    return _source(options.written.get(name) if name == "ORIGINS" else getattr(options, field))
+
+
+def _source(value: object) -> str:
     if callable(value):
         return name_of(value)
+    if isinstance(value, frozenset):
+        return repr(set(value))
     return repr(list(value) if isinstance(value, tuple) else value)
 
 
 def _origins_meaning(options: Options) -> str:
     origins = options.origins
     if origins is EveryOrigin.WILDCARD:
-        return "Every site may connect, without cookies; answered with “*”."
+        return "Every site may connect, by polling without cookies; answered with “*”."
     if origins is EveryOrigin.REFLECTED:
-        return "Every site may connect, without cookies; answered with its own origin."
+        return "Every site may connect, by polling without cookies; answered with its origin."
     if not isinstance(origins, OriginSet):
         return "The function is asked for each request of another origin."
     if not origins:
@@ -129,11 +161,32 @@ def _or(condition: bool, yes: str, no: str) -> str:
     return yes if condition else no
 
 
+def _exposed_meaning(options: Options) -> str:
+    if not options.expose_headers:
+        return "Pages may read no special headers of the answers."
+    which = "all" if "*" in options.expose_headers else "these"
+    return f"Pages may read {which} headers of the answers."
+
+
+def _age_meaning(options: Options) -> str:
+    age = options.max_age
+    if age is None:
+        return "Browsers keep a preflight's answer for their own default, 5 seconds."
+    if age == 0:
+        return "Browsers keep no preflight's answer, and ask before each request."
+    told = f"Browsers keep a preflight's answer for {age} second{'s' * (age != 1)}"
+    return told + _or(age > _CHROMIUMS_MAX_AGE, f", Chromium for {_CHROMIUMS_MAX_AGE}.", ".")
+
+
+#: In seconds; it keeps a preflight's answer no longer.
+_CHROMIUMS_MAX_AGE: Final = 7200
+
+
 def _headers_meaning(options: Options) -> str:
     if options.allow_headers is None:
         return "Clients may send any extraHeaders."
     if "*" in options.allow_headers:
-        return "Clients may send any extraHeaders."
+        return "Clients may send any extraHeaders; browsers will want Authorization by its name."
     return f"Clients may send these extraHeaders: {', '.join(options.allow_headers) or 'none'}."
 
 
@@ -145,19 +198,12 @@ _MEANINGS: Final[dict[str, Callable[[Options], str]]] = {
         "Clients with withCredentials: true are blocked by their browsers.",
     ),
     "ALLOW_HEADERS": _headers_meaning,
-    "EXPOSE_HEADERS": lambda options: _or(
-        bool(options.expose_headers),
-        "Pages may read these headers of the answers.",
-        "Pages may read no special headers of the answers.",
-    ),
+    "EXPOSE_HEADERS": _exposed_meaning,
     "METHODS": lambda options: (
-        f"Preflights are answered with {', '.join(options.methods)}; Socket.IO needs GET and POST."
+        f"Preflights are answered with {', '.join(options.methods)}; GET and POST, all that "
+        "Socket.IO needs, pass in any case."
     ),
-    "MAX_AGE": lambda options: (
-        "Browsers keep a preflight's answer for their own default, 5 seconds."
-        if options.max_age is None
-        else f"Browsers keep a preflight's answer for {options.max_age} seconds."
-    ),
+    "MAX_AGE": _age_meaning,
     "PREFLIGHT_CONTINUE": lambda options: _or(
         options.preflight_continue,
         "A route of the application answers allowed preflights.",
@@ -204,15 +250,19 @@ def _warnings(options: Options, app: Flask) -> Iterable[str]:
                 "that has no effect. Set it before, or call cors.reconfigure(app)."
             )
     if isinstance(options.origins, EveryOrigin):
-        yield "Every site may connect. That is right for public content only."
+        yield (
+            "Every site may connect, by WebSocket even with its visitors' cookies, where their "
+            "SameSite permits. That is right for public content only."
+        )
     if options.tolerate_insecure_origins and options.supports_credentials:
         yield "Anyone on the network path can speak in the name of an http: origin."
     if options.tolerate_public_suffixes and options.supports_credentials:
         yield "Strangers can register names that a wildcard under a public suffix lets in."
-    if isinstance(options.origins, OriginSet) and any(
-        opaque in options.origins for opaque in OPAQUE_ORIGINS
-    ):
+    listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
+    if "null" in listed:
         yield "Any page can obtain the origin “null”, so that it lets every site in."
+    if "file://" in listed:
+        yield "Every local file has the origin “file://”, whoever wrote it."
     if options.preflight_continue and not answers_preflights(app):
         yield (
             f"{PREFIX}PREFLIGHT_CONTINUE is set, but no route of the application takes OPTIONS "
@@ -270,9 +320,14 @@ class Answer:
             lines += _labelled("Answer", [step.status, *answer])
             lines += _labelled("Browser", [f"{step.browser}."], width)
         lines += _labelled("Config", self.lines)
-        lines += _labelled("", ["above SioCors(app)."] if self.lines else [])
+        lines += _labelled("", [_place(self.lines)] if self.lines else [])
         lines += _labelled("Instead", [self.instead] if self.instead else [], width)
         return "\n".join(lines)
+
+
+def _place(lines: tuple[str, ...]) -> str:
+    is_read = any("app.config[" in line.partition(" = ")[2] for line in lines)
+    return f"above SioCors(app){', and below what sets it so far' * is_read}."
 
 
 def _step_json(step: Step) -> dict[str, Any]:
@@ -308,7 +363,7 @@ def answer(policy: Policy, app: Flask, question: Question) -> Answer:
     lines, instead = ((), "") if allowed else find_remedy(asking, options, steps)
     return Answer(
         question, server, allowed, _rule(options, question.origin, steps[0].verdict),
-        _why(options, question, steps[-1]), steps, lines, instead,
+        _why(options, question, server, steps[-1]), steps, lines, instead,
     )  # fmt: skip
 
 
@@ -338,9 +393,9 @@ def _rule_of_set(origins: OriginSet, source: str, origin: str) -> str:
     return f"the server's own origin only: {key} is {'not set' if source == 'default' else 'empty'}"
 
 
-def _why(options: Options, question: Question, step: Step) -> str:
+def _why(options: Options, question: Question, server: str, step: Step) -> str:
     if step.verdict.outcome is REFUSED:
-        return explain_refusal(step.verdict.reason, question.origin, options)
+        return _why_refused(options, question, server, step.verdict.reason)
     if step.block is not None:
         return _why_blocked(options, step.block)
     told = "The policy lets it in"
@@ -350,6 +405,17 @@ def _why(options: Options, question: Question, step: Step) -> str:
     if options.preflight_continue and step.verdict.outcome is not PREFLIGHT:
         told += " Preflights pass if the application's route answers them with 200 to 299."
     return told
+
+
+def _why_refused(options: Options, question: Question, server: str, reason: Reason) -> str:
+    told = explain_refusal(reason, question.origin, options, thorough=True)
+    own = compare(question.origin, server) if reason is Reason.ORIGIN_NOT_ALLOWED else ()
+    if not own or server not in variants(question.origin):
+        return told
+    return (
+        f"{told.rstrip('.')}. The server's own pages, which always may, are taken to be those of "
+        f"{server} (see --host); this one comes {' and '.join(own)}."
+    )
 
 
 def _why_blocked(options: Options, block: Block) -> str:

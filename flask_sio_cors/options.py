@@ -93,10 +93,14 @@ class ConfigError(ValueError):
     """A configuration that cannot work; nothing of it has been installed.
 
     :param problems: every mistake that was found, in the order of the settings.
+    :ivar written: the configuration key → its value as it was found, of the settings that are set.
     """
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(
+        self, problems: Iterable[Problem], written: Mapping[str, Any] | None = None
+    ) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems)
+        self.written: Mapping[str, Any] = written or {}
         super().__init__(self.problems)
 
     def __str__(self) -> str:
@@ -167,7 +171,7 @@ class Options:
             found = [_fit_for_credentials(problem, values, sources) for problem in found]
         trusted_hosts = _read_trusted_hosts(config, found)
         if found:
-            raise ConfigError(found)
+            raise ConfigError(found, {sources[name]: value for name, value in written.items()})
         if isinstance(values["origins"], Listed):
             values["origins"] = values["origins"].origins
         return cls(**values, trusted_hosts=trusted_hosts, sources=sources, written=written)

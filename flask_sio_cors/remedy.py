@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -79,7 +79,11 @@ def _changes(
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
     if reason is Reason.ORIGIN_NOT_ALLOWED and not _is_function(options):
         tolerance = _tolerance(options, question) if options.supports_credentials else []
-        return [_listed(options, config, question.origin), *tolerance]
+        listed = _listed(options, config, question.origin)
+        if question.origin in OPAQUE_ORIGINS:
+            everyone = "local file" if question.origin == "file://" else "site"
+            listed = replace(listed, source=f"{listed.source}  # lets every {everyone} in")
+        return [listed, *tolerance]
     return _unblock(options, question, step.block) if step.block is not None else []
 
 
@@ -149,7 +153,7 @@ _TOO_LATE: Final = (
     "before, or call cors.reconfigure(app)."
 )
 _NULL: Final = (
-    "Nothing lets it in with credentials, as any page can obtain that origin. Serve the page by "
+    "Nothing lets it in with credentials, as that origin is everybody's. Serve the page by "
     "http: or https:, not from a file or in a sandboxed frame, and allow the origin that it has "
     "then; or do without credentials."
 )

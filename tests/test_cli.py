@@ -1,5 +1,6 @@
 """``flask sio-cors show`` and ``explain``, and ``sio-cors`` on a machine without the app."""
 
+import http.client
 import json
 import logging
 import os
@@ -16,11 +17,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
-from flask_socketio import SocketIO
+from flask_socketio import SocketIO, emit
 
 from flask_sio_cors import SioCors
 from flask_sio_cors.cli import flask_group, main
-from tests.broken_servers import free_port, listening, saying, silent
+from tests.broken_servers import free_port, listening, saying, serving, silent
+from tests.clients import page
+from tests.conftest import RunClients
 
 FRIEND = "https://app.example.com"
 STRANGER = "https://evil.example"
@@ -75,7 +78,9 @@ def test_show_is_read_by_people(columns: int) -> None:
     ("config", "words"),
     [
         ({"SIO_CORS_ORIGINS": "*"}, "Every site may connect"),
-        ({"SIO_CORS_ORIGINS": ["null"]}, "null"),
+        ({"SIO_CORS_ORIGINS": "*"}, "by WebSocket even with its visitors' cookies"),
+        ({"SIO_CORS_ORIGINS": ["null"]}, "any page can obtain the origin “null”"),
+        ({"SIO_CORS_ORIGINS": ["file://"]}, "every local file has the origin “file://”"),
         (
             {
                 "SIO_CORS_ORIGINS": ["http://intranet.example"],
@@ -87,7 +92,39 @@ def test_show_is_read_by_people(columns: int) -> None:
     ],
 )
 def test_show_warns(config: dict[str, object], words: str) -> None:
-    assert words in " ".join(run_json(application(**config), "show")["warnings"])
+    assert words.lower() in " ".join(run_json(application(**config), "show")["warnings"]).lower()
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "meaning"),
+    [
+        ({"SIO_CORS_MAX_AGE": 0}, "MAX_AGE", "Browsers keep no preflight's answer"),
+        ({"SIO_CORS_MAX_AGE": 1}, "MAX_AGE", "for 1 second."),
+        ({"SIO_CORS_MAX_AGE": 86400}, "MAX_AGE", "for 86400 seconds, Chromium for 7200."),
+        ({"SIO_CORS_EXPOSE_HEADERS": "*"}, "EXPOSE_HEADERS", "Pages may read all headers"),
+        ({"SIO_CORS_ALLOW_HEADERS": "*"}, "ALLOW_HEADERS", "Authorization by its name"),
+        ({"SIO_CORS_METHODS": ["PUT"]}, "METHODS", "with PUT; GET and POST, all that Socket.IO"),
+        ({"SIO_CORS_ORIGINS": "*"}, "ORIGINS", "by polling without cookies"),
+    ],
+)
+def test_show_says_what_a_value_means(config: dict[str, object], name: str, meaning: str) -> None:
+    assert meaning in run_json(application(**config), "show")["settings"][name]["meaning"]
+
+
+def test_show_gives_a_set_as_it_is_written() -> None:
+    shown = run_json(application(SIO_CORS_ORIGINS={FRIEND}), "show")["settings"]["ORIGINS"]
+    assert shown["value"] == f"{{'{FRIEND}'}}"
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_show_tells_which_hosts_are_answered(columns: int) -> None:
+    hosts = [f"server-{n}.example.com" for n in range(9)]
+    environment = {"COLUMNS": str(columns)}
+    runner = application(TRUSTED_HOSTS=hosts).test_cli_runner(env=environment)
+    text = runner.invoke(flask_group, ["show"]).stdout
+    assert max(map(len, text.splitlines())) <= columns
+    assert text.endswith("    Requests to other hosts are refused.\n")
+    assert "Requests to any host are answered" in run(application(), "show").stdout
 
 
 def test_show_warns_of_a_key_that_was_set_too_late() -> None:
@@ -220,6 +257,23 @@ MENDED: dict[str, tuple[dict[str, object], list[str], str]] = {
         [FRIEND, CREDENTIALS],
         "expected ‘true’",
     ),
+    "scheme": (
+        LISTED,
+        ["http://app.example.com"],
+        f"'{FRIEND}' is allowed; this page comes by http:",
+    ),
+    "port, of many": (
+        {"SIO_CORS_ORIGINS": [*MANY, "http://localhost:3000"]},
+        ["http://localhost:5173"],
+        "this page comes from port 5173",
+    ),
+    "scheme, of an expression": (
+        {"SIO_CORS_ORIGINS": EXPRESSION},
+        ["http://pr-7.example.com"],
+        "this page comes by http:",
+    ),
+    "null": (LISTED, ["null"], "so that whoever lets it in lets every site in"),
+    "null, and nothing set": ({}, ["null"], "# lets every site in"),
     "insecure": (COOKIES, [INTRANET, CREDENTIALS], "not encrypted"),
     "insecure, and it asks without": (COOKIES, [INTRANET], "not encrypted"),
     "insecure, and credentials not allowed": (LISTED, [INTRANET, CREDENTIALS], "missing"),
@@ -280,6 +334,89 @@ def test_the_lines_that_explain_prints_let_the_page_in(
     SioCors(mended)
     again = run(mended, "explain", *arguments)
     assert again.exit_code == 0, again.output
+
+
+#: What a client's options cannot ask for, and what is judged by another host than a test's.
+NOT_A_CLIENTS = ("--method", "--host")
+CONNECTED = {name: case for name, case in MENDED.items() if not set(NOT_A_CLIENTS) & set(case[1])}
+
+
+@pytest.mark.parametrize(
+    ("config", "arguments"), [c[:2] for c in CONNECTED.values()], ids=CONNECTED
+)
+def test_the_lines_that_explain_prints_let_a_client_connect(
+    config: dict[str, object], arguments: list[str], run_clients: RunClients
+) -> None:
+    lines = run_json(application(**config), "explain", *arguments)["config"]
+    origin, *words = arguments
+    options: dict[str, object] = {"withCredentials": CREDENTIALS in words}
+    names = [words[n + 1] for n, word in enumerate(words) if word == "--header"]
+    options["extraHeaders"] = dict.fromkeys((name.partition(":")[0] for name in names), "1")
+    if "websocket" in words:
+        options["transports"] = ["websocket"]
+    with serving(chat(config)) as before, serving(chat(config, lines)) as after:
+        urls = [f"http://127.0.0.1:{port}" for port in (before, after)]
+        refused, let_in = run_clients(*(page(url, origin, **options) for url in urls))
+    assert not refused.connected
+    assert let_in.connected, let_in
+
+
+SHOWN = {
+    "GET": (COOKIES, []),
+    "preflight": ({**COOKIES, "SIO_CORS_MAX_AGE": 600}, ["--header", "X-Token"]),
+    "every origin": ({"SIO_CORS_ORIGINS": "*", "SIO_CORS_EXPOSE_HEADERS": "*"}, []),
+    "WebSocket": (LISTED, ["--transport", "websocket"]),
+}
+
+
+@pytest.mark.parametrize(("config", "options"), SHOWN.values(), ids=SHOWN)
+@pytest.mark.parametrize("origin", [FRIEND, STRANGER])
+def test_the_headers_that_explain_prints_are_those_that_a_server_sends(
+    config: dict[str, object], options: list[str], origin: str
+) -> None:
+    steps = run_json(application(**config), "explain", origin, *options)["requests"]
+    with serving(chat(config)) as port:
+        for step in steps:
+            asked = {"Origin": origin}
+            if "websocket" in step["request"]:
+                key = {
+                    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+                    "Sec-WebSocket-Version": "13",
+                }
+                asked |= {"Upgrade": "websocket", "Connection": "Upgrade", **key}
+            if step["outcome"] == "preflight" or step["request"].startswith("OPTIONS"):
+                asked |= {
+                    "Access-Control-Request-Method": "GET",
+                    "Access-Control-Request-Headers": "x-token",
+                }
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+            connection.request(*step["request"].split(), headers=asked)
+            response = connection.getresponse()
+            sent = [pair for pair in response.getheaders() if is_told(pair[0])]
+            response.close()
+            connection.close()
+            assert sorted(sent) == sorted(map(tuple, step["headers"]))
+
+
+def is_told(name: str) -> bool:
+    return name.lower().startswith("access-control-") or name in ("Vary", "Cache-Control")
+
+
+def chat(config: dict[str, object], lines: str = "") -> Any:
+    """An application with this configuration, and these lines pasted below it."""
+    app = Flask("chat")
+    app.config.update(config)
+    exec(lines, {"app": app})
+    socketio = SocketIO(app, async_mode="threading")
+
+    @socketio.on("echo")
+    def echo(words: str) -> str:
+        emit("echo", words)
+        return words
+
+    socketio.on_event("whoami", lambda: "nobody")
+    SioCors(app)
+    return app.wsgi_app
 
 
 def fails(origin: str) -> bool:
@@ -422,9 +559,32 @@ def test_what_is_no_host_is_told(host: str) -> None:
     assert result.stdout == ""
 
 
+@pytest.mark.parametrize("config", [{}, LISTED], ids=["nothing set", "others listed"])
+def test_a_page_that_is_nearly_the_servers_own_is_told_so(config: dict[str, object]) -> None:
+    app = application(**config)
+    why = run_json(app, "explain", "http://127.0.0.1:5000")["explanation"]
+    assert "those of http://localhost:5000 (see --host); this one comes from 127.0.0.1." in why
+    why = run_json(app, "explain", "https://a.example", "--host", "a.example")["explanation"]
+    assert "this one comes by https:." in why
+    assert "--host" not in run_json(app, "explain", "http://localhost:3000")["explanation"]
+
+
 def test_explain_takes_the_opaque_origin() -> None:
     assert run(application(SIO_CORS_ORIGINS=["null"]), "explain", "null").exit_code == 0
     assert run(application(**LISTED), "explain", "null").exit_code == 1
+
+
+@pytest.mark.parametrize("path", ["file:///home/ada/index.html", "file:C:/index.html"])
+def test_a_page_that_is_a_file_is_no_origin(path: str) -> None:
+    result = run(application(**LISTED), "explain", path)
+    assert result.exit_code == 2
+    assert "browsers send the origin null for those. Write null" in result.stderr
+
+
+def test_lines_that_read_the_configuration_belong_below_it() -> None:
+    shown = run(application(SIO_CORS_ORIGINS=MANY), "explain", STRANGER).stdout
+    assert "above SioCors(app), and below what sets it so far." in shown
+    assert "above SioCors(app)." in run(application(**LISTED), "explain", STRANGER).stdout
 
 
 def test_explain_judges_by_the_trusted_hosts() -> None:
@@ -684,12 +844,13 @@ def test_help_names_the_exit_statuses(command: list[str]) -> None:
 
 BROKEN_APP = """
 from flask import Flask
-from flask_socketio import SocketIO
+from flask_socketio import SocketIO, emit
 from flask_sio_cors import SioCors
 
 app = Flask(__name__)
 app.config["SIO_CORS_ORIGINS"] = ["example.com", "https://a.example/\\x1b[31m"]
 app.config["SIO_CORS_MAX_AGE"] = "10 min"
+app.config["CORS_METHODS"] = "GET,POST"
 SocketIO(app)
 SioCors(app)
 """
@@ -718,6 +879,13 @@ def test_a_broken_configuration_is_told_without_a_traceback(
     assert done.stderr.startswith("Error: 3 problems in the CORS configuration:\n  1. SIO_CORS_OR")
     assert "      write: 'https://example.com'\n" in done.stderr
     assert "\x1b" not in done.stderr
+    if command[0] == "show":
+        assert re.search(r"\n  SIO_CORS_ORIGINS +problems 1, 2\n    \['example.com', ", done.stderr)
+        assert re.search(r"\n  SIO_CORS_MAX_AGE +problem 3\n    '10 min'\n", done.stderr)
+        assert re.search(r"\n  CORS_METHODS +fine by itself\n    'GET,POST'\n", done.stderr)
+        assert done.stderr.endswith("  Everything else has its default.\n")
+    else:
+        assert "fine" not in done.stderr
 
 
 @pytest.mark.parametrize("command", [["show"], ["explain", FRIEND]], ids=" ".join)

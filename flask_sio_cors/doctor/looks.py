@@ -15,6 +15,7 @@ from .fixes import DEFAULT_PATH, Fix, allowing
 from .probe import Probe
 from .protocol import V3, V4
 from .target import Target
+from .variants import look_at_variants
 
 
 def look_closer(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
@@ -180,8 +181,8 @@ _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "tls": (_other_scheme,),
     "another-protocol": (_other_scheme,),
     "origin-mismatch": (_cache, _rewriting),
-    "origin-not-allowed": (_cache, _origin),
-    "header-missing": (_cache, _origin),
+    "origin-not-allowed": (_cache, _origin, look_at_variants),
+    "header-missing": (_cache, _origin, look_at_variants),
     "header-stripped": (_origin,),
     "header-not-listed": (_question,),
 }
