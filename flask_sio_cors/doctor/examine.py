@@ -161,7 +161,7 @@ class Examination:
         return security.Stage(self.browser, fetched.last.url, url, fetched.last, has_websocket)
 
     def _add(self, finding: Finding) -> None:
-        fix = finding.fix.fitted(self.target.path, is_installed=self.probe.is_extension)
+        fix = finding.fix.fitted(self.target, is_installed=self.probe.is_extension)
         self.findings.append(replace(finding, fix=fix))
 
     def _explain_no_session(self, fetched: Fetched) -> Finding:
