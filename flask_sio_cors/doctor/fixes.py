@@ -22,22 +22,23 @@ _CONSTRUCTOR: Final = "new Server(httpServer, {"
 
 _FROM_SCRATCH: Final = """\
 # pip install Flask-SIO-CORS
-# Below SocketIO(app). Remove from SocketIO(…) what it says of CORS: cors_allowed_origins,
-# cors_credentials, and cors, origin, origins, allowed_origins, allow_origins.
-# Where SioCors(app) is there already: only the lines of app.config, above it.
-from flask_sio_cors import SioCors
-"""
+# Below SocketIO(app). Take out of SocketIO(…) all that it says of CORS:
+# cors_allowed_origins and cors_credentials, and what does nothing there
+# (cors, origin, origins, allowed_origins, allow_origins).
+# Where SioCors(app) is there already: only the app.config lines, above it.
+from flask_sio_cors import SioCors"""
 _INSTALLED: Final = "# above SioCors(app)"
 #: Whatever stands there: a text, a list, an expression, ``True``, a function.
 _ADDED: Final = """\
-# Add {origin} to SIO_CORS_ORIGINS. Or, whatever stands there, below it and above SioCors(app):
+# Add {origin} to SIO_CORS_ORIGINS. Or, whatever stands there,
+# below that line and above SioCors(app):
 known = app.config.get("SIO_CORS_ORIGINS", app.config.get("CORS_ORIGINS"))
-if callable(known):  # this function decides, about all other origins still
-    app.config["SIO_CORS_ORIGINS"] = lambda origin, known=known: origin == {origin} or known(origin)
+if callable(known):  # that function decides about all other origins still
+    app.config["SIO_CORS_ORIGINS"] = lambda o, known=known: o == {origin} or known(o)
 else:
     known = known.replace(",", " ").split() if isinstance(known, str) else known
-    known = known if isinstance(known, (list, tuple, set, frozenset)) else [known]
-    known = [one for one in known if hasattr(one, "pattern") or ":" in str(one) or one == "null"]
+    known = list(known) if isinstance(known, (list, tuple, set, frozenset)) else [known]
+    known = [o for o in known if hasattr(o, "pattern") or ":" in str(o) or o == "null"]
     app.config["SIO_CORS_ORIGINS"] = [*known, {origin}]"""
 
 

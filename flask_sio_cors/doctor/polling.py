@@ -385,11 +385,28 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
             cause,
             allowing(page),
         )
+    title, cause = _without_headers(fetched)
+    return "header-missing", title, cause, allowing(page)
+
+
+def _without_headers(fetched: Fetched) -> tuple[str, str]:
+    """Return a title and a cause for a Socket.IO server's answer that has no CORS header at all."""
+    method, rest = fetched.last.method, "The server sends no CORS headers."
+    if fetched.exchanges[0].method == "OPTIONS" != method:
+        before, rest = "preflight", f"The answer to {method} has no CORS headers."
+    elif "sid=" in fetched.last.url:
+        before, rest = "handshake", f"The answer to {method} has no CORS headers."
+    else:
+        cause = (
+            "The Socket.IO server answers, but without any CORS header: nothing allows other "
+            "origins there, or a proxy removes the headers."
+        )
+        return rest, cause
     cause = (
-        "The Socket.IO server answers, but without any CORS header: nothing allows other origins "
-        "there, or a proxy removes the headers."
+        f"The answer to the {before} has CORS headers, that to {method} has none: what adds them "
+        "(often a proxy) does so for some requests only. The server itself does it for all."
     )
-    return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
+    return rest, cause
 
 
 def _stripped(there: str) -> _Told:
@@ -447,20 +464,22 @@ def _split(value: str) -> SplitResult:
         return urlsplit("")
 
 
+_ALONE: Final = (
+    "Let the Socket.IO server alone send it: remove from the proxy what adds it (nginx: add_header "
+    "Access-Control-…, Apache: Header add), and from the application what adds it besides cors "
+    "(Node.js: setHeader, app.use(cors()))."
+)
+
+
 def _repeated(page: Page, response: Response, block: Block) -> _Told:
     values = response.values("Access-Control-Allow-Origin")
     cause = (
         f"The header comes {_times(len(values))} ({', '.join(values)}): two places add it, "
         "most often the application and the proxy before it."
     )
-    one = (
-        "Let the Socket.IO server alone send it: remove from the proxy what adds it (nginx: "
-        "add_header Access-Control-…, Apache: Header add), and from the application what adds it "
-        "besides cors (Node.js: setHeader, app.use(cors()))."
-    )
     # Whichever of them stays, it lets the page in, or not.
     lets_in = {page.origin} if page.credentials else {page.origin, "*"}
-    fix = Fix(elsewhere=one) if set(values) <= lets_in else allowing(page, elsewhere=one)
+    fix = Fix(elsewhere=_ALONE) if set(values) <= lets_in else allowing(page, elsewhere=_ALONE)
     return "header-repeated", "The CORS header is doubled.", cause, fix
 
 
@@ -479,6 +498,11 @@ def _wildcard(page: Page, response: Response, block: Block) -> _Told:
 
 def _not_true(page: Page, response: Response, block: Block) -> _Told:
     shown = f"“{block.value}”" if block.value else "nothing"
+    values = response.values("Access-Control-Allow-Credentials")
+    if len(values) > 1 and set(values) == {"true"}:
+        cause = f"Access-Control-Allow-Credentials comes {_times(len(values))}: two places add it."
+        fix = Fix(elsewhere=_ALONE)
+        return "credentials-not-true", "The credentials header is doubled.", cause, fix
     cause = (
         "The page asks with cookies (withCredentials: true), and the server sends "
         f"{shown} where Access-Control-Allow-Credentials: true is needed."
@@ -489,7 +513,7 @@ def _not_true(page: Page, response: Response, block: Block) -> _Told:
 def _preflight_status(page: Page, response: Response, block: Block) -> _Told:
     hint = {
         403: " The server refuses OPTIONS requests or this origin.",
-        404: " No Socket.IO server answers OPTIONS requests at this path.",
+        404: " Nothing is found for OPTIONS requests at this path.",
         405: " What answers there does not know OPTIONS requests.",
     }.get(response.status, "")
     cause = f"The browser's question before the request was answered {response.status}.{hint}"

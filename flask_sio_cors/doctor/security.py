@@ -175,7 +175,7 @@ def _neighbours(stage: Stage) -> Iterable[Finding]:
             "that is open at an end, or whose dots stand for any character."
         )
         title = "Look-alikes of the page's origin are let in."
-        fix, proof = _only(stage.page), proof_of(let_in[:2])
+        fix, proof = _only(stage.page), proof_of(let_in[:1])
         yield Finding("neighbours-allowed", Severity.WRONG, title, cause, fix, proof=proof)
     yield from _downgraded(stage)
     if every_port and not is_loopback(urlsplit(origin).hostname or ""):
