@@ -68,7 +68,7 @@ def call(
     except BaseException as raised:  # noqa: BLE001 - whatever it raises, the door stays shut
         error = raised
     if isinstance(error, Overdue) or time.monotonic() - started >= seconds:
-        return Fault(error, f"took longer than {seconds:g} seconds")
+        return Fault(error, f"took longer than {seconds:g} second{'s' * (seconds != 1)}")
     return Fault(error, f"raised {type(error).__name__}") if error is not None else answer
 
 

@@ -113,8 +113,8 @@ def _disconnected(exchange: Exchange, name: str) -> Finding:
 
 _HANDLER: Final = """\
 @socketio.on("connect")
-def connect(auth=None):   # auth is what the client is given; None where it is given nothing
-    …"""
+def connect(auth=None):  # auth is what the client is given; None where it is given nothing
+    ..."""
 
 
 def unanswered(exchanges: Iterable[Exchange], target: Target, patience: float) -> Finding:

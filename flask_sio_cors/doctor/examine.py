@@ -165,7 +165,7 @@ class Examination:
             self._add(finding)
 
     def _add(self, finding: Finding) -> None:
-        fix = finding.fix.fitted(self.target.path, is_installed=self.probe.is_extension)
+        fix = finding.fix.fitted(self.target, is_installed=self.probe.is_extension)
         self.findings.append(replace(finding, fix=fix))
 
     def _explain_no_session(self, fetched: Fetched) -> Finding:

@@ -347,15 +347,20 @@ def _read(connection: HTTPConnection) -> Response | Failure:
     try:
         body = answer.read(MAX_BODY, decode_content=True)
     except urllib3.exceptions.DecodeError as error:
-        return Failure(Trouble.GARBLED, str(error), head)
+        return Failure(Trouble.GARBLED, _first_words(error), head)
     except urllib3.exceptions.ReadTimeoutError as error:
         return Failure(Trouble.SILENT, str(error), head)
     except (urllib3.exceptions.ProtocolError, OSError) as error:
         # http.client reads a chunk's length like this; at the end of all there is none.
         if any(re.search("base 16: b'.+'", str(cause)) for cause in _causes(error)):
             return Failure(Trouble.MALFORMED, "a chunk's length is no number", head)
-        return Failure(Trouble.CUT_SHORT, str(error), head)
+        return Failure(Trouble.CUT_SHORT, _first_words(error), head)
     return Response(head.status, head.reason, headers, body)
+
+
+def _first_words(error: Exception) -> str:
+    """Return what an exception of urllib3 says, without the one that is in it."""
+    return str(error.args[0] if error.args else error).rstrip(".")
 
 
 def _find(url: str) -> tuple[str, ...] | Failure:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from html import unescape
 from typing import Final
 from urllib.parse import quote
 
@@ -92,8 +93,30 @@ def _lines(exchange: Exchange) -> Iterable[str]:
     yield from _header_lines(outcome.headers)
     text = outcome.body.decode("utf-8", "replace").strip()
     if text:
-        printable = "".join(c if c.isprintable() else " " for c in text[:_SHOWN])
-        yield f"<   {printable}{'…' if len(text) > _SHOWN else ''}"
+        yield f"<   {_shown(text)}"
+    if exception := raised(outcome):
+        yield f"<   … {_shown(exception)}"
+
+
+def _shown(text: str) -> str:
+    printable = "".join(c if c.isprintable() else " " for c in text[:_SHOWN])
+    return f"{printable}{'…' if len(text) > _SHOWN else ''}"
+
+
+_TRACEBACK: Final = "Traceback (most recent call last):"
+_WERKZEUG: Final = re.compile(r"<title>(.*?)\s*// Werkzeug Debugger</title>", re.DOTALL)
+
+
+def raised(response: Response) -> str | None:
+    """Return the line of a traceback that tells, the exception; ``None`` where none is shown."""
+    text = response.body.decode("utf-8", "replace")
+    if response.status >= 500 and (page := _WERKZEUG.search(text)):
+        return unescape(page[1])
+    if response.status < 500 or _TRACEBACK not in text:
+        return None
+    after = text.rpartition(_TRACEBACK)[2].splitlines()
+    # The places in the code are indented.
+    return next((unescape(line) for line in after if line.strip() and line[0] not in " \t"), None)
 
 
 def _header_lines(headers: Iterable[Header]) -> Iterable[str]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from ..fetch import Page
 from ..origins import OPAQUE_ORIGINS, is_insecure
+from .browser import origin_of
+
+if TYPE_CHECKING:
+    from .target import Target
 
 #: Where a client looks for the server, and a server listens, if nobody says otherwise.
 DEFAULT_PATH: Final = "/socket.io/"
@@ -17,17 +22,24 @@ _CONSTRUCTOR: Final = "new Server(httpServer, {"
 
 _FROM_SCRATCH: Final = """\
 # pip install Flask-SIO-CORS
-# Below SocketIO(app), with cors_allowed_origins removed from it. Where
-# SioCors(app) is there already: only the lines of app.config, above it.
-from flask_sio_cors import SioCors
-"""
+# Below SocketIO(app). Take out of SocketIO(…) all that it says of CORS:
+# cors_allowed_origins and cors_credentials, and what does nothing there
+# (cors, origin, origins, allowed_origins, allow_origins).
+# Where SioCors(app) is there already: only the app.config lines, above it.
+from flask_sio_cors import SioCors"""
 _INSTALLED: Final = "# above SioCors(app)"
+#: Whatever stands there: a text, a list, an expression, ``True``, a function.
 _ADDED: Final = """\
-# above SioCors(app), below the line that sets SIO_CORS_ORIGINS
-listed = app.config.get("SIO_CORS_ORIGINS") or app.config.get("CORS_ORIGINS") or []
-listed = listed.replace(",", " ").split() if isinstance(listed, str) else listed
-listed = listed if isinstance(listed, (list, tuple, set)) else [listed]
-app.config["SIO_CORS_ORIGINS"] = [*listed, {origin}]"""
+# Add {origin} to SIO_CORS_ORIGINS. Or, whatever stands there,
+# below that line and above SioCors(app):
+known = app.config.get("SIO_CORS_ORIGINS", app.config.get("CORS_ORIGINS"))
+if callable(known):  # that function decides about all other origins still
+    app.config["SIO_CORS_ORIGINS"] = lambda o, known=known: o == {origin} or known(o)
+else:
+    known = known.replace(",", " ").split() if isinstance(known, str) else known
+    known = list(known) if isinstance(known, (list, tuple, set, frozenset)) else [known]
+    known = [o for o in known if hasattr(o, "pattern") or ":" in str(o) or o == "null"]
+    app.config["SIO_CORS_ORIGINS"] = [*known, {origin}]"""
 
 
 @dataclass(frozen=True)
@@ -37,25 +49,44 @@ class Fix:
     :param extension: Python lines for this extension, on a server that may not have it yet.
     :param node: JavaScript lines for Socket.IO for Node.js.
     :param elsewhere: what to do in the client, the proxy or on the machine.
-    :param installed: `extension`, where the server is known to have this extension.
+    :param installed: `extension`, where the server is known to have this extension; ``None`` where
+        that makes no difference.
+    :param address: of a request that gets where the client's should, for the client's own line.
     """
 
     extension: str = ""
     node: str = ""
     elsewhere: str = ""
-    installed: str = ""
+    installed: str | None = None
+    address: str = ""
 
-    def fitted(self, path: str, *, is_installed: bool) -> Fix:
-        """Return what to write for the server at this path.
+    def fitted(self, target: Target, *, is_installed: bool) -> Fix:
+        """Return what to write for a server and its client.
 
         :param is_installed: whether the server has this extension.
         """
-        extension = self.installed if is_installed and self.installed else self.extension
+        extension, node = self.extension, self.node
+        if is_installed and self.installed is not None:
+            extension, node = self.installed, ""
+        path = urlsplit(self.address).path if self.address else target.path
         options = "".join(f"\n  {option}" for option in _path_options(path))
-        node = self.node
         if "\n  path:" not in node:
             node = node.replace(_CONSTRUCTOR, f"{_CONSTRUCTOR}{options}")
-        return replace(self, extension=extension, node=node)
+        client = f"In the client: {_io(target, self.address)}." if self.address else ""
+        elsewhere = " ".join(filter(None, (client, self.elsewhere)))
+        return replace(self, extension=extension, node=node, elsewhere=elsewhere)
+
+
+def _io(target: Target, address: str) -> str:
+    """Return the client's own line for an address, in JavaScript."""
+    url = f"{origin_of(address)}{target.name}"
+    if target.query:
+        url += f"{'' if target.name else '/'}?{target.query.removeprefix('&')}"
+    path = urlsplit(address).path
+    options = ", ".join(option.rstrip(",") for option in _path_options(path))
+    line = f"io({json.dumps(url)}{f', {{ {options} }}' if options else ''})"
+    needs_slash = path.endswith("/") and not target.path.endswith("/")
+    return f"{line}, without addTrailingSlash: false" if needs_slash else line
 
 
 def _path_options(path: str) -> Iterable[str]:
@@ -69,6 +100,7 @@ def allowing(
     page: Page,
     *,
     adds: bool = True,
+    is_known: bool = False,
     headers: Iterable[str] = (),
     methods: Iterable[str] = (),
     options: Iterable[str] = (),
@@ -77,44 +109,49 @@ def allowing(
     """Return the configuration that lets a page in, with all that it asks with.
 
     :param adds: whether what was allowed before stays; not where that is too much.
+    :param is_known: whether the server lets the page's origin in as it is, cookies included.
     :param headers: names to list; without them each server allows what is asked for.
     :param methods: to list; without them, those that Socket.IO needs are allowed.
     :param options: more for the server for Node.js, each a line or more of JavaScript.
     :param elsewhere: what is to be done besides.
     """
     names, verbs, origin = list(headers), list(methods), json.dumps(page.origin)
-    has_credentials = page.credentials and page.origin not in OPAQUE_ORIGINS
-    lines, cors = [], [f"origin: [{origin}{', /* and your others */' if adds else ''}]"]
-    if has_credentials:
-        lines.append('app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True')
+    listed, switches = [], []
+    cors = [f"origin: [{origin}, /* and your others */]"]
+    if page.credentials and page.origin not in OPAQUE_ORIGINS:
+        switches.append('app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True')
         cors.append("credentials: true")
+        if is_insecure(page.origin):
+            insecure = 'app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True'
+            switches.append(f"{insecure}  # or serve the page over https")
     if names:
-        lines.append(f'app.config["SIO_CORS_ALLOW_HEADERS"] = {json.dumps(names)}')
+        listed.append(f'app.config["SIO_CORS_ALLOW_HEADERS"] = {json.dumps(names)}')
         cors.append(f"allowedHeaders: {json.dumps(names)}")
     if verbs:
-        lines.append(f'app.config["SIO_CORS_METHODS"] = {json.dumps(verbs)}')
+        listed.append(f'app.config["SIO_CORS_METHODS"] = {json.dumps(verbs)}')
         cors.append(f"methods: {json.dumps(verbs)}")
-    if has_credentials and is_insecure(page.origin):
-        insecure = 'app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True'
-        lines.append(f"{insecure}  # or serve the page over https")
-    alone = f'app.config["SIO_CORS_ORIGINS"] = [{origin}]'
+    alone = f'app.config["SIO_CORS_ORIGINS"] = [{origin}]  # and your others'
+    added = _ADDED.format(origin=origin) if adds else f"{_INSTALLED}\n{alone}"
+    installed = [_INSTALLED, *listed] if is_known else [added, *switches, *listed]
     return Fix(
-        "\n".join(
-            [_FROM_SCRATCH, alone + "  # and your others" * adds, *lines, "SioCors(app)"],
-        ),
+        "\n".join([_FROM_SCRATCH, alone, *switches, *listed, "SioCors(app)"]),
         constructing(f"cors: {{ {', '.join(cors)} }},", *options),
-        elsewhere or _no_origin(page),
-        "\n".join([_ADDED.format(origin=origin) if adds else f"{_INSTALLED}\n{alone}", *lines]),
+        " ".join(filter(None, (elsewhere, _no_origin(page)))),
+        "\n".join(installed),
     )
 
 
 def _no_origin(page: Page) -> str:
-    if page.origin not in OPAQUE_ORIGINS or not page.credentials:
+    """Warn of an origin that is nobody's."""
+    if page.origin not in OPAQUE_ORIGINS:
         return ""
-    return (
-        f"Serve the page from a web server, in no sandbox: the origin “{page.origin}” is "
-        "everybody's, and is let in without cookies only (withCredentials: false)."
+    anybody = "a sandboxed iframe" if page.origin == "null" else "any file that is opened"
+    warning = (
+        f"Better serve the page by http: or https:, in no sandbox. Any page can have the origin "
+        f"“{page.origin}” ({anybody} is enough): to list it is to let every site in"
     )
+    without = ", and without cookies only (withCredentials: false)" if page.credentials else ""
+    return f"{warning}{without}."
 
 
 def constructing(*options: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from ..fetch import Check, Page, Response, cors_check
-from . import proxies, security
+from . import proxies, redirects, security
 from .browser import Fetched, origin_of, preflight
 from .exchange import SHORT_PATIENCE, Exchange, Trouble
 from .findings import Finding, error_of, is_extension, is_python, named_path, proof_of, session_of
@@ -118,6 +118,13 @@ def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     return proxies.origin_rewritten(finding, [], block.value)
 
 
+def _server(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whose preflight it is, which its own answer does not tell: what to write rests on it."""
+    if fetched.last.method == "OPTIONS" and not probe.is_extension:
+        probe.knock(probe.page.origin)
+    return finding
+
+
 def _question(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     """See whether the preflight's own headers arrive."""
     response = fetched.response
@@ -171,7 +178,7 @@ def _other_scheme(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
 _Look = Callable[[Probe, Finding, Fetched], Finding]
 _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "wrong-path": (_path,),
-    "another-server": (_path,),
+    "another-server": (redirects.login, _path),
     "preflight-status": (_past_preflight, _path),
     "forbidden": (_past_preflight,),
     "login-required": (_past_preflight,),
@@ -184,7 +191,15 @@ _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "origin-not-allowed": (_cache, _origin, look_at_variants),
     "header-missing": (_cache, _origin, look_at_variants),
     "header-stripped": (_origin,),
-    "header-not-listed": (_question,),
+    "header-not-listed": (_server, _question),
+    "headers-invalid": (_server,),
+    "methods-invalid": (_server,),
+    "credentials-not-true": (_server,),
+    "wildcard-with-credentials": (_server,),
+    "redirected": (redirects.follow,),
+    "preflight-redirect": (redirects.follow,),
+    "origin-lost": (redirects.follow,),
+    "missing-slash": (redirects.follow,),
 }
 
 

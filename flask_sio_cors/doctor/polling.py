@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 from .. import wording
 from ..fetch import Block, Check, Page, Response, cors_check
 from ..origins import is_loopback
-from . import gatekeepers
+from . import gatekeepers, redirects
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
 from .findings import (
@@ -23,6 +23,7 @@ from .findings import (
     is_host_refused,
     is_python,
     proof_of,
+    raised,
     session_of,
 )
 from .fixes import Fix, allowing
@@ -345,10 +346,12 @@ def _origin_seen(fetched: Fetched, page: Page) -> str:
 
 def _explain_check(fetched: Fetched, page: Page, block: Block) -> _Told:
     response = fetched.response or Response(block.status)
+    if response.location is None and page.origin != _origin_seen(fetched, page) == "null":
+        return redirects.origin_lost(fetched)
     if block.check is Check.ORIGIN_MISSING:
         return _explain_missing(fetched, page, response, block)
-    if block.check is Check.ORIGIN_MISMATCH and _origin_seen(fetched, page) == "null":
-        return _origin_lost(fetched, page)
+    if block.check is Check.PREFLIGHT_REDIRECT:
+        return redirects.preflight_redirected(fetched.last.url, block.value)
     if block.check is Check.PREFLIGHT_STATUS:
         path = urlsplit(fetched.last.url).path
         gatekeeper = None if error_of(response) else gatekeepers.explain(response, path)
@@ -358,7 +361,7 @@ def _explain_check(fetched: Fetched, page: Page, block: Block) -> _Told:
 
 def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Block) -> _Told:
     if response.location is not None:
-        return _redirected(page, response)
+        return redirects.redirected(fetched.last.url, response.location)
     by_status = explain_status(fetched, page, response, is_preflight=block.is_preflight)
     if by_status is not None:
         return by_status
@@ -397,11 +400,28 @@ def _explain_missing(fetched: Fetched, page: Page, response: Response, block: Bl
             cause,
             allowing(page),
         )
+    title, cause = _without_headers(fetched)
+    return "header-missing", title, cause, allowing(page)
+
+
+def _without_headers(fetched: Fetched) -> tuple[str, str]:
+    """Return a title and a cause for a Socket.IO server's answer that has no CORS header at all."""
+    method, rest = fetched.last.method, "The server sends no CORS headers."
+    if fetched.exchanges[0].method == "OPTIONS" != method:
+        before, rest = "preflight", f"The answer to {method} has no CORS headers."
+    elif "sid=" in fetched.last.url:
+        before, rest = "handshake", f"The answer to {method} has no CORS headers."
+    else:
+        cause = (
+            "The Socket.IO server answers, but without any CORS header: nothing allows other "
+            "origins there, or a proxy removes the headers."
+        )
+        return rest, cause
     cause = (
-        "The Socket.IO server answers, but without any CORS header: nothing allows other origins "
-        "there, or a proxy removes the headers."
+        f"The answer to the {before} has CORS headers, that to {method} has none: what adds them "
+        "(often a proxy) does so for some requests only. The server itself does it for all."
     )
-    return "header-missing", "The server sends no CORS headers.", cause, allowing(page)
+    return rest, cause
 
 
 def _stripped(there: str) -> _Told:
@@ -414,27 +434,6 @@ def _stripped(there: str) -> _Told:
         "more_clear_headers."
     )
     return "header-stripped", "The CORS header is lost on its way.", cause, Fix(elsewhere=fix)
-
-
-def _redirected(page: Page, response: Response) -> _Told:
-    location = response.location or ""
-    cause = f"The server redirects to {location}, without CORS headers on the redirect itself."
-    if re.search(r"log-?in|sign-?in|auth|sso|account", location, re.IGNORECASE):
-        fix = Fix(elsewhere="Exempt the Socket.IO path from the login that stands before it.")
-        cause += " It looks like a login, which Socket.IO cannot fill in."
-        return "login-required", "A login stands before the Socket.IO server.", cause, fix
-    fix = Fix(elsewhere=f"Use the address that it redirects to in the client: {location}")
-    return "redirected", "The server redirects.", cause, fix
-
-
-def _origin_lost(fetched: Fetched, page: Page) -> _Told:
-    first = fetched.exchanges[0].url
-    cause = (
-        f"{origin_of(first)} redirects to {origin_of(fetched.last.url)}; after such a redirect the "
-        "browser sends “Origin: null”, which the second server does not allow (and should not)."
-    )
-    fix = Fix(elsewhere=f"Use {origin_of(fetched.last.url)} in the client.")
-    return "origin-lost", "The redirect loses the page's origin.", cause, fix
 
 
 def _mismatch(page: Page, response: Response, block: Block) -> _Told:
@@ -480,18 +479,27 @@ def _split(value: str) -> SplitResult:
         return urlsplit("")
 
 
+_ALONE: Final = (
+    "Let the Socket.IO server alone send it: remove from the proxy what adds it (nginx: add_header "
+    "Access-Control-…, Apache: Header add), and from the application what adds it besides cors "
+    "(Node.js: setHeader, app.use(cors()))."
+)
+
+
 def _repeated(page: Page, response: Response, block: Block) -> _Told:
     values = response.values("Access-Control-Allow-Origin")
     cause = (
-        f"The header comes {len(values)} times ({', '.join(values)}): two places add it, "
+        f"The header comes {_times(len(values))} ({', '.join(values)}): two places add it, "
         "most often the application and the proxy before it."
     )
-    nginx = (
-        "Let the Socket.IO server alone send it; remove add_header Access-Control-… from the "
-        "proxy, or in nginx: proxy_hide_header Access-Control-Allow-Origin;"
-    )
-    fix = allowing(page, elsewhere=nginx)
+    # Whichever of them stays, it lets the page in, or not.
+    lets_in = {page.origin} if page.credentials else {page.origin, "*"}
+    fix = Fix(elsewhere=_ALONE) if set(values) <= lets_in else allowing(page, elsewhere=_ALONE)
     return "header-repeated", "The CORS header is doubled.", cause, fix
+
+
+def _times(count: int) -> str:
+    return "twice" if count == 2 else f"{count} times"
 
 
 def _wildcard(page: Page, response: Response, block: Block) -> _Told:
@@ -505,6 +513,11 @@ def _wildcard(page: Page, response: Response, block: Block) -> _Told:
 
 def _not_true(page: Page, response: Response, block: Block) -> _Told:
     shown = f"“{block.value}”" if block.value else "nothing"
+    values = response.values("Access-Control-Allow-Credentials")
+    if len(values) > 1 and set(values) == {"true"}:
+        cause = f"Access-Control-Allow-Credentials comes {_times(len(values))}: two places add it."
+        fix = Fix(elsewhere=_ALONE)
+        return "credentials-not-true", "The credentials header is doubled.", cause, fix
     cause = (
         "The page asks with cookies (withCredentials: true), and the server sends "
         f"{shown} where Access-Control-Allow-Credentials: true is needed."
@@ -515,7 +528,7 @@ def _not_true(page: Page, response: Response, block: Block) -> _Told:
 def _preflight_status(page: Page, response: Response, block: Block) -> _Told:
     hint = {
         403: " The server refuses OPTIONS requests or this origin.",
-        404: " No Socket.IO server answers OPTIONS requests at this path.",
+        404: " Nothing is found for OPTIONS requests at this path.",
         405: " What answers there does not know OPTIONS requests.",
     }.get(response.status, "")
     cause = f"The browser's question before the request was answered {response.status}.{hint}"
@@ -533,30 +546,24 @@ _ANSWERED_HERE: Final = """\
 app.config["SIO_CORS_PREFLIGHT_CONTINUE"] = False"""
 
 
-def _preflight_redirect(page: Page, response: Response, block: Block) -> _Told:
-    cause = f"The preflight is redirected to {block.value}, and browsers follow no such redirect."
-    fix = Fix(elsewhere=f"Use the final address in the client: {block.value}")
-    return "preflight-redirect", "The preflight is redirected.", cause, fix
-
-
 def _method(page: Page, response: Response, block: Block) -> _Told:
     listed = response.combined("Access-Control-Allow-Methods") or "none"
     cause = f"The server allows {listed}. (Socket.IO itself needs GET and POST, always allowed.)"
     title = f"The method {block.value} is not allowed."
     known = [name for name in re.findall(r"[\w-]+", listed) if name not in ("none", "OPTIONS")]
     wanted = list(dict.fromkeys(["GET", "POST", *known, block.value]))
-    return "method-not-listed", title, cause, allowing(page, methods=wanted)
+    return "method-not-listed", title, cause, allowing(page, methods=wanted, is_known=True)
 
 
 def _methods_invalid(page: Page, response: Response, block: Block) -> _Told:
     cause = f"“{block.value}” is no method: the list is separated by commas, without quotes."
-    fix = allowing(page, methods=["GET", "POST"])
+    fix = allowing(page, methods=["GET", "POST"], is_known=True)
     return "methods-invalid", "The list of methods is malformed.", cause, fix
 
 
 def _headers_invalid(page: Page, response: Response, block: Block) -> _Told:
     cause = f"“{block.value}” is no header name: the list is separated by commas, without quotes."
-    fix = allowing(page, headers=[name for name, _ in page.headers])
+    fix = allowing(page, headers=[name for name, _ in page.headers], is_known=True)
     return "headers-invalid", "The list of headers is malformed.", cause, fix
 
 
@@ -571,21 +578,8 @@ def _header_not_listed(page: Page, response: Response, block: Block) -> _Told:
     spelled = {name.lower(): name for name, _ in page.headers}
     wanted = list(dict.fromkeys([*known, *(spelled[name] for name in block.names)]))
     title = f"The header {block.value} is not allowed."
-    return "header-not-listed", title, cause, allowing(page, headers=wanted)
-
-
-def _redirect_elsewhere(page: Page, response: Response, block: Block) -> _Told:
-    cause = f"The server redirects to {block.value}, where no page can follow."
-    fix = Fix(elsewhere="Remove the redirect, or let it lead to an http: or https: address.")
-    return f"{block.check.value}", "The server redirects out of the web.", cause, fix
-
-
-def _redirect_invalid(page: Page, response: Response, block: Block) -> _Told:
-    value = block.value if len(block.value) <= 100 else f"{block.value[:99]}…"
-    what = f"“{value}”, which is no address" if value else "empty"
-    cause = f"The server answers with a redirect ({response.status}), and its Location is {what}."
-    fix = Fix(elsewhere="Remove the redirect, or let its Location be an http: or https: address.")
-    return "redirect-invalid", "The server redirects to nowhere.", cause, fix
+    fix = allowing(page, headers=wanted, is_known=True)
+    return "header-not-listed", title, cause, fix
 
 
 _CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
@@ -593,15 +587,14 @@ _CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
     Check.ORIGIN_MISMATCH: _mismatch,
     Check.WILDCARD_WITH_CREDENTIALS: _wildcard,
     Check.CREDENTIALS_NOT_TRUE: _not_true,
-    Check.PREFLIGHT_REDIRECT: _preflight_redirect,
     Check.METHOD_NOT_LISTED: _method,
     Check.METHODS_INVALID: _methods_invalid,
     Check.HEADERS_INVALID: _headers_invalid,
     Check.HEADER_NOT_LISTED: _header_not_listed,
-    Check.REDIRECT_NOT_HTTP: _redirect_elsewhere,
-    Check.REDIRECT_WITH_PASSWORD: _redirect_elsewhere,
-    Check.REDIRECT_UNREADABLE: _redirect_elsewhere,
-    Check.REDIRECT_INVALID: _redirect_invalid,
+    Check.REDIRECT_NOT_HTTP: redirects.out_of_the_web,
+    Check.REDIRECT_WITH_PASSWORD: redirects.out_of_the_web,
+    Check.REDIRECT_UNREADABLE: redirects.out_of_the_web,
+    Check.REDIRECT_INVALID: redirects.to_nowhere,
 }
 
 
@@ -611,7 +604,7 @@ _CHECKS: Final[dict[Check, Callable[[Page, Response, Block], _Told]]] = {
 def explain_content(fetched: Fetched, page: Page) -> Finding:
     """Name what is wrong with an answer that the page may read, but cannot use."""
     response = fetched.response or Response(0)
-    told = explain_status(fetched, page, response) or _explain_other(fetched, response)
+    told = explain_status(fetched, page, response) or _explain_other(fetched, page, response)
     chromium: tuple[str, ...] = ()
     if response.status >= 400:
         chromium = (wording.status_line(response.status, response.reason),)
@@ -622,11 +615,14 @@ def explain_content(fetched: Fetched, page: Page) -> Finding:
     return Finding(told[0], _BROKEN, *told[1:], (), chromium, client, proof)
 
 
-def _explain_other(fetched: Fetched, response: Response) -> _Told:
+def _explain_other(fetched: Fetched, page: Page, response: Response) -> _Told:
     message = error_of(response)
     if message is not None:
         cause = f'Socket.IO answers {response.status}: "{message}".'
         fix = Fix(elsewhere="See the server's log; the message is the server's own.")
+        if is_extension(response) and response.status == 403:
+            cause += f" {page.origin} is let in: it is the application that refuses this handshake."
+            fix = _asks_itself(page)
         return "refused", "The server refuses the connection.", cause, fix
     if session_of(fetched.last) is not None:
         cause = f"A session is opened, but with status {response.status}; clients take 200 only."
@@ -640,6 +636,13 @@ def _explain_other(fetched: Fetched, response: Response) -> _Told:
         "The server refuses the request.",
         cause,
         Fix(elsewhere="See the server's log."),
+    )
+
+
+def _asks_itself(page: Page) -> Fix:
+    return Fix(
+        elsewhere="See the server's log for what SIO_CORS_ALLOW_REQUEST (or @cors.allow_request) "
+        f"did. On the server, flask sio-cors explain {page.origin} names the rule that decides."
     )
 
 
@@ -674,6 +677,8 @@ def explain_status(
         cause = (
             f"The server answers {response.status} {response.reason}: it failed while answering."
         )
+        if exception := raised(response):
+            cause += f" It shows what was raised: {exception}"
         return "server-error", "The server fails.", cause, fix
     return None
 
@@ -778,12 +783,16 @@ def _wrong_path(url: str, response: Response) -> _Told:
     return "wrong-path", f"There is no Socket.IO server at {path}.", cause, fix
 
 
+def _length(body: bytes) -> str:
+    return f"{len(body)} byte{'s' * (len(body) != 1)}" if body else "nothing"
+
+
 def another_server(response: Response) -> _Told:
     """Tell of an answer that is no Socket.IO server's."""
     text = response.body[:4096].decode("utf-8", "replace").strip()
     title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", text, re.IGNORECASE | re.DOTALL)
     kind = response.combined("Content-Type") or "no Content-Type"
-    what = f"a page called “{title[1][:60]}”" if title else f"{len(response.body)} bytes, {kind}"
+    what = f"a page called “{title[1][:60]}”" if title else f"{_length(response.body)}, {kind}"
     server = response.combined("Server")
     by = f" by {server}" if server else ""
     cause = (

@@ -15,7 +15,6 @@ import click
 from ..wording import visible
 from .examine import Report
 from .findings import Finding, Severity
-from .fixes import Fix
 
 _LABEL: Final = 10
 #: How much of what a server has sent is shown to people, in characters.
@@ -25,8 +24,8 @@ _COLOURS: Final = {Severity.BROKEN: "red", Severity.WRONG: "yellow", Severity.NO
 
 def as_text(report: Report, width: int = 96) -> str:
     """Return the report for people; terminal colours are in it, for :func:`click.echo`."""
-    parts = [_head(report)]
-    parts += [_finding_text(finding, width) for finding in report.findings]
+    parts, told = [_head(report)], _Told()
+    parts += [_finding_text(finding, told, width) for finding in report.findings]
     parts.append(_summary(report, width))
     return "\n\n".join(parts)
 
@@ -42,27 +41,46 @@ def _head(report: Report) -> str:
     return _styled(told, bold=True)
 
 
-def _finding_text(finding: Finding, width: int) -> str:
-    """Return one finding: what the user sees, why, the proof and the fix."""
+def _finding_text(finding: Finding, told: _Told, width: int) -> str:
+    """Return one finding: what the user sees, why, the proof and the fix.
+
+    :param told: what the findings before it have said.
+    """
     severity = _styled(finding.severity.value.upper(), fg=_COLOURS[finding.severity], bold=True)
     lines = [f"{severity}  {_styled(_cut(finding.title), bold=True)}  [{finding.id}]"]
-    for label, told in (("Firefox", finding.firefox), ("Chromium", finding.chromium)):
-        lines += _wrapped(label, told, width)
+    for label, said in (("Firefox", finding.firefox), ("Chromium", finding.chromium)):
+        lines += _wrapped(label, said, width)
     if finding.client:
         lines += _wrapped("The page", [f"connect_error: {finding.client}"], width)
     lines += _wrapped("Cause", [finding.cause], width)
     lines += _listed("Proof", map(_cut, finding.proof))
-    lines += _fix(finding.fix, width)
+    lines += _fix(finding, told, width)
     return "\n".join(lines)
 
 
-def _fix(fix: Fix, width: int) -> list[str]:
-    lines = _wrapped("Fix", [fix.elsewhere] if fix.elsewhere else [], width)
-    return (
-        lines
-        + _listed("Flask", fix.extension.splitlines())
-        + _listed("Node.js", fix.node.splitlines())
-    )
+class _Told:
+    """What was said already, and under which finding."""
+
+    def __init__(self) -> None:
+        self._under: dict[str, str] = {}
+
+    def where(self, text: str, id_: str) -> str | None:
+        """Return the id of the finding that said it first; ``None`` where that is this one."""
+        return None if self._under.setdefault(text, id_) == id_ else self._under[text]
+
+
+def _fix(finding: Finding, told: _Told, width: int) -> list[str]:
+    fix, lines = finding.fix, []
+    parts = [("Fix", fix.elsewhere), ("Flask", fix.extension), ("Node.js", fix.node)]
+    for label, text in parts:
+        where = told.where(text, finding.id) if text else None
+        if where is not None:
+            lines += _listed(label, [f"as above, under [{where}]"])
+        elif label == "Fix":
+            lines += _wrapped(label, [text] if text else [], width)
+        else:
+            lines += _listed(label, text.splitlines())
+    return lines
 
 
 def _wrapped(label: str, told: Iterable[str], width: int) -> list[str]:

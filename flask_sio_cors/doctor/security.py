@@ -12,7 +12,7 @@ from ..fetch import Page, cors_check, varies_by_origin
 from ..origins import is_loopback
 from .browser import Browser, fetch_metadata, origin_of
 from .exchange import Exchange, SpentError
-from .findings import Finding, Session, Severity, proof_of, session_of
+from .findings import Finding, Session, Severity, is_extension, proof_of, session_of
 from .fixes import Fix, allowing
 from .lookalikes import longer_port, neighbours, other_port
 from .protocol import protocol_of
@@ -177,7 +177,7 @@ def _neighbours(stage: Stage) -> Iterable[Finding]:
             "that is open at an end, or whose dots stand for any character."
         )
         title = "Look-alikes of the page's origin are let in."
-        fix, proof = _only(stage.page), proof_of(let_in[:2])
+        fix, proof = _only(stage.page), proof_of(let_in[:1])
         yield Finding("neighbours-allowed", Severity.WRONG, title, cause, fix, proof=proof)
     yield from _downgraded(stage)
     if every_port and not is_loopback(urlsplit(origin).hostname or ""):
@@ -276,15 +276,12 @@ def cached_finding(exchanges: Iterable[Exchange], page: Page) -> Finding:
         "gives the answer, CORS header and session, of one visitor to the next."
     )
     proxy = (
-        "Do not cache the Socket.IO path; in nginx: proxy_cache off; in a CDN: bypass the cache."
+        "Do not cache the Socket.IO path; in nginx: proxy_cache off; in a CDN: bypass the cache. "
+        "A server with SioCors asks for that, by Cache-Control: no-store."
     )
-    sent = "Cache-Control: no-store and Vary: Origin"
-    extension = f"{allowing(page).extension}  # sends {sent}"
-    return Finding(
-        "cached", Severity.BROKEN, "A cache answers instead of the server.", cause,
-        Fix(extension, "", proxy, f"# SioCors(app) does send {sent}"),
-        proof=proof_of(exchanges),
-    )  # fmt: skip
+    fix = replace(allowing(page, elsewhere=proxy), node="", installed="")
+    title = "A cache answers instead of the server."
+    return Finding("cached", Severity.BROKEN, title, cause, fix, proof=proof_of(exchanges))
 
 
 def _cached(stage: Stage, asked: Exchange) -> Iterable[Finding]:
@@ -306,10 +303,14 @@ def _unvaried(stage: Stage, asked: Exchange) -> Iterable[Finding]:
         "The answer names the origin that asked, but does not say so with Vary: Origin. A cache "
         "may give it to pages of other origins, which are then blocked: “does not match”."
     )
-    fix = allowing(stage.page)
-    extension = f"{fix.extension}  # sends Vary: Origin"
-    by_hand = '// Where the header is set by hand: res.setHeader("Vary", "Origin"); cors does it:'
-    fix = replace(fix, extension=extension, node=f"{by_hand}\n{fix.node}")
+    by_hand = (
+        "Where the header is set by hand, set Vary: Origin with it. SioCors sends it, as does "
+        "Socket.IO for Node.js where its origins are a list."
+    )
+    fix = allowing(stage.page, elsewhere=by_hand)
+    if is_extension(response):
+        lost = "SioCors has sent Vary: Origin; let the proxy pass it on (nginx: proxy_hide_header)."
+        fix = Fix(elsewhere=lost)
     severity = Severity.NOTE if uncached else Severity.WRONG
     title = "The answer depends on the origin and does not say so."
     yield Finding("no-vary", severity, title, cause, fix, proof=proof_of([stage.own]))

@@ -7,6 +7,7 @@ from typing import Final
 
 from .. import wording
 from ..fetch import Page, Response
+from . import redirects
 from .exchange import Exchange, Failure, Trouble
 from .findings import Finding, Severity, error_of, proof_of
 from .fixes import Fix, allowing
@@ -33,7 +34,7 @@ def explain(
         return _explain_failure(exchange, outcome, polling_works)
     if outcome.status == 101:
         return None
-    told = _tell_status(page, outcome, refusal)
+    told = _tell_status(exchange.url, page, outcome, refusal)
     chromium = wording.WEBSOCKET_STATUS.format(status=outcome.status)
     return _finding(exchange, told, chromium, polling_works)
 
@@ -119,12 +120,12 @@ _SESSION_LOST: Final = (
 )
 
 
-def _tell_status(page: Page, response: Response, refusal: int | None) -> tuple[str, str, str, Fix]:
+def _tell_status(
+    url: str, page: Page, response: Response, refusal: int | None
+) -> tuple[str, str, str, Fix]:
     message = (error_of(response) or "").lower()
     if response.location is not None:
-        cause = f"It is redirected to {response.location}; no browser follows that."
-        fix = Fix(elsewhere=f"Use the final address in the client: {response.location}")
-        return "websocket-redirected", "The WebSocket handshake is redirected.", cause, fix
+        return redirects.websocket_redirected(url, response.location)
     # What Flask-SocketIO says to a WebSocket comes without its length, and is not read.
     if response.status in (403, refusal) or "accepted origin" in message:
         cause = f"The server answers {response.status}: it refuses the origin {page.origin}."
