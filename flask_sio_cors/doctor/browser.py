@@ -80,6 +80,8 @@ class Browser:
     def __init__(self, page: Page, wire: Wire) -> None:
         self.page = page
         self.wire = wire
+        #: Names of cookies that browsers do not take from another site.
+        self.rejected: list[str] = []
         self._cookies: dict[str, str] = {}
         self._passed: set[tuple[str, str]] = set()
 
@@ -109,7 +111,7 @@ class Browser:
             response = exchange.response
             if response is None:
                 return Fetched(tuple(exchanges), _cut_block(page, exchange, is_cross_origin))
-            self._keep_cookies(response)
+            self._keep_cookies(response, url)
             target, block = _redirect(response.location, url, is_cross_origin)
             if is_cross_origin and not _precedes_cors(block):
                 block = cors_check(page, response) or block
@@ -145,19 +147,32 @@ class Browser:
     def headers(self, url: str) -> tuple[Header, ...]:
         """Return what the page's own headers and cookies add to a request."""
         cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        return (("Cookie", cookie),) if cookie and self.page.credentials else ()
+        return (("Cookie", cookie),) if cookie and self._has_credentials(url) else ()
 
     def _headers(self, page: Page, url: str, names_origin: bool) -> tuple[Header, ...]:
         origin: tuple[Header, ...] = (("Origin", page.origin),) if names_origin else ()
         return (*origin, *fetch_metadata(page.origin, url), *page.headers, *self.headers(url))
 
-    def _keep_cookies(self, response: Response) -> None:
+    def _keep_cookies(self, response: Response, url: str) -> None:
+        """Keep what a browser keeps: from another site, only what says that it is meant for it."""
+        site = _site(self.page.origin, url)
+        if not self._has_credentials(url):
+            return
         for line in response.values("Set-Cookie"):
             try:
                 cookies = SimpleCookie(line)
             except CookieError:
                 continue
-            self._cookies.update({name: morsel.coded_value for name, morsel in cookies.items()})
+            for name, morsel in cookies.items():
+                is_for_others = morsel["samesite"].lower() == "none" and bool(morsel["secure"])
+                if site != "cross-site" or is_for_others:
+                    self._cookies[name] = morsel.coded_value
+                elif name not in self.rejected:
+                    self.rejected.append(name)
+
+    def _has_credentials(self, url: str) -> bool:
+        """Tell whether the page asks there with cookies: of its own server it always does."""
+        return self.page.credentials or origin_of(url) == self.page.origin
 
 
 class Poll:

@@ -128,7 +128,7 @@ class Examination:
             if finding.id == "one-at-a-time":
                 return False
         if not is_application:
-            self._try_websocket(session)
+            self._try_websocket(session, finding)
         conversation.close()
         return True
 
@@ -195,13 +195,15 @@ class Examination:
 
     # --- WebSocket -------------------------------------------------------------------------
 
-    def _try_websocket(self, session: Session) -> None:
+    def _try_websocket(self, session: Session, why_no_polling: Finding | None) -> None:
         """Upgrade the session as the client does."""
         if "websocket" not in session.upgrades:
             self._add(_not_offered())
             return
-        finding = self._shake_hands(session, _probe)
-        if finding is not None:
+        is_refused = why_no_polling is not None and why_no_polling.id in _REFUSED
+        finding = self._shake_hands(session, _probe, 400 if is_refused else None)
+        is_told = finding is not None and finding.id == "websocket-refused" and is_refused
+        if finding is not None and not is_told:
             self._add(finding)
 
     def _try_websocket_alone(
@@ -269,7 +271,8 @@ def _probe(send: Callable[[str], Any], receive: Callable[[], str]) -> Iterator[s
 _PACKETS: Final = 5
 #: What is wrong with an origin is as wrong with a WebSocket's.
 _REFUSED: Final = frozenset(
-    {"origin-not-allowed", "origin-dropped", "origin-rewritten", "host-not-trusted"}
+    """origin-not-allowed origin-dropped origin-rewritten origin-function-fails host-not-trusted
+    host-rewritten scheme-hidden refused error-hidden""".split()
 )
 _OUT_OF_REACH: Final = frozenset(
     {
