@@ -41,9 +41,11 @@ class Proxy:
     def __init__(self, home: Path, stack: ExitStack) -> None:
         self._home, self._stack = home, stack
 
+    def port(self, app: Wsgi) -> int:
+        return self._stack.enter_context(serving(app))
+
     def before(self, app: Wsgi, server: str, http: str = "") -> str:
-        port = self._stack.enter_context(serving(app))
-        return self.at(port, server, http)
+        return self.at(self.port(app), server, http)
 
     def before_node(self, construction: str, server: str) -> str:
         url = self._stack.enter_context(node_server(construction))
@@ -75,7 +77,8 @@ def what_breaks(report: Report) -> Finding:
 
 
 def ids(report: Report) -> list[str]:
-    return [finding.id for finding in report.findings if finding.id != "jsonp-open"]
+    beside = ("jsonp-open", "only-here")
+    return [finding.id for finding in report.findings if finding.id not in beside]
 
 
 def pasted(finding: Finding, *names: str) -> str:
@@ -289,3 +292,77 @@ def test_a_host_that_is_not_trusted_may_be_the_proxys(proxy: Proxy) -> None:
     line = pasted(finding, "proxy_set_header Host")
     url = proxy.before(extension(config), location(UPGRADE, line, "proxy_pass UP;"))
     assert examine(url, PAGE).works
+
+
+STICKY = """
+upstream first {{ server 127.0.0.1:{a}; }}
+upstream second {{ server 127.0.0.1:{b}; }}
+upstream either {{ server 127.0.0.1:{a}; server 127.0.0.1:{b}; }}
+map $cookie_server $chosen {{ first first; second second; default either; }}
+map $upstream_addr $answered {{ 127.0.0.1:{a} first; default second; }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("attributes", "keeps"),
+    [("", False), ("; SameSite=Lax", False), ("; SameSite=None; Secure", True)],
+    ids=["nothing", "Lax", "None"],
+)
+def test_cookies_of_sticky_sessions_are_kept_as_browsers_do(
+    attributes: str, keeps: bool, proxy: Proxy
+) -> None:
+    config = 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True'
+    a, b = proxy.port(extension(config)), proxy.port(extension(config))
+    cookie = f'add_header Set-Cookie "server=$answered; Path=/{attributes}" always;'
+    passing = location(UPGRADE, HOST, "proxy_pass http://$chosen;", cookie)
+    url = proxy.at(a, passing, STICKY.format(a=a, b=b))
+    report = examine(url, WITH_COOKIES)
+    assert report.works is keeps
+    if not keeps:
+        assert ids(report) == ["session-lost"]
+        assert "cookie (server)" in what_breaks(report).cause
+    # A page of the server's own site keeps them all.
+    assert examine(url).works
+
+
+def test_a_query_that_is_dropped_is_told_from_an_old_version(proxy: Proxy) -> None:
+    for server in SERVERS.values():
+        url = proxy.before(server(), location(UPGRADE, HOST, "proxy_pass UP$uri;"))
+        finding = what_breaks(examine(url, PAGE))
+        assert finding.id == "query-dropped"
+        url = proxy.before(server(), location(UPGRADE, HOST, "proxy_pass UP$uri$is_args$args;"))
+        assert examine(url, PAGE).works
+
+
+def test_a_rule_on_the_referrer_is_met_as_by_a_browser(proxy: Proxy) -> None:
+    rule = "valid_referers none server_names; if ($invalid_referer) { return 403; }"
+    page = Page("http://localhost:8080")
+    app = guarded('app.config["SIO_CORS_ORIGINS"] = ["http://localhost:8080"]')
+    finding = what_breaks(examine(proxy.before(app, location(rule, PASS)), page))
+    assert finding.id == "forbidden"
+    assert "valid_referers" in finding.fix.elsewhere
+    assert "Referer" in finding.cause
+
+
+def test_a_limit_of_connections_is_told_from_a_server_that_is_down(proxy: Proxy) -> None:
+    zone = "limit_conn_zone $binary_remote_addr zone=few:1m;"
+    url = proxy.before(extension(), location("limit_conn few 1;", PASS), zone)
+    finding = what_breaks(examine(url, PAGE))
+    assert finding.id == "rate-limited"
+    assert "limit_conn" in finding.fix.elsewhere
+
+
+def test_a_maintenance_page_is_told_from_a_server_that_is_down(proxy: Proxy) -> None:
+    finding = what_breaks(examine(proxy.at(9, location("return 503;")), PAGE))
+    assert finding.id == "rate-limited"
+    assert "return 503" in finding.cause
+
+
+def test_headers_that_nginx_adds_for_a_server_without_cors_are_told(proxy: Proxy) -> None:
+    adding = f'add_header Access-Control-Allow-Origin "{ORIGIN}";'
+    app = plain(options=", cors_allowed_origins=[]")
+    finding = what_breaks(examine(proxy.before(app, location(PASS, adding)), WITH_HEADER))
+    assert finding.id == "header-not-listed"
+    assert "remove add_header" in finding.fix.elsewhere
+    mended = plain(finding.fix.extension)
+    assert examine(proxy.before(mended, location(PASS)), WITH_HEADER).works

@@ -151,7 +151,8 @@ class Browser:
 
     def _headers(self, page: Page, url: str, names_origin: bool) -> tuple[Header, ...]:
         origin: tuple[Header, ...] = (("Origin", page.origin),) if names_origin else ()
-        return (*origin, *fetch_metadata(page.origin, url), *page.headers, *self.headers(url))
+        metadata = (*_referrer(page.origin, url), *fetch_metadata(page.origin, url))
+        return (*origin, *metadata, *page.headers, *self.headers(url))
 
     def _keep_cookies(self, response: Response, url: str) -> None:
         """Keep what a browser keeps: from another site, only what says that it is meant for it."""
@@ -222,7 +223,9 @@ def preflight(
     asked: tuple[Header, ...] = (("Access-Control-Request-Method", method),)
     if names:
         asked += (("Access-Control-Request-Headers", names),)
-    metadata = fetch_metadata(page.origin, url) if is_browser else ()
+    metadata: tuple[Header, ...] = ()
+    if is_browser:
+        metadata = (*_referrer(page.origin, url), *fetch_metadata(page.origin, url))
     headers = (("Origin", page.origin), *asked, *metadata)
     return wire.send("OPTIONS", url, headers, patience=patience)
 
@@ -259,6 +262,14 @@ def fetch_metadata(origin: str, url: str, mode: str = "cors") -> tuple[Header, .
         ("Sec-Fetch-Mode", mode),
         ("Sec-Fetch-Dest", "empty"),
     )
+
+
+def _referrer(origin: str, url: str) -> tuple[Header, ...]:
+    """Return what a page tells of itself by default (strict-origin-when-cross-origin)."""
+    is_downgrade = origin.startswith("https:") and url.startswith("http:")
+    if not origin.startswith("http") or is_downgrade:
+        return ()
+    return (("Referer", f"{origin}/"),)
 
 
 def _site(origin: str, url: str) -> str:

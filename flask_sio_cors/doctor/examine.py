@@ -272,7 +272,7 @@ _PACKETS: Final = 5
 #: What is wrong with an origin is as wrong with a WebSocket's.
 _REFUSED: Final = frozenset(
     """origin-not-allowed origin-dropped origin-rewritten origin-function-fails host-not-trusted
-    host-rewritten scheme-hidden refused error-hidden""".split()
+    host-rewritten scheme-hidden refused error-hidden session-lost""".split()
 )
 _OUT_OF_REACH: Final = frozenset(
     {

@@ -49,7 +49,9 @@ def explain(response: Response, path: str) -> _Told | None:
     status, who = response.status, _who(response)
     if (status >= 400 or status == 202) and _says(response, _CHALLENGE):
         return _challenge(who, response)
-    if status == 429 or (status == 503 and response.values("Retry-After")):
+    # nginx says 502 where the server behind it does not run.
+    is_rule = status == 503 and b"<center>nginx" in response.body
+    if status == 429 or is_rule or (status == 503 and response.values("Retry-After")):
         return _limited(who, response)
     if status == 413:
         return _too_large(who, response)
@@ -96,6 +98,8 @@ def _limited(who: str, response: Response) -> _Told:
         if response.status == 429
         else "it is overloaded or under maintenance"
     )
+    if response.status == 503 and "nginx" in who.lower():
+        what = "a limit (limit_conn, limit_req), or a maintenance page (return 503)"
     cause = (
         f"{who} answers {response.status} in the Socket.IO server's place: {what}.{after} A client "
         "that polls sends a request for each packet, and comes again at once when one fails."

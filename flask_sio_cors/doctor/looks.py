@@ -97,6 +97,20 @@ def _past_preflight(probe: Probe, finding: Finding, fetched: Fetched) -> Finding
     return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
 
 
+def _as_no_browser(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether it is a browser's own headers that a rule refuses."""
+    answer = probe.knock(probe.page.origin)
+    if fetched.last.method == "OPTIONS" or session_of(answer) is None:
+        return finding
+    cause = (
+        f"{finding.cause} Without the headers that browsers add, Referer and Sec-Fetch-Site, the "
+        "same request does come to the server: the rule looks at one of these."
+    )
+    fix = f"{finding.fix.elsewhere} In nginx: valid_referers, and what compares $http_referer."
+    proof = (*finding.proof, *proof_of([answer]))
+    return replace(finding, cause=cause, fix=Fix(elsewhere=fix), proof=proof)
+
+
 def _path(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     """Try where else the server might be, and name it in the fix."""
     named = named_path(fetched.response)
@@ -219,6 +233,8 @@ def _preflight(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     names = " ".join(name.lower() for name, _ in answer.headers)
     if "access-control-" not in names and "vary" not in names:
         return proxies.preflight_answered(finding, [own], page.origin)
+    if answer.body == b"OK" and not proxies.is_engineio_preflight(answer):
+        return proxies.preflight_completed(finding)
     is_foreign = is_python(own.response) and not proxies.is_engineio_preflight(answer)
     if is_foreign and not (is_extension(own.response) and "vary" in names):
         return proxies.preflight_not_its_own(finding)
@@ -278,6 +294,8 @@ def _version(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     other = V4 if target.protocol.is_old else V3
     answer = probe.look(target.polling(other))
     response = answer.response
+    if "unsupported" in (error_of(response) or "").lower():
+        return proxies.query_dropped(finding, [answer])
     if response is None or not response.is_ok:
         return finding
     probe.close(replace(target, protocol=other), answer, answer.headers)
@@ -303,7 +321,7 @@ _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "wrong-path": (_path,),
     "another-server": (_path,),
     "preflight-status": (_past_preflight, _path),
-    "forbidden": (_past_preflight,),
+    "forbidden": (_past_preflight, _as_no_browser),
     "login-required": (_past_preflight,),
     "rate-limited": (_past_preflight,),
     "unsupported-version": (_version,),

@@ -613,6 +613,11 @@ def _explain_other(fetched: Fetched, response: Response) -> _Told:
     if message is not None:
         cause = f'Socket.IO answers {response.status}: "{message}".'
         fix = Fix(elsewhere="See the server's log; the message is the server's own.")
+        if response.status == 403:
+            cause += (
+                " CORS is in order; the application's own decision on who may connect is against "
+                "it: allowRequest in Node.js, SIO_CORS_ALLOW_REQUEST here."
+            )
         return "refused", "The server refuses the connection.", cause, fix
     if session_of(fetched.last) is not None:
         cause = f"A session is opened, but with status {response.status}; clients take 200 only."
@@ -645,7 +650,8 @@ def explain_status(
         return _host_not_trusted(fetched.last.url)
     if message in _NO_POLLING and "transport=polling" in fetched.last.url:
         return _not_offered(page, str(error_of(response)))
-    if _is_function_error(response, message, text) and "sid=" not in fetched.last.url:
+    is_blocked = fetched.block is not None and "sid=" not in fetched.last.url
+    if is_blocked and _is_function_error(response, message, text):
         return _origin_function(page, response)
     if re.match(r"\d+:0\{|\x00", text):
         return _old_server()

@@ -19,7 +19,8 @@ _ORIGIN: Final = (
 )
 _QUESTION: Final = (
     "Let the proxy forward Access-Control-Request-Method and Access-Control-Request-Headers; in "
-    "nginx, remove proxy_set_header for both; in CloudFront, choose an origin request policy that "
+    "nginx, remove proxy_set_header for both, and proxy_hide_header Access-Control-Allow-Headers; "
+    "in CloudFront, choose an origin request policy that "
     "forwards them, as AllViewer does."
 )
 _HOST: Final = (
@@ -160,6 +161,33 @@ def preflight_not_its_own(finding: Finding) -> Finding:
     return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=_OPTIONS))
 
 
+def preflight_completed(finding: Finding) -> Finding:
+    """Complete a finding on a preflight whose headers are not the Socket.IO server's own."""
+    cause = (
+        f"{finding.cause} The Socket.IO server itself has no CORS: what lets the page in is added "
+        "to its answers by a proxy or a middleware."
+    )
+    fix = (
+        "Let one place alone send the headers: with these lines in the server, remove "
+        "add_header Access-Control-… from the proxy."
+    )
+    return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=fix))
+
+
+def query_dropped(finding: Finding, asked: Iterable[Exchange]) -> Finding:
+    """Tell of a server that learns no version at all."""
+    cause = (
+        "The server understands none of the protocol's versions, 3 or 4, with which it is asked: "
+        "what stands behind the question mark does not arrive. A proxy cuts it off."
+    )
+    fix = (
+        "Let the proxy pass the query on; in nginx, after a path with variables, as in "
+        "proxy_pass http://…:5000$uri, write $is_args$args; or leave the path out."
+    )
+    told = _told(finding, "query-dropped", "The request's query does not arrive.", cause, asked)
+    return replace(told, fix=Fix(elsewhere=fix))
+
+
 def meant_for_another(finding: Finding, asked: Iterable[Exchange], *, is_certain: bool) -> Finding:
     """Tell of an answer that names another origin, where the next one names the page's.
 
@@ -277,7 +305,7 @@ def question_dropped(finding: Finding) -> Finding:
 def reflects(preflight: Response) -> bool:
     """Tell whether a preflight's answer is that of a server that allows what it is asked for."""
     varies = "access-control-request-headers" in (preflight.combined("Vary") or "").lower()
-    return varies or _is_engineios(preflight)
+    return varies or is_engineio_preflight(preflight)
 
 
 def is_engineio_preflight(response: Response | None) -> bool:

@@ -21,9 +21,8 @@ _PROXY: Final = f"If there is a proxy before the server: let it pass WebSocket o
 _RUN: Final = """\
 socketio.run(app)   # in place of app.run(…) and of flask run"""
 _GUNICORN: Final = """\
-# gunicorn -k eventlet -w 1 module:app   (where eventlet is installed)
-# gunicorn -k gevent -w 1 module:app     (where gevent is)
-# or SocketIO(app, async_mode="threading"), pip install simple-websocket, and
+socketio = SocketIO(app, async_mode="threading")   # with what else it is given
+# pip install simple-websocket
 # gunicorn --threads 100 -w 1 module:app"""
 _SIMPLE: Final = "# pip install simple-websocket   (with eventlet or gevent it is there)"
 
