@@ -36,7 +36,7 @@ http {{
     client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
     fastcgi_temp_path {home}/fastcgi; uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
     {http}
-    server {{ listen 127.0.0.1:{port}; {server} }}
+    server {{ listen 127.0.0.1:{port}{ssl}; {server} }}
 }}
 """
 
@@ -60,6 +60,8 @@ def _program() -> str | None:
 def nginx(server: str, upstream: int, home: Path, http: str = "") -> Iterator[str]:
     """Run nginx with this configuration of a server; yields its address.
 
+    It has TLS where the configuration names a certificate.
+
     :param upstream: the port on 127.0.0.1 that `UP` stands for.
     :param home: a directory for all that it writes.
     :param http: what stands before the server in the configuration.
@@ -67,8 +69,9 @@ def nginx(server: str, upstream: int, home: Path, http: str = "") -> Iterator[st
     require_nginx()
     port, up = free_port(), f"http://127.0.0.1:{upstream}"
     home = home / f"nginx-{port}"
+    ssl = " ssl" if "ssl_certificate" in server else ""
     home.mkdir()
-    text = _CONFIG.format(home=home, http=http, port=port, server=server)
+    text = _CONFIG.format(home=home, http=http, port=port, ssl=ssl, server=server)
     (home / "nginx.conf").write_text(re.sub(r"\bUP\b", up, text))
     program = _program()
     assert program is not None
@@ -76,7 +79,7 @@ def nginx(server: str, upstream: int, home: Path, http: str = "") -> Iterator[st
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
     try:
         wait_until(lambda: _listens(process, port), 10)
-        yield f"http://127.0.0.1:{port}"
+        yield f"{'https' if ssl else 'http'}://127.0.0.1:{port}"
     finally:
         process.terminate()
         process.communicate(timeout=10)

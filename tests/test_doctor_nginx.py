@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.findings import Finding
@@ -59,6 +60,17 @@ class Proxy:
 def proxy(tmp_path: Path) -> Iterator[Proxy]:
     with ExitStack() as stack:
         yield Proxy(tmp_path, stack)
+
+
+@pytest.fixture
+def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The lines by which nginx has TLS, with a certificate that is trusted."""
+    authority = trustme.CA()
+    both = tmp_path / "both.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(both))
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    return f"ssl_certificate {both}; ssl_certificate_key {both};"
 
 
 def location(*lines: str, path: str = "/") -> str:
@@ -309,18 +321,21 @@ map $upstream_addr $answered {{ 127.0.0.1:{a} first; default second; }}
     ids=["nothing", "Lax", "None"],
 )
 def test_cookies_of_sticky_sessions_are_kept_as_browsers_do(
-    attributes: str, keeps: bool, proxy: Proxy
+    attributes: str, keeps: bool, tls: str, proxy: Proxy
 ) -> None:
     config = 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True'
     a, b = proxy.port(extension(config)), proxy.port(extension(config))
     cookie = f'add_header Set-Cookie "server=$answered; Path=/{attributes}" always;'
-    passing = location(UPGRADE, HOST, "proxy_pass http://$chosen;", cookie)
-    url = proxy.at(a, passing, STICKY.format(a=a, b=b))
+    scheme = "proxy_set_header X-Forwarded-Proto $scheme;"
+    passing = location(UPGRADE, HOST, scheme, "proxy_pass http://$chosen;", cookie)
+    url = proxy.at(a, tls + passing, STICKY.format(a=a, b=b))
     report = examine(url, WITH_COOKIES)
     assert report.works is keeps
     if not keeps:
         assert ids(report) == ["session-lost"]
         assert "cookie (server)" in what_breaks(report).cause
+    plain_url = proxy.at(a, passing, STICKY.format(a=a, b=b))
+    assert not examine(plain_url, WITH_COOKIES).works
     # A page of the server's own site keeps them all.
     assert examine(url).works
 
@@ -366,3 +381,19 @@ def test_headers_that_nginx_adds_for_a_server_without_cors_are_told(proxy: Proxy
     assert "remove add_header" in finding.fix.elsewhere
     mended = plain(finding.fix.extension)
     assert examine(proxy.before(mended, location(PASS)), WITH_HEADER).works
+
+
+@pytest.mark.parametrize("server", OWN_ONLY.values(), ids=OWN_ONLY)
+def test_a_scheme_that_is_hidden_is_named_and_mended(server: Any, tls: str, proxy: Proxy) -> None:
+    report = examine(proxy.before(server(), tls + location(PASS)))
+    assert ids(report) == ["scheme-hidden"]
+    line = pasted(what_breaks(report), "proxy_set_header X-Forwarded-Proto")
+    assert examine(proxy.before(server(), tls + location(line, PASS))).works
+
+
+def test_a_last_slash_that_is_cut_off_is_named_and_mended(proxy: Proxy) -> None:
+    cutting = location(UPGRADE, HOST, "proxy_pass UP/socket.io;", path="/socket.io/")
+    finding = what_breaks(examine(proxy.before(extension(), cutting), PAGE))
+    assert finding.id == "wrong-path"
+    assert "slash" in finding.cause
+    assert finding.fix.extension == ""

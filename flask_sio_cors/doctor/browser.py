@@ -165,7 +165,9 @@ class Browser:
             except CookieError:
                 continue
             for name, morsel in cookies.items():
-                is_for_others = morsel["samesite"].lower() == "none" and bool(morsel["secure"])
+                is_secure, is_none = bool(morsel["secure"]), morsel["samesite"].lower() == "none"
+                # Chromium takes no secure cookie by http:, of this very machine neither.
+                is_for_others = is_secure and is_none and url.startswith("https:")
                 if site != "cross-site" or is_for_others:
                     self._cookies[name] = morsel.coded_value
                 elif name not in self.rejected:

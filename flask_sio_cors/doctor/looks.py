@@ -349,6 +349,13 @@ def _is_certificate(exchange: Exchange) -> bool:
 
 def _passed_on(finding: Finding, path: str, named: str) -> Finding:
     """Tell of a path that a proxy does not translate into the server's own."""
+    if path == named:
+        cause = (
+            f"{finding.cause} The application says that its server is at {named}, and that it is "
+            "asked for something else: a proxy changes the path, perhaps its last slash only."
+        )
+        proxy = "Let the proxy pass the path on as it is; in nginx: proxy_pass http://…:5000;"
+        return replace(finding, cause=cause, fix=Fix(elsewhere=proxy))
     cause = (
         f"{finding.cause} The application says that its server is at {named}, which leads nowhere "
         "from here: a proxy passes the path on as it is."

@@ -271,13 +271,14 @@ def cookies_rejected(finding: Finding, names: Iterable[str], origin: str) -> Fin
     listed = ", ".join(names)
     cause = (
         f"{finding.cause} An answer sets a cookie ({listed}), as load balancers do to find the "
-        f"same server again, but without SameSite=None; Secure: pages of another site, as "
-        f"{origin}, neither keep it nor send it."
+        f"same server again, but not by https with SameSite=None; Secure: for pages of another "
+        f"site, as {origin}, a browser neither keeps it nor sends it."
     )
     fix = (
-        f"Let the load balancer set {listed} with SameSite=None; Secure (which needs https), in "
-        "nginx: proxy_cookie_flags ~ secure samesite=none; or let it choose by the visitor's "
-        "address: ip_hash; or serve the page from the server's own site."
+        f"Let the load balancer set {listed} with SameSite=None; Secure by https, in nginx: "
+        "proxy_cookie_flags ~ secure samesite=none; in HAProxy: cookie … secure attr SameSite=None "
+        "(Safari keeps none all the same); or let it choose by the visitor's address: ip_hash; or "
+        "serve the page from the server's own site."
     )
     return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=fix))
 
@@ -304,8 +305,11 @@ def question_dropped(finding: Finding) -> Finding:
 
 def reflects(preflight: Response) -> bool:
     """Tell whether a preflight's answer is that of a server that allows what it is asked for."""
-    varies = "access-control-request-headers" in (preflight.combined("Vary") or "").lower()
-    return varies or is_engineio_preflight(preflight)
+    varies = (preflight.combined("Vary") or "").lower()
+    if "access-control-request-headers" in varies or is_engineio_preflight(preflight):
+        return True
+    # What this extension says to OPTIONS that asks for nothing.
+    return _is_engineios(preflight) and "origin" in varies
 
 
 def is_engineio_preflight(response: Response | None) -> bool:
