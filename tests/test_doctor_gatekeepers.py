@@ -1,7 +1,9 @@
 """Logins, firewalls, rate limits and challenges that answer in the server's place are named."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -9,7 +11,16 @@ from flask_sio_cors.doctor.examine import Examination
 from flask_sio_cors.doctor.findings import Finding
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
-from tests.broken_servers import ALLOWED, Wsgi, answering, behind, engine, serving
+from tests.broken_servers import (
+    ALLOWED,
+    Wsgi,
+    answering,
+    behind,
+    engine,
+    listening,
+    saying,
+    serving,
+)
 
 ORIGIN = "https://app.example.com"
 AKAMAI = "<H1>Access Denied</H1>Reference&#32;&#35;18&#46;2d"
@@ -52,6 +63,8 @@ def examine(app: Wsgi, stack: ExitStack, *headers: tuple[str, str]) -> Finding:
         ("429 Too Many Requests", "", {}, "rate-limited", "rate limit"),
         ("503 Service Unavailable", "", {"Retry-After": "17"}, "rate-limited", "maintenance"),
         ("503 Service Unavailable", "", {}, "proxy-error", "503"),
+        ("504 Gateway Timeout", "", {"Server": "nginx"}, "proxy-timeout", "no answer in the time"),
+        ("413 Payload Too Large", "", {"Server": "nginx"}, "body-too-large", "nginx"),
         ("522 Timed Out", "", {"Server": "cloudflare"}, "proxy-error", "cloudflare"),
         ("401 Unauthorized", "", {"WWW-Authenticate": "Basic"}, "login-required", "Basic"),
         ("407 Proxy Authentication", "", {}, "login-required", "network"),
@@ -81,3 +94,24 @@ def test_one_that_stops_preflights_alone_is_named(status: str, stack: ExitStack)
     assert finding.id in ("forbidden", "rate-limited")
     assert status[:3] in finding.cause
     assert "Other requests do reach" in finding.cause
+
+
+def test_airplay_is_named(stack: ExitStack) -> None:
+    answer = b"HTTP/1.1 403 Forbidden\r\nServer: AirTunes/775.3.1\r\nContent-Length: 0\r\n\r\n"
+    url = f"http://localhost:{stack.enter_context(listening(saying(answer)))}"
+    (finding,) = Examination(Target.parse(url, ORIGIN), Page(ORIGIN)).run().findings
+    assert finding.id == "airplay"
+    assert "AirPlay Receiver" in finding.fix.elsewhere
+
+
+def test_a_slow_server_of_every_path_is_not_searched_for_long(stack: ExitStack) -> None:
+    app = answering("200 OK", "<title>My App</title>", ("Content-Type", "text/html"))
+
+    def slow(environ: Any, start_response: Any) -> Iterable[bytes]:
+        time.sleep(1.2)
+        return app(environ, start_response)
+
+    url = f"http://localhost:{stack.enter_context(serving(slow))}"
+    report = Examination(Target.parse(url, ORIGIN), Page(ORIGIN)).run()
+    assert report.findings[0].id == "another-server"
+    assert report.seconds < 9

@@ -1,7 +1,8 @@
 """Proxies that change the request: told apart from servers that do not allow the page."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -146,3 +147,41 @@ def test_a_server_for_node_does_not_learn_what_the_preflight_asks(stack: ExitSta
     server = stack.enter_context(node_server(construction))
     url = stack.enter_context(forwarding(server, "access-control-request-headers"))
     assert what_breaks(examine_at(url, WITH_HEADER)) == "preflight-question-dropped"
+
+
+def keeping_preflights(app: Wsgi, *, by_query: bool) -> Wsgi:
+    """Keep the answers to OPTIONS as a cache does that knows no Vary, some of them of old."""
+    kept: dict[str, tuple[str, list[tuple[str, str]]]] = {}
+
+    def cached(environ: Any, start_response: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] != "OPTIONS":
+            return app(environ, start_response)
+        key = environ["QUERY_STRING"] if by_query else ""
+        if not kept:
+
+            def keep(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+                kept[key] = (status, headers)
+
+            b"".join(app({**environ, "HTTP_ORIGIN": OTHER}, keep))
+        if key not in kept:
+            return app(environ, start_response)
+        start_response(kept[key][0], kept[key][1])
+        return []
+
+    return cached
+
+
+def test_a_preflight_that_a_cache_kept_for_another_page_is_told(stack: ExitStack) -> None:
+    app = keeping_preflights(extension(), by_query=True)
+    finding = examine(app, stack, WITH_HEADER).findings[0]
+    assert finding.id == "cached"
+    assert "; or " in finding.cause
+
+
+def test_a_preflight_that_always_names_another_page_is_not_called_rewritten(
+    stack: ExitStack,
+) -> None:
+    app = keeping_preflights(extension(), by_query=False)
+    finding = examine(app, stack, WITH_HEADER).findings[0]
+    assert finding.id == "origin-mismatch"
+    assert "not its own" in finding.cause

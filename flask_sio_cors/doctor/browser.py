@@ -83,6 +83,8 @@ class Browser:
     def __init__(self, page: Page, wire: Wire) -> None:
         self.page = page
         self.wire = wire
+        #: Names of cookies that browsers do not take from another site.
+        self.rejected: list[str] = []
         self._cookies: dict[str, str] = {}
         self._passed: set[tuple[str, str]] = set()
 
@@ -115,7 +117,7 @@ class Browser:
             response = exchange.response
             if response is None:
                 return Fetched(tuple(exchanges), _cut_block(page, exchange, is_cross_origin))
-            self._keep_cookies(response)
+            self._keep_cookies(response, url)
             target, block = _redirect(response.location, url, is_cross_origin)
             if is_cross_origin and not _precedes_cors(block):
                 block = cors_check(page, response) or block
@@ -153,19 +155,35 @@ class Browser:
     def headers(self, url: str) -> tuple[Header, ...]:
         """Return what the page's own headers and cookies add to a request."""
         cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
-        return (("Cookie", cookie),) if cookie and self.page.credentials else ()
+        return (("Cookie", cookie),) if cookie and self._has_credentials(url) else ()
 
     def _headers(self, page: Page, url: str, names_origin: bool) -> tuple[Header, ...]:
         origin: tuple[Header, ...] = (("Origin", page.origin),) if names_origin else ()
-        return (*origin, *fetch_metadata(page.origin, url), *page.headers, *self.headers(url))
+        metadata = (*_referrer(page.origin, url), *fetch_metadata(page.origin, url))
+        return (*origin, *metadata, *page.headers, *self.headers(url))
 
-    def _keep_cookies(self, response: Response) -> None:
+    def _keep_cookies(self, response: Response, url: str) -> None:
+        """Keep what a browser keeps: from another site, only what says that it is meant for it."""
+        site = _site(self.page.origin, url)
+        if not self._has_credentials(url):
+            return
         for line in response.values("Set-Cookie"):
             try:
                 cookies = SimpleCookie(line)
             except CookieError:
                 continue
-            self._cookies.update({name: morsel.coded_value for name, morsel in cookies.items()})
+            for name, morsel in cookies.items():
+                is_secure, is_none = bool(morsel["secure"]), morsel["samesite"].lower() == "none"
+                # Chromium takes no secure cookie by http:, of this very machine neither.
+                is_for_others = is_secure and is_none and url.startswith("https:")
+                if site != "cross-site" or is_for_others:
+                    self._cookies[name] = morsel.coded_value
+                elif name not in self.rejected:
+                    self.rejected.append(name)
+
+    def _has_credentials(self, url: str) -> bool:
+        """Tell whether the page asks there with cookies: of its own server it always does."""
+        return self.page.credentials or origin_of(url) == self.page.origin
 
 
 class Waiting:
@@ -218,7 +236,9 @@ def preflight(
     asked: tuple[Header, ...] = (("Access-Control-Request-Method", method),)
     if names:
         asked += (("Access-Control-Request-Headers", names),)
-    metadata = fetch_metadata(page.origin, url) if is_browser else ()
+    metadata: tuple[Header, ...] = ()
+    if is_browser:
+        metadata = (*_referrer(page.origin, url), *fetch_metadata(page.origin, url))
     headers = (("Origin", page.origin), *asked, *metadata)
     return wire.send("OPTIONS", url, headers, patience=patience)
 
@@ -255,6 +275,14 @@ def fetch_metadata(origin: str, url: str, mode: str = "cors") -> tuple[Header, .
         ("Sec-Fetch-Mode", mode),
         ("Sec-Fetch-Dest", "empty"),
     )
+
+
+def _referrer(origin: str, url: str) -> tuple[Header, ...]:
+    """Return what a page tells of itself by default (strict-origin-when-cross-origin)."""
+    is_downgrade = origin.startswith("https:") and url.startswith("http:")
+    if not origin.startswith("http") or is_downgrade:
+        return ()
+    return (("Referer", f"{origin}/"),)
 
 
 def _site(origin: str, url: str) -> str:

@@ -12,6 +12,7 @@ from .browser import Fetched, Waiting
 from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble
 from .findings import Finding, Session, Severity, is_python, packets_of, proof_of
 from .fixes import Fix
+from .looks import look_at_session
 from .probe import Probe
 
 #: How long the application may take for its answer to a client that connects, in seconds, and the
@@ -102,7 +103,7 @@ class Conversation:
         is_waiting = self._poll is not None and not self._poll.is_answered
         if failure is not None and failure.trouble is Trouble.SILENT and is_waiting:
             return _one_at_a_time(fetched)
-        finding = polling.explain(fetched, self.probe.page)
+        finding = look_at_session(self.probe, polling.explain(fetched, self.probe.page), fetched)
         if finding.id == "session-lost":
             return replace(finding, client=client)
         return replace(finding, title=f"After the handshake: {finding.title}", client=client)

@@ -73,6 +73,7 @@ class Examination:
         self.browser = self.probe.browser
         self.findings: list[Finding] = []
         self._method = method
+        self._near: Finding | None = None
         self._polling: bool | None = None
         self._websocket: bool | None = None
         self._connects_by_websocket = False
@@ -97,7 +98,9 @@ class Examination:
             self._polling = False
             self._add(unsaid)
             return
-        self._add_if_told(reach.explain(self.target, self.page))
+        self._near = reach.explain(self.target, self.page)
+        if self._near is not None and self._near.severity is Severity.BROKEN:
+            self._add(self._near)
         url = self.target.polling()
         fetched = self.browser.fetch("GET", url)
         self.probe.is_extension = any(is_extension(one.response) for one in fetched.exchanges)
@@ -146,6 +149,7 @@ class Examination:
         """Look at what works without polling: a WebSocket alone, and what is open to others."""
         probe, failure = self.probe, fetched.failure
         if failure is not None and failure.trouble in _OUT_OF_REACH:
+            self._add_note(self._near)
             return
         is_seen = probe.is_seen or finding.id in ("origin-not-allowed", "error-hidden")
         if failure is None or failure.trouble is not Trouble.SILENT or is_seen:
@@ -159,6 +163,10 @@ class Examination:
     def _stage(self, fetched: Fetched) -> security.Stage:
         url, has_websocket = self.target.websocket(), bool(self._websocket)
         return security.Stage(self.browser, fetched.last.url, url, fetched.last, has_websocket)
+
+    def _add_note(self, finding: Finding | None) -> None:
+        if finding is not None and finding.severity is Severity.NOTE:
+            self._add(finding)
 
     def _add_if_told(self, finding: Finding | None) -> None:
         if finding is not None:
@@ -196,6 +204,7 @@ class Examination:
             )
             if exchange.method == "OPTIONS" and "authorization" in names and listed == "*":
                 self._add(_authorization(exchange, self.page))
+        self._add_note(self._near)
 
     # --- WebSocket -------------------------------------------------------------------------
 
@@ -217,15 +226,14 @@ class Examination:
         """Connect as a client does that has no other transport.
 
         :param is_seen: whether a Socket.IO server is known to be there.
-        :param polled: what polling was answered.
+        :param polled: what the handshake by polling was answered; ``None`` where it went well.
         """
-        is_refused = why_no_polling.id in _REFUSED and polled is not None and not polled.is_ok
-        refusal = polled.status if is_refused and polled else None
+        is_refused = why_no_polling.id in _REFUSED and (polled is None or not polled.is_ok)
+        refusal = (polled.status if polled is not None else 400) if is_refused else None
         exchange, finding = self._shake_hands(None, self._join, refusal)
         if finding is None:
             finding = self._explain_alone(exchange)
-        is_told = finding is not None and finding.id == "websocket-refused"
-        if finding is None or not is_seen or (is_told and why_no_polling.id in _REFUSED):
+        if finding is None or not is_seen or _is_told(finding, why_no_polling):
             return
         self._add(sockets.alone(finding))
 
@@ -267,6 +275,12 @@ class Examination:
                 return
 
 
+def _is_told(finding: Finding, known: Finding) -> bool:
+    """Tell whether a WebSocket is kept out by what keeps polling out."""
+    is_origin = finding.id == "websocket-refused" and known.id in _REFUSED
+    return is_origin or finding.id == known.id
+
+
 def _probe(send: Callable[[str], Any], receive: Callable[[], str]) -> Iterator[str]:
     """Ask whether packets come through, as a client does before it leaves polling."""
     send("2probe")
@@ -277,7 +291,8 @@ def _probe(send: Callable[[str], Any], receive: Callable[[], str]) -> Iterator[s
 _PACKETS: Final = 5
 #: What is wrong with an origin is as wrong with a WebSocket's.
 _REFUSED: Final = frozenset(
-    {"origin-not-allowed", "origin-dropped", "origin-rewritten", "host-not-trusted"}
+    """origin-not-allowed origin-dropped origin-rewritten origin-function-fails host-not-trusted
+    host-rewritten scheme-hidden refused error-hidden session-lost""".split()
 )
 _OUT_OF_REACH: Final = frozenset(
     {

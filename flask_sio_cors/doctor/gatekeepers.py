@@ -49,8 +49,14 @@ def explain(response: Response, path: str) -> _Told | None:
     status, who = response.status, _who(response)
     if (status >= 400 or status == 202) and _says(response, _CHALLENGE):
         return _challenge(who, response)
-    if status == 429 or (status == 503 and response.values("Retry-After")):
+    # nginx says 502 where the server behind it does not run.
+    is_rule = status == 503 and b"<center>nginx" in response.body
+    if status == 429 or is_rule or (status == 503 and response.values("Retry-After")):
         return _limited(who, response)
+    if status == 413:
+        return _too_large(who, response)
+    if "airtunes" in who.lower():
+        return _airplay(who)
     if status in (401, 407):
         return _login(who, response)
     if status == 403 or (status in (405, 406, 418, 451) and _says(response, _REFUSED)):
@@ -92,6 +98,8 @@ def _limited(who: str, response: Response) -> _Told:
         if response.status == 429
         else "it is overloaded or under maintenance"
     )
+    if response.status == 503 and "nginx" in who.lower():
+        what = "a limit (limit_conn, limit_req), or a maintenance page (return 503)"
     cause = (
         f"{who} answers {response.status} in the Socket.IO server's place: {what}.{after} A client "
         "that polls sends a request for each packet, and comes again at once when one fails."
@@ -101,6 +109,36 @@ def _limited(who: str, response: Response) -> _Told:
         "limit_conn), or let the client use WebSocket, which is one request."
     )
     return "rate-limited", "The server is kept from answering for now.", cause, Fix(elsewhere=fix)
+
+
+def _too_large(who: str, response: Response) -> _Told:
+    cause = (
+        f"{who} answers {response.status} in the Socket.IO server's place: the request is larger "
+        "than it takes, and this one is tiny."
+    )
+    fix = (
+        f"Raise the limit in {_place(who)}; in nginx: client_max_body_size 1m; (as much as "
+        "Socket.IO takes itself: max_http_buffer_size, maxHttpBufferSize)"
+    )
+    return "body-too-large", "Requests may hardly have a body.", cause, Fix(elsewhere=fix)
+
+
+def _airplay(who: str) -> _Told:
+    cause = (
+        f"What answers is {who}: macOS itself, which takes port 5000 for AirPlay. The Socket.IO "
+        "server does not run, or on another address of that port."
+    )
+    run = "socketio.run(app, port=5001)"
+    fix = (
+        "Use another port, in the client too; or in System Settings, General, AirDrop & Handoff: "
+        "switch AirPlay Receiver off, and start the server again."
+    )
+    return (
+        "airplay",
+        "AirPlay answers, not the server.",
+        cause,
+        Fix(run, "httpServer.listen(5001)", fix),
+    )
 
 
 def _login(who: str, response: Response) -> _Told:
@@ -126,6 +164,8 @@ def _forbidden(who: str, response: Response, path: str) -> _Told:
         f"Let GET, POST and OPTIONS requests for {path} pass, in {_place(who)}; its log says which "
         "rule refused this one."
     )
+    if "nginx" in who.lower():
+        fix += " Look for deny and limit_except."
     return "forbidden", "Something before the server forbids it.", cause, Fix(elsewhere=fix)
 
 

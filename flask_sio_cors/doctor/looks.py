@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from ..fetch import Check, Page, Response, cors_check
+from ..fetch import Check, Header, Page, Response, cors_check
 from . import proxies, redirects, security
 from .browser import Fetched, origin_of, preflight
 from .exchange import SHORT_PATIENCE, Exchange, Trouble
@@ -29,6 +29,49 @@ def look_closer(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
         if told is not finding:
             return told
     return finding
+
+
+def look_at_session(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """Do the same for a request of a session that was opened.
+
+    :raise SpentError: if the bounds of the examination are reached.
+    """
+    if origin_of(fetched.last.url) == probe.page.origin and fetched.last.method == "POST":
+        return _own_address(probe, finding) if finding.id in _REFUSALS else finding
+    return _cookies(probe, finding) if finding.id == "session-lost" else finding
+
+
+#: What a server calls it that does not let its own pages in.
+_REFUSALS: Final = frozenset({"refused", "origin-not-allowed"})
+
+
+def _own_address(probe: Probe, finding: Finding) -> Finding:
+    """See whether the server lets its own pages in once it is told its address."""
+    own = probe.page.origin
+    scheme, _, host = own.partition("://")
+    forwarded = (("X-Forwarded-Proto", scheme), ("X-Forwarded-Host", host))
+    if scheme == "https":
+        asked = _told_its_address(probe, forwarded[:1])
+        if session_of(asked) is not None:
+            return proxies.own_scheme_hidden(finding, [asked], own)
+    asked = _told_its_address(probe, forwarded)
+    if session_of(asked) is not None:
+        return proxies.own_address_hidden(finding, [asked], own)
+    # This extension always lets its own pages in; Flask-SocketIO has a list that may miss them.
+    return proxies.own_address_hidden(finding, [], own) if probe.is_extension else finding
+
+
+def _told_its_address(probe: Probe, forwarded: tuple[Header, ...]) -> Exchange:
+    headers = (("Origin", probe.page.origin), *forwarded)
+    asked = probe.wire.send("GET", probe.target.polling(), headers)
+    probe.close(probe.target, asked, headers)
+    return asked
+
+
+def _cookies(probe: Probe, finding: Finding) -> Finding:
+    """See whether the browser has kept the cookies on which sticky sessions rest."""
+    names = probe.browser.rejected
+    return proxies.cookies_rejected(finding, names, probe.page.origin) if names else finding
 
 
 def _cache(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
@@ -55,10 +98,27 @@ def _past_preflight(probe: Probe, finding: Finding, fetched: Fetched) -> Finding
     return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([answer])))
 
 
+def _as_no_browser(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether it is a browser's own headers that a rule refuses."""
+    answer = probe.knock(probe.page.origin)
+    if fetched.last.method == "OPTIONS" or session_of(answer) is None:
+        return finding
+    cause = (
+        f"{finding.cause} Without the headers that browsers add, Referer and Sec-Fetch-Site, the "
+        "same request does come to the server: the rule looks at one of these."
+    )
+    fix = f"{finding.fix.elsewhere} In nginx: valid_referers, and what compares $http_referer."
+    proof = (*finding.proof, *proof_of([answer]))
+    return replace(finding, cause=cause, fix=Fix(elsewhere=fix), proof=proof)
+
+
 def _path(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     """Try where else the server might be, and name it in the fix."""
     named = named_path(fetched.response)
+    started = probe.wire.seconds
     for path in [named, *_paths(probe.target)] if named is not None else _paths(probe.target):
+        if probe.wire.seconds - started > _SEARCH_SECONDS:
+            break
         target = replace(probe.target, path=path)
         answer = probe.look(target.polling())
         session, message = session_of(answer), error_of(answer.response)
@@ -66,8 +126,25 @@ def _path(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
             continue
         if session is not None:
             probe.close(target, answer, answer.headers)
-        return _found_at(finding, probe.target, path, answer, probe.page)
+        found = _found_at(finding, probe.target, path, answer, probe.page)
+        return _behind_proxy(found, finding, fetched, probe.target, path)
     return finding if named is None else _passed_on(finding, probe.target.path, named)
+
+
+#: How long other paths are tried, in seconds: what serves every path takes its time for each.
+_SEARCH_SECONDS: Final = 4.0
+
+
+def _behind_proxy(
+    found: Finding, finding: Finding, fetched: Fetched, target: Target, path: str
+) -> Finding:
+    """Complete the finding on a server's place where a proxy makes the difference."""
+    if path == f"{target.path.rstrip('/')}{DEFAULT_PATH}" and target.path == DEFAULT_PATH:
+        return proxies.path_cut_off(finding, found, target.path)
+    if path.endswith(target.path) and proxies.is_own_page(fetched.response):
+        # The server may be where it belongs, and no line of its own changes what the proxy does.
+        return proxies.only_below(found, target.path, path)
+    return found
 
 
 def _origin(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
@@ -108,10 +185,12 @@ def _has_cors(probe: Probe) -> bool:
 
 def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     """An origin that is not the page's, from a server that only repeats what it is told."""
-    block = fetched.block
+    block, page = fetched.block, probe.page
     if finding.id != "origin-mismatch" or block is None:
         return finding
-    own = probe.knock(probe.page.origin)
+    own = probe.knock(page.origin)
+    if own.response is not None and cors_check(Page(page.origin), own.response) is None:
+        return _meant_for_another(probe, finding, fetched, own)
     is_own = proxies.is_own(block.value, probe.target.base) and is_python(own.response)
     if not (probe.is_extension or is_own):
         return finding
@@ -125,12 +204,80 @@ def _server(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     return finding
 
 
+def _meant_for_another(probe: Probe, finding: Finding, fetched: Fetched, own: Exchange) -> Finding:
+    """See whether a preflight fares better at another address, which no cache knows."""
+    asked, is_certain = own, _is_from_cache(fetched.response)
+    if fetched.last.method == "OPTIONS":
+        asked = preflight(
+            probe.wire, probe.page, "GET", probe.target.polling(), SHORT_PATIENCE, is_browser=False
+        )
+        answer = asked.response
+        if answer is None or cors_check(Page(probe.page.origin), answer) is not None:
+            return finding if is_certain else proxies.preflight_not_its_own(finding)
+    return proxies.meant_for_another(finding, [asked], is_certain=is_certain)
+
+
+def _is_from_cache(response: Response | None) -> bool:
+    """Tell whether an answer says that a cache had it."""
+    if response is None:
+        return False
+    told = [response.combined(name) or "" for name in _CACHES]
+    return response.combined("Age") not in (None, "0") or any("hit" in one.lower() for one in told)
+
+
+#: Where caches say whether they had an answer.
+_CACHES: Final = ("X-Cache", "X-Cache-Status", "X-Proxy-Cache", "CF-Cache-Status")
+
+
+def _preflight(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether something else than the Socket.IO server answers preflights."""
+    answer, page = fetched.response, Page(probe.page.origin, probe.page.credentials)
+    if fetched.last.method != "OPTIONS" or answer is None or not answer.is_ok:
+        return finding
+    own = probe.knock(page.origin)
+    lets_in = own.response is not None and cors_check(page, own.response) is None
+    if session_of(own) is None or not lets_in:
+        return finding
+    names = " ".join(name.lower() for name, _ in answer.headers)
+    if "access-control-" not in names and "vary" not in names:
+        return proxies.preflight_answered(finding, [own], page.origin)
+    if answer.body == b"OK" and not proxies.is_engineio_preflight(answer):
+        return proxies.preflight_completed(finding)
+    is_foreign = is_python(own.response) and not proxies.is_engineio_preflight(answer)
+    if is_foreign and not (is_extension(own.response) and "vary" in names):
+        return proxies.preflight_not_its_own(finding)
+    return finding
+
+
+def _credentials(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether the header that is missing may have been removed."""
+    if fetched.block is None or fetched.block.value or fetched.response is None:
+        return finding
+    return proxies.perhaps_hidden(finding, fetched.response)
+
+
+def _host(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    response = fetched.response
+    return proxies.perhaps_host_rewritten(finding, response) if response is not None else finding
+
+
 def _question(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     """See whether the preflight's own headers arrive."""
     response = fetched.response
     if response is None or response.values("Access-Control-Allow-Headers"):
         return finding
     return proxies.question_dropped(finding) if proxies.reflects(response) else finding
+
+
+def _without_origin(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether it is the origin that a server's own code refuses."""
+    asked = probe.wire.send("GET", probe.target.polling())
+    if session_of(asked) is None:
+        return finding
+    probe.is_seen = True
+    probe.close(probe.target, asked, ())
+    cause = f"{finding.cause} Asked without an Origin header, the server opens a session."
+    return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([asked])))
 
 
 def _paths(target: Target) -> list[str]:
@@ -155,6 +302,8 @@ def _version(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     other = V4 if target.protocol.is_old else V3
     answer = probe.look(target.polling(other))
     response = answer.response
+    if "unsupported" in (error_of(response) or "").lower():
+        return proxies.query_dropped(finding, [answer])
     if response is None or not response.is_ok:
         return finding
     probe.close(replace(target, protocol=other), answer, answer.headers)
@@ -180,7 +329,7 @@ _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "wrong-path": (_path,),
     "another-server": (redirects.login, _path),
     "preflight-status": (_past_preflight, _path),
-    "forbidden": (_past_preflight,),
+    "forbidden": (_past_preflight, _as_no_browser),
     "login-required": (_past_preflight,),
     "rate-limited": (_past_preflight,),
     "unsupported-version": (_version,),
@@ -188,14 +337,17 @@ _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "tls": (_other_scheme,),
     "another-protocol": (_other_scheme,),
     "origin-mismatch": (_cache, _rewriting),
-    "origin-not-allowed": (_cache, _origin, look_at_variants),
-    "header-missing": (_cache, _origin, look_at_variants),
+    "origin-not-allowed": (_cache, _preflight, _origin, look_at_variants),
+    "header-missing": (_cache, _preflight, _origin, look_at_variants),
     "header-stripped": (_origin,),
-    "header-not-listed": (_server, _question),
-    "headers-invalid": (_server,),
-    "methods-invalid": (_server,),
-    "credentials-not-true": (_server,),
+    "header-not-listed": (_question, _preflight, _server),
+    "headers-invalid": (_preflight, _server),
+    "methods-invalid": (_preflight, _server),
+    "method-not-listed": (_preflight,),
+    "credentials-not-true": (_preflight, _credentials, _server),
     "wildcard-with-credentials": (_server,),
+    "host-not-trusted": (_host,),
+    "origin-function-fails": (_without_origin,),
     "redirected": (redirects.follow,),
     "preflight-redirect": (redirects.follow,),
     "origin-lost": (redirects.follow,),
@@ -210,6 +362,13 @@ def _is_certificate(exchange: Exchange) -> bool:
 
 def _passed_on(finding: Finding, path: str, named: str) -> Finding:
     """Tell of a path that a proxy does not translate into the server's own."""
+    if path == named:
+        cause = (
+            f"{finding.cause} The application says that its server is at {named}, and that it is "
+            "asked for something else: a proxy changes the path, perhaps its last slash only."
+        )
+        proxy = "Let the proxy pass the path on as it is; in nginx: proxy_pass http://…:5000;"
+        return replace(finding, cause=cause, fix=Fix(elsewhere=proxy))
     cause = (
         f"{finding.cause} The application says that its server is at {named}, which leads nowhere "
         "from here: a proxy passes the path on as it is."

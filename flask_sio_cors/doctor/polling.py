@@ -26,8 +26,9 @@ from .findings import (
     raised,
     session_of,
 )
-from .fixes import Fix, allowing
+from .fixes import DEFAULT_PATH, Fix, allowing
 from .protocol import Protocol, protocol_of
+from .proxies import is_own_page, proxy_of
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"
@@ -53,7 +54,9 @@ def beneath(fetched: Fetched, page: Page) -> Finding | None:
     block, response = fetched.block, fetched.response
     if block is None or response is None or block.is_preflight or response.status < 400:
         return None
-    told = explain_status(replace(fetched, block=None), page, response)
+    # Where the header is missing, the status has been looked at.
+    is_looked_at = block.check is Check.ORIGIN_MISSING
+    told = None if is_looked_at else explain_status(replace(fetched, block=None), page, response)
     if told is None or told[0] == "origin-not-allowed":
         return None
     id_, title, cause, fix = told
@@ -620,9 +623,13 @@ def _explain_other(fetched: Fetched, page: Page, response: Response) -> _Told:
     if message is not None:
         cause = f'Socket.IO answers {response.status}: "{message}".'
         fix = Fix(elsewhere="See the server's log; the message is the server's own.")
-        if is_extension(response) and response.status == 403:
-            cause += f" {page.origin} is let in: it is the application that refuses this handshake."
-            fix = _asks_itself(page)
+        if response.status == 403:
+            cause += (
+                " CORS is in order; the application's own decision on who may connect is against "
+                "it: allowRequest in Node.js, SIO_CORS_ALLOW_REQUEST here."
+            )
+            if is_extension(response):
+                fix = _asks_itself(page)
         return "refused", "The server refuses the connection.", cause, fix
     if session_of(fetched.last) is not None:
         cause = f"A session is opened, but with status {response.status}; clients take 200 only."
@@ -660,6 +667,11 @@ def explain_status(
         return _not_allowed(page, response)
     if is_host_refused(response):
         return _host_not_trusted(fetched.last.url)
+    if message in _NO_POLLING and "transport=polling" in fetched.last.url:
+        return _not_offered(page, str(error_of(response)))
+    is_blocked = fetched.block is not None and "sid=" not in fetched.last.url
+    if is_blocked and _is_function_error(response, message, text):
+        return _origin_function(page, response)
     if not protocol.is_old and re.match(r"\d+:0\{|\x00", text):
         return _old_server()
     if "HTTP request was sent to HTTPS port" in text or "sent to an HTTPS" in text:
@@ -670,6 +682,8 @@ def explain_status(
     if response.status in (502, 503, 504) or 520 <= response.status <= 530:
         # From 520 on they are Cloudflare's.
         return _proxy_error(response)
+    if response.status in (404, 405) and fetched.last.method == "POST":
+        return _only_get(fetched.last.url, response)
     if response.status in (404, 405) and not is_preflight:
         return _wrong_path(fetched.last.url, response)
     if response.status >= 500:
@@ -681,6 +695,70 @@ def explain_status(
             cause += f" It shows what was raised: {exception}"
         return "server-error", "The server fails.", cause, fix
     return None
+
+
+#: What servers say to a transport that they were told not to offer: Node.js, and Python.
+_NO_POLLING: Final = frozenset({"transport unknown", "invalid transport"})
+
+
+def _not_offered(page: Page, message: str) -> _Told:
+    cause = (
+        f'The server says "{message}": it was made for WebSocket alone (its option transports), '
+        "and clients begin with polling."
+    )
+    fix = 'In the client: io(url, { transports: ["websocket"] })'
+    both = '["polling", "websocket"]'
+    extension = f"socketio = SocketIO(app, transports={both})\n{allowing(page).extension}"
+    lines = Fix(
+        extension,
+        allowing(page, options=[f"transports: {both},"]).node,
+        fix,
+        f"socketio = SocketIO(app, transports={both})",
+    )
+    return "polling-not-offered", "The server offers no polling.", cause, lines
+
+
+def _is_function_error(response: Response, message: str, text: str) -> bool:
+    """Tell whether the application's own decision on origins has ended in an error.
+
+    npm's `cors` shows such an error as Express does, and Engine.IO as a bad request.
+    """
+    if response.status == 400:
+        # Engine.IO says the same of anything that its middlewares refuse.
+        return message == "bad request" and response.body.startswith(b'{"code":3,')
+    return response.status == 500 and re.search(r"Error: .*\bcors\b", text, re.I) is not None
+
+
+def _origin_function(page: Page, response: Response) -> _Told:
+    said = re.search(r"Error: (.*?)(?:<|\n|$)", response.body[:4096].decode("utf-8", "replace"))
+    shown = f' ("{said[1]}")' if said else ""
+    cause = (
+        f"The server answers {response.status}{shown}: the application's own function for the "
+        f"option origin of cors does not know {page.origin} and calls callback(new Error(…)); or "
+        "another middleware of it fails."
+    )
+    name = json.dumps(page.origin)
+    fix = (
+        f"Let that function let the origin in: if (origin === {name}) return callback(null, true); "
+        "and let it refuse others without an error: callback(null, false)"
+    )
+    title = f"The application's own function refuses {page.origin}."
+    lines = allowing(page, elsewhere=fix)
+    return "origin-function-fails", title, cause, replace(lines, extension="")
+
+
+def _only_get(url: str, response: Response) -> _Told:
+    path = urlsplit(url).path
+    cause = (
+        f"GET requests come to the Socket.IO server, and POST is answered {response.status} "
+        f"{response.reason}: a proxy, or a rule before the server, lets GET alone pass. By POST "
+        "the client sends all that it has to say."
+    )
+    fix = (
+        f"Let POST requests for {path} pass; in nginx, look in the location for "
+        "if ($request_method = POST), limit_except GET, or a try_files that serves files."
+    )
+    return "post-refused", "POST requests do not pass.", cause, Fix(elsewhere=fix)
 
 
 def _is_refusal(response: Response) -> bool:
@@ -765,6 +843,8 @@ def _https_needed(url: str) -> _Told:
 def _proxy_error(response: Response) -> _Told:
     server = response.combined("Server")
     who = f"A proxy ({server})" if server else "A proxy"
+    if response.status in (504, 524):
+        return _proxy_timeout(response, who)
     cause = (
         f"{who} answers {response.status} in the place of the Socket.IO server, which does not run "
         "or is not where the proxy looks for it. Its error page has no CORS headers."
@@ -773,14 +853,45 @@ def _proxy_error(response: Response) -> _Told:
     return "proxy-error", "The proxy does not reach the Socket.IO server.", cause, fix
 
 
+def _proxy_timeout(response: Response, who: str) -> _Told:
+    cause = (
+        f"{who} answers {response.status} in the place of the Socket.IO server, from which it got "
+        "no answer in the time that it allows. The server runs, and is slow or busy (one worker, "
+        "blocked by a request or by long polls); or its port is closed by a firewall. A poll is "
+        "answered after 25 seconds if there is no news: the proxy has to wait for longer."
+    )
+    fix = (
+        "Let the proxy wait; in nginx, in the location of the Socket.IO path: "
+        "proxy_read_timeout 60s; Then look at what keeps the server."
+    )
+    return "proxy-timeout", "The proxy does not wait for the server.", cause, Fix(elsewhere=fix)
+
+
 def _wrong_path(url: str, response: Response) -> _Told:
     path = urlsplit(url).path
+    title = f"There is no Socket.IO server at {path}."
     cause = f"A web server answers, but has nothing at {path}: {response.status} {response.reason}."
-    fix = Fix(
-        elsewhere="Compare path in the client's options with the server's (resource, path), and "
-        "the proxy's location."
+    compare = (
+        "Compare path in the client's options with the server's (resource, path), and the proxy's "
+        "location."
     )
-    return "wrong-path", f"There is no Socket.IO server at {path}.", cause, fix
+    prefix = path.removesuffix(DEFAULT_PATH)
+    if is_own_page(response):
+        cause += f" It is {proxy_of(response)} itself: no rule of it passes that path on."
+        passing = f" In nginx: location {path} {{ proxy_pass http://…:5000; }}"
+        return "wrong-path", title, cause, Fix(elsewhere=f"{compare}{passing}")
+    if prefix in ("", path) or proxy_of(response) is None:
+        return "wrong-path", title, cause, Fix(elsewhere=compare)
+    cause += (
+        f" It came by a proxy ({proxy_of(response)}), which may pass {prefix} on, so that the "
+        f"server is asked for {path} and knows {DEFAULT_PATH} only."
+    )
+    cutting = (
+        f"Let the proxy cut {prefix} off; in nginx, with a slash behind the port: "
+        f"location {prefix}/ {{ proxy_pass http://…:5000/; }}"
+    )
+    extension = f'socketio = SocketIO(app, path="{path.strip("/")}")'
+    return "wrong-path", title, cause, Fix(extension, "", cutting)
 
 
 def _length(body: bytes) -> str:

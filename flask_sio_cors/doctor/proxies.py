@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
@@ -18,9 +19,49 @@ _ORIGIN: Final = (
 )
 _QUESTION: Final = (
     "Let the proxy forward Access-Control-Request-Method and Access-Control-Request-Headers; in "
-    "nginx, remove proxy_set_header for both; in CloudFront, choose an origin request policy that "
+    "nginx, remove proxy_set_header for both, and proxy_hide_header Access-Control-Allow-Headers; "
+    "in CloudFront, choose an origin request policy that "
     "forwards them, as AllViewer does."
 )
+_HOST: Final = (
+    "Let the proxy tell the server the address that browsers ask for; in nginx, in the location of "
+    "the Socket.IO path: proxy_set_header Host $http_host; (not $host, which has no port). In "
+    "Apache: ProxyPreserveHost On. Or let it send that address as X-Forwarded-Host."
+)
+_SCHEME: Final = (
+    "Let the proxy tell the server the scheme that browsers use; in nginx, in the location of the "
+    "Socket.IO path: proxy_set_header X-Forwarded-Proto $scheme; In Apache: RequestHeader set "
+    "X-Forwarded-Proto expr=%{REQUEST_SCHEME}"
+)
+_OPTIONS: Final = (
+    "Let OPTIONS requests through to the Socket.IO server, which answers them itself; in nginx, "
+    "look for if ($request_method = OPTIONS) { return 204; } in the location, and remove it."
+)
+_CACHE: Final = (
+    "Do not cache the Socket.IO path, nor OPTIONS; in nginx: proxy_cache off; in a CDN: bypass the "
+    "cache, or make Origin a part of its key."
+)
+_NAMES: Final = re.compile(
+    "nginx|openresty|tengine|apache|caddy|envoy|traefik|litespeed|varnish|haproxy|cloudflare|"
+    "cloudfront|awselb|microsoft-iis|lighttpd",
+    re.IGNORECASE,
+)
+
+
+def proxy_of(response: Response | None) -> str | None:
+    """Return the name of the proxy that an answer has come through, where one shows."""
+    if response is None:
+        return None
+    server = response.combined("Server") or ""
+    return server if _NAMES.search(server) else response.combined("Via")
+
+
+def is_own_page(response: Response | None) -> bool:
+    """Tell whether a proxy has written an answer itself, and not the server behind it."""
+    if response is None or proxy_of(response) is None:
+        return False
+    pages = rb"<center>(nginx|openresty|tengine|cloudflare)|<address>Apache|<h1>40\d [\w ]+</h1>\n"
+    return re.search(pages, response.body) is not None
 
 
 def names_no_origin(exchange: Exchange) -> bool:
@@ -69,6 +110,179 @@ def own_origin_refused(finding: Finding, asked: Iterable[Exchange], own: str) ->
     return replace(told, fix=Fix(elsewhere=f"{_ORIGIN.rstrip('.')}{more}"))
 
 
+def own_address_hidden(finding: Finding, asked: Iterable[Exchange], own: str) -> Finding:
+    """Tell of a server that takes its own pages for strangers, as it does not know its address.
+
+    :param asked: with the address told, which the server let in; none where it was not believed.
+    """
+    cause = (
+        f"The server refuses the pages of its own origin, {own}: a proxy asks it under another "
+        "name, in the Host header, so that it takes them for strangers. (A GET request of the "
+        "page's own server names no Origin, and passes; POST and WebSocket do.)"
+    )
+    proof = [*asked]
+    if proof:
+        cause += " Told the address by X-Forwarded-Host, it lets them in."
+    title = "The server does not know its own address."
+    told = _told(finding, "host-rewritten", title, cause, proof)
+    extra = "" if own.startswith("http:") else f" {_SCHEME}"
+    return replace(told, fix=Fix(elsewhere=f"{_HOST}{extra}"))
+
+
+def own_scheme_hidden(finding: Finding, asked: Iterable[Exchange], own: str) -> Finding:
+    """Tell of a server that takes its own pages for strangers, as it does not know of TLS."""
+    cause = (
+        f"The server refuses the pages of its own origin, {own}: a proxy speaks TLS in its place, "
+        "and does not tell it, so that it takes itself for an http: server. Told the scheme by "
+        "X-Forwarded-Proto, it lets them in."
+    )
+    title = "The server does not know that it is at https://."
+    told = _told(finding, "scheme-hidden", title, cause, asked)
+    return replace(told, fix=Fix(elsewhere=_SCHEME))
+
+
+def preflight_answered(finding: Finding, asked: Iterable[Exchange], origin: str) -> Finding:
+    """Tell of a preflight that does not come to the server."""
+    cause = (
+        "The preflight is answered without any CORS header, and the Socket.IO server itself does "
+        f"let {origin} in: a proxy, or a middleware, answers OPTIONS requests in its place."
+    )
+    title = "Something before the server answers the preflight."
+    told = _told(finding, "preflight-answered", title, cause, asked)
+    return replace(told, fix=Fix(elsewhere=_OPTIONS))
+
+
+def preflight_not_its_own(finding: Finding) -> Finding:
+    """Complete a finding on a preflight's answer that the Socket.IO server has not written."""
+    cause = (
+        f"{finding.cause} The Socket.IO server itself would let the page in; that answer is not "
+        "its own, but that of a proxy or a middleware, where the lists stand."
+    )
+    return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=_OPTIONS))
+
+
+def preflight_completed(finding: Finding) -> Finding:
+    """Complete a finding on a preflight whose headers are not the Socket.IO server's own."""
+    cause = (
+        f"{finding.cause} The Socket.IO server itself has no CORS: what lets the page in is added "
+        "to its answers by a proxy or a middleware."
+    )
+    fix = (
+        "Let one place alone send the headers: with these lines in the server, remove "
+        "add_header Access-Control-… from the proxy."
+    )
+    return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=fix))
+
+
+def query_dropped(finding: Finding, asked: Iterable[Exchange]) -> Finding:
+    """Tell of a server that learns no version at all."""
+    cause = (
+        "The server understands none of the protocol's versions, 3 or 4, with which it is asked: "
+        "what stands behind the question mark does not arrive. A proxy cuts it off."
+    )
+    fix = (
+        "Let the proxy pass the query on; in nginx, after a path with variables, as in "
+        "proxy_pass http://…:5000$uri, write $is_args$args; or leave the path out."
+    )
+    told = _told(finding, "query-dropped", "The request's query does not arrive.", cause, asked)
+    return replace(told, fix=Fix(elsewhere=fix))
+
+
+def meant_for_another(finding: Finding, asked: Iterable[Exchange], *, is_certain: bool) -> Finding:
+    """Tell of an answer that names another origin, where the next one names the page's.
+
+    :param is_certain: whether nothing else explains it than a cache.
+    """
+    what = (
+        "a cache gives one visitor's answer to another, although it varies by Origin"
+        if is_certain
+        else "a cache gives one visitor's answer to another, although it varies by Origin; or a "
+        "proxy answers some requests itself; or several servers with different lists take turns"
+    )
+    cause = f"{finding.cause} But the server does answer the page with its own origin: {what}."
+    proof = (*finding.proof, *proof_of(asked))
+    title = "The answer was meant for another page."
+    return replace(
+        finding, id="cached", title=title, cause=cause, proof=proof, fix=Fix(elsewhere=_CACHE)
+    )
+
+
+def perhaps_hidden(finding: Finding, response: Response) -> Finding:
+    """Complete a finding on credentials that are not allowed: a proxy may have removed that."""
+    proxy, cause = proxy_of(response), finding.cause
+    is_plain = is_python(response) and not is_extension(response)
+    if is_plain:
+        cause += " Flask-SocketIO sends that by itself, unless it is given cors_credentials=False."
+    if proxy is None and not is_plain:
+        return finding
+    cause += f" Or {f'the proxy ({proxy})' if proxy else 'a proxy'} removes it on its way."
+    fix = (
+        "If the server does send Access-Control-Allow-Credentials: let the proxy pass it on; in "
+        "nginx, remove proxy_hide_header Access-Control-Allow-Credentials;"
+    )
+    return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=fix))
+
+
+def perhaps_host_rewritten(finding: Finding, response: Response) -> Finding:
+    """Complete a finding on a host that is not trusted: it may not be the one that was asked."""
+    proxy = proxy_of(response)
+    if proxy is None:
+        return finding
+    cause = (
+        f"{finding.cause} A proxy ({proxy}) stands between, which sends a Host of its own (in "
+        "nginx: the address in proxy_pass) unless it is told otherwise."
+    )
+    return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=_HOST))
+
+
+def path_cut_off(finding: Finding, found: Finding, path: str) -> Finding:
+    """Tell of a proxy that takes the Socket.IO path itself for a prefix.
+
+    :param found: the finding on where the server answers.
+    """
+    name = path.rstrip("/")
+    cause = (
+        f"{finding.cause} The server answers at {name}{path}, since a proxy cuts {name} off before "
+        "it passes a request on."
+    )
+    fix = (
+        "Let the proxy pass the path on as it is; in nginx, nothing stands behind the port in "
+        f"proxy_pass, no slash either: location {path} {{ proxy_pass http://…:5000; }}"
+    )
+    title = f"A proxy cuts {name} off."
+    return replace(found, id="path-cut-off", title=title, cause=cause, fix=Fix(elsewhere=fix))
+
+
+def only_below(found: Finding, path: str, below: str) -> Finding:
+    """Complete a finding on a server to which a proxy leads under a prefix only."""
+    cause = (
+        f"{found.cause} What answers at {path} is the proxy itself: it passes on what is below "
+        f"{below.removesuffix(path)}/, perhaps without that prefix."
+    )
+    elsewhere = (
+        f"{found.fix.elsewhere}. Or let the proxy pass {path} on, too; in nginx: location {path} "
+        "{ proxy_pass http://…:5000; }, with the lines of the location that is there."
+    )
+    return replace(found, cause=cause, fix=Fix(elsewhere=elsewhere))
+
+
+def cookies_rejected(finding: Finding, names: Iterable[str], origin: str) -> Finding:
+    """Tell of sticky sessions that rest on cookies which browsers do not keep."""
+    listed = ", ".join(names)
+    cause = (
+        f"{finding.cause} An answer sets a cookie ({listed}), as load balancers do to find the "
+        f"same server again, but not by https with SameSite=None; Secure: for pages of another "
+        f"site, as {origin}, a browser neither keeps it nor sends it."
+    )
+    fix = (
+        f"Let the load balancer set {listed} with SameSite=None; Secure by https, in nginx: "
+        "proxy_cookie_flags ~ secure samesite=none; in HAProxy: cookie … secure attr SameSite=None "
+        "(Safari keeps none all the same); or let it choose by the visitor's address: ip_hash; or "
+        "serve the page from the server's own site."
+    )
+    return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=fix))
+
+
 def is_own(value: str, base: str) -> bool:
     """Tell whether an allowed origin is the server's own, as a careless proxy writes it."""
     try:
@@ -91,8 +305,11 @@ def question_dropped(finding: Finding) -> Finding:
 
 def reflects(preflight: Response) -> bool:
     """Tell whether a preflight's answer is that of a server that allows what it is asked for."""
-    varies = "access-control-request-headers" in (preflight.combined("Vary") or "").lower()
-    return varies or _is_engineios(preflight)
+    varies = (preflight.combined("Vary") or "").lower()
+    if "access-control-request-headers" in varies or is_engineio_preflight(preflight):
+        return True
+    # What this extension says to OPTIONS that asks for nothing.
+    return _is_engineios(preflight) and "origin" in varies
 
 
 def is_engineio_preflight(response: Response | None) -> bool:

@@ -12,11 +12,20 @@ from .exchange import Exchange, Failure, Trouble
 from .findings import Finding, Severity, error_of, proof_of
 from .fixes import Fix, allowing
 from .polling import network_error
+from .proxies import proxy_of
 
 _NGINX: Final = (
     "In nginx, in the location of the Socket.IO path: proxy_http_version 1.1; "
     'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
 )
+_PROXY: Final = f"If there is a proxy before the server: let it pass WebSocket on. {_NGINX}"
+_RUN: Final = """\
+socketio.run(app)   # in place of app.run(…) and of flask run"""
+_GUNICORN: Final = """\
+socketio = SocketIO(app, async_mode="threading")   # with what else it is given
+# pip install simple-websocket
+# gunicorn --threads 100 -w 1 module:app"""
+_SIMPLE: Final = "# pip install simple-websocket   (with eventlet or gevent it is there)"
 
 
 _FALLS_BACK: Final = "Socket.IO falls back to polling; a client with WebSocket alone stays out."
@@ -27,7 +36,8 @@ def explain(
 ) -> Finding | None:
     """Name what is wrong with a WebSocket; ``None`` where it came about.
 
-    :param refusal: the status of the answer by which polling was refused to the page's origin.
+    :param refusal: the status of the answer by which polling was refused to the page's origin, or
+        altogether.
     """
     outcome = exchange.outcome
     if isinstance(outcome, Failure):
@@ -127,18 +137,51 @@ def _tell_status(
     if response.location is not None:
         return redirects.websocket_redirected(url, response.location)
     # What Flask-SocketIO says to a WebSocket comes without its length, and is not read.
-    if response.status in (403, refusal) or "accepted origin" in message:
+    # Node.js refuses a WebSocket with 400, whatever status polling gets.
+    refusals = (403,) if refusal is None else (400, 401, 403, refusal)
+    if response.status in refusals or "accepted origin" in message:
         cause = f"The server answers {response.status}: it refuses the origin {page.origin}."
         return "websocket-refused", "The WebSocket handshake is refused.", cause, allowing(page)
     if "session" in message and ("unknown" in message or "invalid session" in message):
         return _SESSION_LOST
     if response.status in (400, 426) or response.is_ok:
-        cause = (
-            f"The server answers {response.status} as if it had never been asked for a WebSocket: "
-            "a proxy before it removes the Upgrade header, or the server has no WebSocket support."
-        )
-        extension = "# pip install simple-websocket   (with eventlet or gevent it is there)"
-        fix = Fix(extension, "", _NGINX)
-        return "upgrade-dropped", "The Upgrade header does not arrive.", cause, fix
+        return _dropped(response)
+    if response.status == 500:
+        return _unsupported(response)
     cause = f"The server answers {response.status} {response.reason}, where 101 is needed."
-    return "websocket-failed", "The WebSocket handshake fails.", cause, Fix(elsewhere=_NGINX)
+    fix = Fix(elsewhere=_NGINX if proxy_of(response) else _PROXY)
+    return "websocket-failed", "The WebSocket handshake fails.", cause, fix
+
+
+def _dropped(response: Response) -> tuple[str, str, str, Fix]:
+    proxy = proxy_of(response)
+    asked = f"The server answers {response.status} as if it had never been asked for a WebSocket: "
+    title = "The Upgrade header does not arrive."
+    if proxy is not None:
+        cause = f"{asked}the proxy before it ({proxy}) removes the Upgrade header."
+        return "upgrade-dropped", title, cause, Fix(elsewhere=_NGINX)
+    cause = f"{asked}a proxy before it removes the Upgrade header, or it has no WebSocket support."
+    return "upgrade-dropped", title, cause, Fix(_lines(response, _SIMPLE), "", _PROXY)
+
+
+def _unsupported(response: Response) -> tuple[str, str, str, Fix]:
+    """Tell of a server that offers what it cannot do, as one does that is started by another."""
+    cause = (
+        f"The server answers {response.status} {response.reason}: it fails at the handshake. "
+        "Flask-SocketIO does where eventlet or gevent is installed, and the application is started "
+        "by something else: by app.run() or flask run, or by gunicorn without that worker. (The "
+        "server's log has a traceback.)"
+    )
+    title = "The server cannot do WebSocket as it was started."
+    lines = _lines(response, f"{_RUN}\n{_GUNICORN}")
+    return "websocket-unsupported", title, cause, Fix(lines)
+
+
+def _lines(response: Response, other: str) -> str:
+    """Return how to start a server so that it has WebSocket.
+
+    :param other: where it does not show what runs it.
+    """
+    server = (response.combined("Server") or "").lower()
+    known = {"werkzeug": f"{_RUN}\n{_SIMPLE}", "gunicorn": _GUNICORN}
+    return next((lines for name, lines in known.items() if name in server), other)
