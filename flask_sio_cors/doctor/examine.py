@@ -202,8 +202,11 @@ class Examination:
             return
         is_refused = why_no_polling is not None and why_no_polling.id in _REFUSED
         finding = self._shake_hands(session, _probe, 400 if is_refused else None)
-        is_told = finding is not None and finding.id == "websocket-refused" and is_refused
-        if finding is not None and not is_told:
+        if finding is None:
+            return
+        is_told = finding.id == "websocket-refused" and is_refused
+        # The same that keeps polling out.
+        if not is_told and (why_no_polling is None or finding.id != why_no_polling.id):
             self._add(finding)
 
     def _try_websocket_alone(
