@@ -362,9 +362,9 @@ def test_a_rule_on_the_referrer_is_met_as_by_a_browser(proxy: Proxy) -> None:
 def test_a_limit_of_connections_is_told_from_a_server_that_is_down(proxy: Proxy) -> None:
     zone = "limit_conn_zone $binary_remote_addr zone=few:1m;"
     url = proxy.before(extension(), location("limit_conn few 1;", PASS), zone)
-    finding = what_breaks(examine(url, PAGE))
-    assert finding.id == "rate-limited"
-    assert "limit_conn" in finding.fix.elsewhere
+    report = examine(url, PAGE)
+    assert ids(report) == ["rate-limited"]
+    assert "limit_conn" in what_breaks(report).fix.elsewhere
 
 
 def test_a_maintenance_page_is_told_from_a_server_that_is_down(proxy: Proxy) -> None:
@@ -397,3 +397,12 @@ def test_a_last_slash_that_is_cut_off_is_named_and_mended(proxy: Proxy) -> None:
     assert finding.id == "wrong-path"
     assert "slash" in finding.cause
     assert finding.fix.extension == ""
+
+
+def test_websockets_that_are_passed_on_to_nothing_are_told_from_a_dropped_upgrade(
+    proxy: Proxy,
+) -> None:
+    elsewhere = "if ($http_upgrade) { proxy_pass http://127.0.0.1:9; }"
+    report = examine(proxy.before(extension(), location(elsewhere, PASS)), PAGE)
+    assert report.polling
+    assert ids(report) == ["proxy-error"]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from .. import wording
 from ..fetch import Page, Response
-from . import redirects
+from . import gatekeepers, redirects
 from .exchange import Exchange, Failure, Trouble
 from .findings import Finding, Severity, error_of, proof_of
 from .fixes import Fix, allowing
@@ -146,11 +147,25 @@ def _tell_status(
         return _SESSION_LOST
     if response.status in (400, 426) or response.is_ok:
         return _dropped(response)
+    gatekeeper = gatekeepers.explain(response, urlsplit(url).path) if not message else None
+    if gatekeeper is not None:
+        return gatekeeper
+    if response.status in (502, 504):
+        return _misled(response)
     if response.status == 500:
         return _unsupported(response)
     cause = f"The server answers {response.status} {response.reason}, where 101 is needed."
     fix = Fix(elsewhere=_NGINX if proxy_of(response) else _PROXY)
     return "websocket-failed", "The WebSocket handshake fails.", cause, fix
+
+
+def _misled(response: Response) -> tuple[str, str, str, Fix]:
+    cause = (
+        f"A proxy ({proxy_of(response) or 'unnamed'}) answers {response.status}: it gets no answer "
+        "from where it passes WebSockets on to."
+    )
+    fix = "Let the proxy pass WebSockets on to the server to which the other requests go."
+    return "proxy-error", "The proxy does not reach the server.", cause, Fix(elsewhere=fix)
 
 
 def _dropped(response: Response) -> tuple[str, str, str, Fix]:
