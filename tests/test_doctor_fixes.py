@@ -144,7 +144,7 @@ def test_a_fix_that_is_pasted_twice_does_no_harm(stack: ExitStack) -> None:
     assert [examine(app, Page(origin), stack).works for origin in (ORIGIN, OTHER)] == [True, True]
 
 
-@pytest.mark.parametrize("everybody", ["True", "'*'", "'true'"])
+@pytest.mark.parametrize("everybody", ["True", "'*'", "'true'", "['null']", "'file://'"])
 def test_the_fix_for_cookies_replaces_everybody(everybody: str, stack: ExitStack) -> None:
     config = f"app.config['SIO_CORS_ORIGINS'] = {everybody}"
     page = Page(ORIGIN, credentials=True)

@@ -111,7 +111,7 @@ def raised(response: Response) -> str | None:
     """Return the line of a traceback that tells, the exception; ``None`` where none is shown."""
     text = response.body.decode("utf-8", "replace")
     if response.status >= 500 and (page := _WERKZEUG.search(text)):
-        return unescape(page[1])
+        return " ".join(unescape(page[1]).split())
     if response.status < 500 or _TRACEBACK not in text:
         return None
     after = text.rpartition(_TRACEBACK)[2].splitlines()

@@ -38,7 +38,7 @@ if callable(known):  # that function decides about all other origins still
 else:
     known = known.replace(",", " ").split() if isinstance(known, str) else known
     known = list(known) if isinstance(known, (list, tuple, set, frozenset)) else [known]
-    known = [o for o in known if hasattr(o, "pattern") or ":" in str(o) or o == "null"]
+    known = [o for o in known if hasattr(o, "pattern") or {kept}]
     app.config["SIO_CORS_ORIGINS"] = [*known, {origin}]"""
 
 
@@ -131,7 +131,9 @@ def allowing(
         listed.append(f'app.config["SIO_CORS_METHODS"] = {json.dumps(verbs)}')
         cors.append(f"methods: {json.dumps(verbs)}")
     alone = f'app.config["SIO_CORS_ORIGINS"] = [{origin}]  # and your others'
-    added = _ADDED.format(origin=origin) if adds else f"{_INSTALLED}\n{alone}"
+    # Beside cookies, what anybody can have is an error.
+    kept = '":" in str(o)' + (' and o != "file://"' if switches else ' or o == "null"')
+    added = _ADDED.format(origin=origin, kept=kept) if adds else f"{_INSTALLED}\n{alone}"
     installed = [_INSTALLED, *listed] if is_known else [added, *switches, *listed]
     return Fix(
         "\n".join([_FROM_SCRATCH, alone, *switches, *listed, "SioCors(app)"]),
