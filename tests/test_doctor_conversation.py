@@ -206,3 +206,31 @@ def test_a_namespace_is_taken_with_its_last_slash(stack: ExitStack) -> None:
     report = examine(f"{url}/chat/")
     assert ids(report)[0] == "namespace-refused"
     assert f'io("{url}/chat")' in report.findings[0].fix.elsewhere
+
+
+# --- Redirects --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "works"), [("301 MOVED", False), ("302 FOUND", False), ("307 MOVED", True)]
+)
+def test_a_session_starts_from_the_clients_address_each_time(
+    status: str, works: bool, stack: ExitStack
+) -> None:
+    inside = flask_app(handling("def connect(auth=None): pass"))
+
+    def server(environ, start_response):
+        if environ["PATH_INFO"].startswith("/old/"):
+            where = f"/socket.io/?{environ['QUERY_STRING']}"
+            origin = ("Access-Control-Allow-Origin", ORIGIN)
+            start_response(status, [("Location", where), origin])
+            return []
+        return inside(environ, start_response)
+
+    url = f"http://127.0.0.1:{stack.enter_context(serving(server))}"
+    report = Examination(Target.parse(url, ORIGIN, "/old"), PAGE).run()
+    assert report.polling is works
+    first = report.findings[0]
+    assert works or (first.id == "redirected" and f'io("{url}")' in first.fix.elsewhere)
+    # No browser follows a WebSocket's redirect.
+    assert not report.works

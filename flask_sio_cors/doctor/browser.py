@@ -123,6 +123,8 @@ class Browser:
                 block = cors_check(page, response) or block
             if block is not None or target is None:
                 return Fetched(tuple(exchanges), block)
+            if response.status == 303 or (response.status in (301, 302) and method == "POST"):
+                method, body = "GET", None
             page = _redirected(page, url, target, is_cross_origin)
             is_cross_origin = is_cross_origin or origin_of(target) != page.origin
             url = target

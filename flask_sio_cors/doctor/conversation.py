@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from . import application, polling
+from . import application, polling, redirects
 from .browser import Fetched, Waiting
 from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble
 from .findings import Finding, Session, Severity, is_python, packets_of, proof_of
@@ -99,6 +99,9 @@ class Conversation:
 
     def _broken(self, fetched: Fetched, client: str) -> Finding:
         """Name what is wrong with a request of a session."""
+        lost = redirects.body_lost(fetched)
+        if lost is not None:
+            return lost
         failure = fetched.failure
         is_waiting = self._poll is not None and not self._poll.is_answered
         if failure is not None and failure.trouble is Trouble.SILENT and is_waiting:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -116,10 +115,12 @@ class Examination:
 
     def _converse(self, fetched: Fetched, session: Session) -> bool:
         """Go on as the client does; tell whether the server is fit for further questions."""
-        final = re.sub(r"[?].*", "", fetched.last.url)
-        query = f"EIO={self.target.protocol.version}&transport=polling{self.target.query}"
-        conversation = Conversation(self.probe, fetched.last, session, f"{final}?{query}")
-        finding = conversation.connect() or conversation.go_on()
+        target = self.target
+        # Clients start from there each time, wherever the handshake was redirected to.
+        address = f"{target.base}{target.path}?EIO={target.protocol.version}&transport=polling"
+        conversation = Conversation(self.probe, fetched.last, session, f"{address}{target.query}")
+        is_direct = fetched.last.url.startswith(f"{target.base}{target.path}?")
+        finding = conversation.connect() or (conversation.go_on() if is_direct else None)
         is_refused = finding is not None and finding.id in application.FINDINGS
         self._polling = finding is None or is_refused
         if finding is not None:

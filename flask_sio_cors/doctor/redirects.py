@@ -8,11 +8,14 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..fetch import Block, Page, Response, cors_check
-from .browser import MAX_REDIRECTS, Fetched, origin_of, resolve
+from .browser import Fetched, origin_of, resolve
 from .exchange import Exchange, Failure, Trouble
-from .findings import Finding, error_of, proof_of, session_of
+from .findings import Finding, Severity, error_of, proof_of, session_of
 from .fixes import Fix, allowing
 from .probe import Probe
+
+#: How many redirects are followed to see where they lead.
+_MAX_HOPS: Final = 5
 
 _Told = tuple[str, str, str, Fix]
 
@@ -88,6 +91,21 @@ def origin_lost(fetched: Fetched) -> _Told:
     return "origin-lost", title, cause, Fix(address=last)
 
 
+def body_lost(fetched: Fetched) -> Finding | None:
+    """Tell of a redirect that turned a POST into a GET (Fetch, "HTTP-redirect fetch")."""
+    first, last = fetched.exchanges[0], fetched.last
+    if first.method != "POST" or last.method != "GET" or first.response is None:
+        return None
+    cause = (
+        f"The server redirects to {first.response.location}. A POST that is answered "
+        f"{first.response.status} goes on as a GET, without what the page has sent. (Where 307 and "
+        "308 are answered it keeps that; but no WebSocket follows a redirect.)"
+    )
+    title = "The server redirects, and what the page sends is lost."
+    proof = proof_of([first])
+    return Finding("redirected", Severity.BROKEN, title, cause, Fix(address=last.url), proof=proof)
+
+
 def out_of_the_web(page: Page, response: Response, block: Block) -> _Told:
     cause = f"The server redirects to {block.value}, where no page can follow."
     fix = Fix(elsewhere="Remove the redirect, or let it lead to an http: or https: address.")
@@ -133,7 +151,7 @@ def login(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
 def _reach(probe: Probe, address: str) -> Exchange:
     """Follow redirects as no page can: with the page's own origin."""
     found = probe.look(address)
-    for _ in range(MAX_REDIRECTS):
+    for _ in range(_MAX_HOPS):
         location = found.response.location if found.response is not None else None
         further = resolve(location, found.url) if location else None
         if further is None or urlsplit(further).scheme not in ("http", "https"):
