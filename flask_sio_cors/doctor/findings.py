@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from html import unescape
-from typing import Final
+from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from ..fetch import Header, Response
@@ -61,6 +61,10 @@ class Finding:
     def is_blocked(self) -> bool:
         """Whether Chromium says that CORS blocked it."""
         return any("has been blocked by CORS policy" in line for line in self.chromium)
+
+
+#: The parts that are put together to a finding: its id, title, cause and fix.
+Told: TypeAlias = tuple[str, str, str, Fix]
 
 
 # --- Proof -----------------------------------------------------------------------------------

@@ -6,9 +6,8 @@ import re
 from typing import Final
 
 from ..fetch import Response
+from .findings import Told
 from .fixes import Fix
-
-_Told = tuple[str, str, str, Fix]
 
 # How the services that stand before others are known: a pattern of a header line or of a page.
 _MARKS: Final = (
@@ -40,7 +39,7 @@ _REFUSED: Final = (
 )
 
 
-def explain(response: Response, path: str) -> _Told | None:
+def explain(response: Response, path: str) -> Told | None:
     """Name who keeps requests from the server; ``None`` where it seems to be nobody.
 
     :param response: an answer that is not Socket.IO's.
@@ -77,7 +76,7 @@ def _says(response: Response, pattern: str) -> bool:
     return re.search(pattern, f"{lines}\n{text}", re.IGNORECASE | re.MULTILINE) is not None
 
 
-def _challenge(who: str, response: Response) -> _Told:
+def _challenge(who: str, response: Response) -> Told:
     cause = (
         f"{who} answers {response.status} in the Socket.IO server's place, with a page that wants "
         "to see whether a person is there. Only a page in a tab can pass that, no request of a "
@@ -90,7 +89,7 @@ def _challenge(who: str, response: Response) -> _Told:
     return "challenge", "A challenge stands before the server.", cause, Fix(elsewhere=fix)
 
 
-def _limited(who: str, response: Response) -> _Told:
+def _limited(who: str, response: Response) -> Told:
     wait = response.combined("Retry-After")
     after = f" It says to come again after {wait} (Retry-After)." if wait else ""
     what = (
@@ -111,7 +110,7 @@ def _limited(who: str, response: Response) -> _Told:
     return "rate-limited", "The server is kept from answering for now.", cause, Fix(elsewhere=fix)
 
 
-def _too_large(who: str, response: Response) -> _Told:
+def _too_large(who: str, response: Response) -> Told:
     cause = (
         f"{who} answers {response.status} in the Socket.IO server's place: the request is larger "
         "than it takes, and this one is tiny."
@@ -123,7 +122,7 @@ def _too_large(who: str, response: Response) -> _Told:
     return "body-too-large", "Requests may hardly have a body.", cause, Fix(elsewhere=fix)
 
 
-def _airplay(who: str) -> _Told:
+def _airplay(who: str) -> Told:
     cause = (
         f"What answers is {who}: macOS itself, which takes port 5000 for AirPlay. The Socket.IO "
         "server does not run, or on another address of that port."
@@ -141,7 +140,7 @@ def _airplay(who: str) -> _Told:
     )
 
 
-def _login(who: str, response: Response) -> _Told:
+def _login(who: str, response: Response) -> Told:
     named = response.combined("WWW-Authenticate") or response.combined("Proxy-Authenticate")
     wants = f" ({named})" if named else ""
     by = f", by {who}" if who != "Something" else ""
@@ -154,7 +153,7 @@ def _login(who: str, response: Response) -> _Told:
     return "login-required", title, cause, Fix(elsewhere=fix)
 
 
-def _forbidden(who: str, response: Response, path: str) -> _Told:
+def _forbidden(who: str, response: Response, path: str) -> Told:
     cause = (
         f"{who} answers {response.status} {response.reason} in the Socket.IO server's place, with "
         "a page of its own: a firewall (WAF), a list of addresses, or a rule of the web server, "

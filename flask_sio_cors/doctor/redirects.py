@@ -10,14 +10,12 @@ from urllib.parse import urlsplit
 from ..fetch import Block, Page, Response, cors_check
 from .browser import Fetched, origin_of, resolve
 from .exchange import Exchange, Failure, Trouble
-from .findings import Finding, Severity, error_of, proof_of, session_of
+from .findings import Finding, Severity, Told, error_of, proof_of, session_of
 from .fixes import Fix, allowing
 from .probe import Probe
 
 #: How many redirects are followed to see where they lead.
 _MAX_HOPS: Final = 5
-
-_Told = tuple[str, str, str, Fix]
 
 _LOGIN: Final = re.compile(r"log-?in|sign-?in|auth|sso|account|password", re.IGNORECASE)
 _NO_REDIRECT: Final = Fix(
@@ -35,7 +33,7 @@ def _is_login(address: str) -> bool:
     return _LOGIN.search(f"{parts.path}?{parts.query}") is not None
 
 
-def redirected(url: str, location: str) -> _Told:
+def redirected(url: str, location: str) -> Told:
     """Tell of a redirect that browsers do not follow, for want of CORS headers.
 
     :param location: as it stands in the answer.
@@ -45,21 +43,21 @@ def redirected(url: str, location: str) -> _Told:
     return _told("redirected", "The server redirects.", cause, url, location)
 
 
-def preflight_redirected(url: str, location: str) -> _Told:
+def preflight_redirected(url: str, location: str) -> Told:
     """Tell of a preflight that is redirected; the parameters are those of `redirected`."""
     cause = f"The preflight is redirected to {location}, and browsers follow no such redirect."
     id_, title = "preflight-redirect", "The preflight is redirected."
     return _told(id_, title, cause, url, location)
 
 
-def websocket_redirected(url: str, location: str) -> _Told:
+def websocket_redirected(url: str, location: str) -> Told:
     """Tell of a WebSocket that is redirected; the parameters are those of `redirected`."""
     cause = f"It is redirected to {location}; no browser follows that."
     title = "The WebSocket handshake is redirected."
     return _told("websocket-redirected", title, cause, url.replace("ws", "http", 1), location)
 
 
-def _told(id_: str, title: str, cause: str, url: str, location: str) -> _Told:
+def _told(id_: str, title: str, cause: str, url: str, location: str) -> Told:
     address = resolve(location, url) if location else None
     asked, leads = urlsplit(url), urlsplit(address or "")
     if address is None or leads.scheme not in ("http", "https") or not leads.hostname:
@@ -72,7 +70,7 @@ def _told(id_: str, title: str, cause: str, url: str, location: str) -> _Told:
     return id_, title, cause, Fix(address=address)
 
 
-def _slash(cause: str, path: str, address: str) -> _Told:
+def _slash(cause: str, path: str, address: str) -> Told:
     what, without = "adds the slash at its end", "that a client with addTrailingSlash: false omits"
     if path.endswith("/"):
         what, without = "takes away the slash at its end", "that clients send if not told otherwise"
@@ -80,7 +78,7 @@ def _slash(cause: str, path: str, address: str) -> _Told:
     return "missing-slash", title, f"{cause} It only {what}, {without}.", Fix(address=address)
 
 
-def origin_lost(fetched: Fetched) -> _Told:
+def origin_lost(fetched: Fetched) -> Told:
     """Tell of an answer that comes after a redirect to another server."""
     first, last = fetched.exchanges[0].url, fetched.last.url
     cause = (
@@ -106,13 +104,13 @@ def body_lost(fetched: Fetched) -> Finding | None:
     return Finding("redirected", Severity.BROKEN, title, cause, Fix(address=last.url), proof=proof)
 
 
-def out_of_the_web(page: Page, response: Response, block: Block) -> _Told:
+def out_of_the_web(page: Page, response: Response, block: Block) -> Told:
     cause = f"The server redirects to {block.value}, where no page can follow."
     fix = Fix(elsewhere="Remove the redirect, or let it lead to an http: or https: address.")
     return f"{block.check.value}", "The server redirects out of the web.", cause, fix
 
 
-def to_nowhere(page: Page, response: Response, block: Block) -> _Told:
+def to_nowhere(page: Page, response: Response, block: Block) -> Told:
     value = block.value if len(block.value) <= 100 else f"{block.value[:99]}…"
     what = f"“{value}”, which is no address" if value else "empty"
     cause = f"The server answers with a redirect ({response.status}), and its Location is {what}."

@@ -10,9 +10,9 @@ from .. import wording
 from ..fetch import Page, Response
 from . import gatekeepers, redirects
 from .exchange import Exchange, Failure, Trouble
-from .findings import Finding, Severity, error_of, proof_of
+from .failures import network_error
+from .findings import Finding, Severity, Told, error_of, proof_of
 from .fixes import Fix, allowing
-from .polling import network_error
 from .proxies import proxy_of
 
 _NGINX: Final = (
@@ -80,9 +80,7 @@ def alone(finding: Finding) -> Finding:
     return replace(finding, severity=Severity.NOTE, cause=cause)
 
 
-def _finding(
-    exchange: Exchange, told: tuple[str, str, str, Fix], chromium: str, polling_works: bool
-) -> Finding:
+def _finding(exchange: Exchange, told: Told, chromium: str, polling_works: bool) -> Finding:
     url = exchange.url
     id_, title, cause, fix = told
     if polling_works:
@@ -131,9 +129,7 @@ _SESSION_LOST: Final = (
 )
 
 
-def _tell_status(
-    url: str, page: Page, response: Response, refusal: int | None
-) -> tuple[str, str, str, Fix]:
+def _tell_status(url: str, page: Page, response: Response, refusal: int | None) -> Told:
     message = (error_of(response) or "").lower()
     if response.location is not None:
         return redirects.websocket_redirected(url, response.location)
@@ -159,7 +155,7 @@ def _tell_status(
     return "websocket-failed", "The WebSocket handshake fails.", cause, fix
 
 
-def _misled(response: Response) -> tuple[str, str, str, Fix]:
+def _misled(response: Response) -> Told:
     cause = (
         f"A proxy ({proxy_of(response) or 'unnamed'}) answers {response.status}: it gets no answer "
         "from where it passes WebSockets on to."
@@ -168,7 +164,7 @@ def _misled(response: Response) -> tuple[str, str, str, Fix]:
     return "proxy-error", "The proxy does not reach the server.", cause, Fix(elsewhere=fix)
 
 
-def _dropped(response: Response) -> tuple[str, str, str, Fix]:
+def _dropped(response: Response) -> Told:
     proxy = proxy_of(response)
     asked = f"The server answers {response.status} as if it had never been asked for a WebSocket: "
     title = "The Upgrade header does not arrive."
@@ -179,7 +175,7 @@ def _dropped(response: Response) -> tuple[str, str, str, Fix]:
     return "upgrade-dropped", title, cause, Fix(_lines(response, _SIMPLE), "", _PROXY)
 
 
-def _unsupported(response: Response) -> tuple[str, str, str, Fix]:
+def _unsupported(response: Response) -> Told:
     """Tell of a server that offers what it cannot do, as one does that is started by another."""
     cause = (
         f"The server answers {response.status} {response.reason}: it fails at the handshake. "
