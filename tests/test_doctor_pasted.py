@@ -167,7 +167,7 @@ def test_what_is_open_besides_polling_is_closed(
 
 
 def test_an_error_that_is_hidden_can_be_read(stack: ExitStack) -> None:
-    error = answering("400 BAD REQUEST", '{"code":3,"message":"Bad request"}')
+    error = answering("400 BAD REQUEST", '{"code":2,"message":"Bad handshake method"}')
     fix = found(examine(serve(error, stack)), "error-hidden").fix
     assert examine(serve(plain(fix.extension), stack)).works
 
