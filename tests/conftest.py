@@ -1,6 +1,7 @@
 """The fixtures that start real servers and real clients."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -40,6 +41,13 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     yield serve
     for server in started:
         server.stop()
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """What closes, at the end of the test, all that it was given to enter."""
+    with ExitStack() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,6 @@ from tests.broken_servers import (
 ORIGIN = "https://app.example.com"
 PAGE = Page(ORIGIN)
 COOKIED = Page(ORIGIN, credentials=True)
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def response(*headers: tuple[str, str], status: int = 200) -> Response:

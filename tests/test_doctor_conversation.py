@@ -1,7 +1,6 @@
 """What comes after the handshake: servers that open sessions, and are not fit to keep them."""
 
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -20,12 +19,6 @@ from tests.harness import wait_until
 ORIGIN = "http://localhost:8080"
 PAGE = Page(ORIGIN)
 ALLOWED = f'app.config["SIO_CORS_ORIGINS"] = ["{ORIGIN}"]'
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def examine(url: str, page: Page = PAGE) -> Report:

@@ -1,7 +1,6 @@
 """What the doctor makes of this extension's own answers; the fixes, pasted in, let the page in."""
 
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -14,12 +13,6 @@ from tests.broken_servers import Wsgi, flask_app, serving
 ORIGIN = "http://localhost:8080"
 LISTED = f"app.config['SIO_CORS_ORIGINS'] = ['{ORIGIN}']\n"
 WITH_HEADER = Page(ORIGIN, headers=(("X-Token", "1"),))
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def guarded(config: str, options: str = "") -> Wsgi:

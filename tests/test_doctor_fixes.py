@@ -1,7 +1,7 @@
 """What the doctor says to write, pasted in as it stands: the page connects, none is lost."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -44,12 +44,6 @@ OLD_WAYS = {
     "every origin": ', cors_allowed_origins="*"',
     "every origin, no cookies": ', cors_allowed_origins="*", cors_credentials=False',
 }
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def examine(app: Wsgi, page: Page, stack: ExitStack, path: str | None = None) -> Report:

@@ -1,7 +1,7 @@
 """Logins, firewalls, rate limits and challenges that answer in the server's place are named."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -24,12 +24,6 @@ from tests.broken_servers import (
 
 ORIGIN = "https://app.example.com"
 AKAMAI = "<H1>Access Denied</H1>Reference&#32;&#35;18&#46;2d"
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def examine(app: Wsgi, stack: ExitStack, *headers: tuple[str, str]) -> Finding:

@@ -1,7 +1,7 @@
 """Look-alikes of an origin: each kind of careless pattern is found, and no careful one accused."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -53,12 +53,6 @@ CAREFUL: dict[str, Callable[[str], Callable[[str], object]]] = {
     "re.fullmatch": lambda own: lambda origin: re.fullmatch(re.escape(own), origin),
     "re.match, an end": lambda own: lambda origin: re.match(rf"^{re.escape(own)}\Z", origin),
 }
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def examine_at(url: str, origin: str) -> Report:

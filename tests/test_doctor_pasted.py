@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -53,12 +52,6 @@ io.on("connection", socket => {
 """
 COOKIES = {"withCredentials": True}
 HEADER = {"extraHeaders": {"X-Token": "1"}}
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def serve(app: Wsgi, stack: ExitStack) -> str:

@@ -1,6 +1,6 @@
 """Proxies that change the request: told apart from servers that do not allow the page."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -44,12 +44,6 @@ SERVERS = {
     "Flask-SocketIO": flask_socketio,
     "Flask-SocketIO, no cookies": lambda: flask_socketio(", cors_credentials=False"),
 }
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def examine_at(url: str, page: Page = PAGE) -> Report:

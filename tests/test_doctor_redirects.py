@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
@@ -33,12 +32,6 @@ PAGE = Page(ORIGIN)
 WITH_HEADER = Page(ORIGIN, headers=(("X-Token", "1"),))
 PAGES = {"plain": PAGE, "with a header": WITH_HEADER}
 STATUSES = ["301 Moved Permanently", "302 Found", "307 X", "308 Permanent Redirect"]
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def flask_socketio(origin: str = ORIGIN, options: str = "") -> Wsgi:

@@ -1,9 +1,7 @@
 """How the doctor's report reads: nothing twice, and what tells is there."""
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 
-import pytest
 from click import unstyle
 from werkzeug.debug import DebuggedApplication
 
@@ -26,12 +24,6 @@ from tests.broken_servers import (
 
 ORIGIN = "http://localhost:8080"
 PAGE = Page(ORIGIN)
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def examine(app: Wsgi, stack: ExitStack, page: Page = PAGE) -> Report:

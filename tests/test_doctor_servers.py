@@ -22,12 +22,6 @@ ORIGIN = "https://app.example.com"
 PAGE = Page(ORIGIN)
 
 
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
-
-
 def examine(url: str, page: Page = PAGE) -> Report:
     return Examination(Target.parse(url, page.origin), page).run()
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -66,12 +65,6 @@ MISSPELT = {
     "capital": (APP, "https://App.example.com", "a capital letter"),
 }
 SERVERS = ("Flask-SocketIO", "this extension", "Node.js")
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def serve(kind: str, allowed: str, stack: ExitStack) -> str:

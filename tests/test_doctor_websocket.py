@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
@@ -32,12 +31,6 @@ from tests.broken_servers import (
 ORIGIN = "http://localhost:8080"
 PAGE = Page(ORIGIN)
 WITH_HEADER = Page(ORIGIN, headers=(("X-Token", "1"),))
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as opened:
-        yield opened
 
 
 def examine_at(url: str, page: Page = PAGE) -> Report:
