@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from .. import wording
 from ..fetch import Page, Response
 from . import gatekeepers
-from .browser import Fetched, origin_of
+from .browser import Fetched
 from .findings import (
     Finding,
     Severity,
@@ -262,9 +262,9 @@ def _session_lost(page: Page) -> Told:
 
 
 def _https_needed(url: str) -> Told:
-    secure = origin_of(url.replace("http://", "https://", 1))
+    secure = url.replace("http://", "https://", 1)
     cause = "The server expects TLS on this port, and is asked without."
-    fix = Fix(elsewhere=f"Use {secure} in the client.")
+    fix = Fix(address=secure)
     return "https-needed", "The server wants https://.", cause, fix
 
 

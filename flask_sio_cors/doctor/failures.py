@@ -155,8 +155,8 @@ def _tls(url: str, failure: Failure) -> Told:
         f"The TLS handshake failed ({failure.detail}); most often a server without TLS listens "
         "there, which https:// cannot talk to."
     )
-    fix = f"Use {origin_of(plain)} in the client, or serve TLS on this port."
-    return "tls", "The server does not speak TLS as https:// needs it.", cause, Fix(elsewhere=fix)
+    fix = Fix(elsewhere="Or serve TLS on this port.", address=plain)
+    return "tls", "The server does not speak TLS as https:// needs it.", cause, fix
 
 
 def _closed(url: str, failure: Failure) -> Told:

@@ -320,7 +320,7 @@ def _other_scheme(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     if not speaks:
         return finding
     cause = f"{finding.cause} Asked with {scheme[1]}://, it does answer."
-    fix = Fix(elsewhere=f"Use {other.base} in the client.")
+    fix = Fix(address=f"{other.base}{other.path}")
     return replace(finding, cause=cause, fix=fix, proof=(*finding.proof, *proof_of([answer])))
 
 
@@ -383,15 +383,14 @@ def _found_at(finding: Finding, target: Target, path: str, answer: Exchange, pag
     cause = f"{finding.cause} The Socket.IO server is at {path}."
     title = f"There is no Socket.IO server at {target.path}, but at {path}."
     proof = (*finding.proof, *proof_of([answer]))
-    client = f'In the client: io("{target.base}", {{ path: "{path}" }})'
+    address = f"{target.base}{path}"
     found = replace(finding, id="wrong-path", title=title, cause=cause, proof=proof)
     if f"{target.path}/" == path:
-        client += ", and no addTrailingSlash: false"
-        return replace(found, id="missing-slash", fix=Fix(elsewhere=client))
+        return replace(found, id="missing-slash", fix=Fix(address=address))
     extension = f'socketio = SocketIO(app, path="{target.path.strip("/")}")'
     if answer.response is not None and cors_check(page, answer.response) is not None:
         cause = f"{cause} It does not let {page.origin} in, either."
         found = replace(found, cause=cause)
         extension = f"{extension}\n{allowing(page).extension}"
     node = allowing(page, options=[f'path: "{target.path}",']).node
-    return replace(found, fix=Fix(extension, node, client))
+    return replace(found, fix=Fix(extension, node, address=address))

@@ -260,10 +260,11 @@ def only_below(found: Finding, path: str, below: str) -> Finding:
         f"{below.removesuffix(path)}/, perhaps without that prefix."
     )
     elsewhere = (
-        f"{found.fix.elsewhere}. Or let the proxy pass {path} on, too; in nginx: location {path} "
+        f"Or let the proxy pass {path} on, too; in nginx: location {path} "
         "{ proxy_pass http://…:5000; }, with the lines of the location that is there."
     )
-    return replace(found, cause=cause, fix=Fix(elsewhere=elsewhere))
+    fix = Fix(elsewhere=elsewhere, address=found.fix.address)
+    return replace(found, cause=cause, fix=fix)
 
 
 def cookies_rejected(finding: Finding, names: Iterable[str], origin: str) -> Finding:

@@ -71,11 +71,13 @@ def _mixed_content(url: str, page: Page, secure: str | None) -> Finding:
     cause = (
         f"The page is served over https:, and asks {origin_of(url)} without; browsers forbid it."
     )
-    fix = "Serve the Socket.IO server over TLS, for example behind the page's own proxy."
+    fix = Fix(
+        elsewhere="Serve the Socket.IO server over TLS, for example behind the page's own proxy."
+    )
     if secure is not None:
         cause += f" {secure} answers, and is what to ask."
-        fix = f"Use {secure} in the client."
+        fix = Fix(address=f"{secure}{urlsplit(url).path}")
     return Finding(
         "mixed-content", Severity.BROKEN, "An https: page asks for http:.", cause,
-        Fix(elsewhere=fix), (firefox,), (chromium,), "xhr poll error",
+        fix, (firefox,), (chromium,), "xhr poll error",
     )  # fmt: skip
