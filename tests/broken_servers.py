@@ -500,12 +500,27 @@ def _says(status: str, text: str, *headers: tuple[str, str]) -> Serve:
     return _web(lambda: answering(status, text, ("Content-Type", "text/plain"), *headers))
 
 
+def _speaking_3_only(*headers: tuple[str, str]) -> Serve:
+    """What Flask-SocketIO 4 and older answer, which refuses newer clients."""
+    text = ("Content-Type", "text/plain")
+    refusing = answering("400 BAD REQUEST", _UNSUPPORTED, text, *headers)
+    opening = answering("200 OK", _OLD, text, *headers)
+
+    def app(environ: Any, start_response: Any) -> Iterable[bytes]:
+        chosen = opening if "EIO=3" in environ["QUERY_STRING"] else refusing
+        return chosen(environ, start_response)
+
+    return _web(lambda: app)
+
+
 _CUT_SHORT = b"HTTP/1.1 200 X\r\nAccess-Control-Allow-Origin: *\r\nContent-Length: 9\r\n\r\n0{"
 _NGINX = ("Server", "nginx")
 _NGINX_502 = "<html><head><title>502 Bad Gateway</title></head><center>nginx</center></html>"
 _VITE = "<!doctype html><html><head><title>My App</title></head><div id=root></div></html>"
 _OLD = '96:0{"sid":"yTjcWzWnmZ4hcc4xAAAA","upgrades":["websocket"],"pingInterval":25000}2:40'
-_UNSUPPORTED = '{"code":5,"message":"Unsupported protocol version"}'
+_UNSUPPORTED = (
+    '"The client is using an unsupported version of the Socket.IO or Engine.IO protocols"'
+)
 _OTHER = "https://app.example.com"
 
 
@@ -829,11 +844,11 @@ BROKEN = (
         ),
     ),
     Case("traceback", "server-error", _html("500 INTERNAL SERVER ERROR", "oops")),
-    Case("unsupported version", "unsupported-version", _says("400 BAD REQUEST", _UNSUPPORTED)),
+    Case("unsupported version", "unsupported-version", _speaking_3_only()),
     Case(
         "unsupported version with CORS",
         "unsupported-version",
-        _says("400 BAD REQUEST", _UNSUPPORTED, REFLECT),
+        _speaking_3_only(REFLECT),
     ),
     Case("Socket.IO 2", "old-server", _says("200 OK", _OLD, REFLECT)),
     Case("cached answers", "cached", _web(lambda: caching(behind(engine(), *ALLOWED)))),
