@@ -13,6 +13,7 @@ from typing import Any, Final
 import click
 
 from ..wording import visible
+from . import application
 from .examine import Report
 from .findings import Finding, Severity
 
@@ -118,6 +119,8 @@ def _summary(report: Report, width: int) -> str:
         told += ' With the client\'s option transports: ["websocket"] the page connects'
         is_blocked = any(finding.is_blocked for finding in report.findings)
         told += ", as browsers ask WebSocket for no CORS headers." if is_blocked else "."
+    if report.polling and any(finding.id in application.FINDINGS for finding in report.findings):
+        told += " The page does not connect all the same."
     if report.works and not report.findings:
         told += " Nothing is wrong."
     sentences = [told]
