@@ -139,9 +139,10 @@ def _method(_: click.Context, __: click.Parameter, given: str | None) -> str | N
 def _path(_: click.Context, __: click.Parameter, given: str | None) -> str | None:
     if not given or given.startswith("/") or "://" in given:
         return given
-    hint = "The client's option path needs its first slash too."
-    click.echo(f"Taken for {_shown(f'/{given}')}. {hint}", err=True)
-    return f"/{given}"
+    raise click.BadParameter(
+        f"{_shown(given)} does not start with a slash. The client would ask for a host that ends "
+        f"in it, and no page connects. Write {_shown(f'/{given}')}, in the client too."
+    )
 
 
 def _auth(_: click.Context, __: click.Parameter, given: str) -> str:

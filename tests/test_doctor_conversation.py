@@ -13,7 +13,8 @@ from flask_sio_cors.doctor.findings import Severity
 from flask_sio_cors.doctor.report import as_text
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
-from tests.broken_servers import engine, flask_app, node_server, serving
+from tests.broken_servers import ALLOWED as SENT
+from tests.broken_servers import REFLECT, behind, engine, flask_app, node_server, serving
 from tests.harness import wait_until
 
 ORIGIN = "http://localhost:8080"
@@ -227,3 +228,72 @@ def test_a_session_starts_from_the_clients_address_each_time(
     assert works or (first.id == "redirected" and f'io("{url}")' in first.fix.elsewhere)
     # No browser follows a WebSocket's redirect.
     assert not report.works
+
+
+# --- What the application says, and does not ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error", ['"nope"', "{ code: 7 }", "new Error()", "new Error('no', { cause: 1 })"]
+)
+def test_a_refusal_without_a_message_is_told(error: str, stack: ExitStack) -> None:
+    server = 'new Server(httpServer, { cors: { origin: "*" } })'
+    use = f"io.use((socket, next) => next({error}))"
+    first = examine(stack.enter_context(node_server(f"{server}; {use}"))).findings[0]
+    assert first.id == "connect-refused"
+    assert first.client == ("no" if "'no'" in error else "")
+
+
+def test_a_refusal_without_words_of_flask_is_told(stack: ExitStack) -> None:
+    handler = (
+        "def connect(auth=None):\n    from flask_socketio import ConnectionRefusedError\n"
+        "    raise ConnectionRefusedError('')"
+    )
+    port = stack.enter_context(serving(flask_app(handling(handler))))
+    assert examine(f"http://127.0.0.1:{port}").findings[0].id == "connect-refused"
+
+
+def test_a_middleware_that_never_goes_on_is_told_from_a_server_that_hangs(
+    stack: ExitStack,
+) -> None:
+    server = 'new Server(httpServer, { cors: { origin: "*" } })'
+    url = stack.enter_context(node_server(f"{server}; io.use(() => {{}})"))
+    report = examine(url)
+    assert report.findings[0].id == "connect-unanswered"
+    assert report.polling
+
+
+def test_a_post_with_another_status_than_200_is_told(stack: ExitStack) -> None:
+    inside = behind(engine(), *SENT)
+
+    def app(environ, start_response):
+        def start(status, headers, exc_info=None):
+            changed = "201 CREATED" if environ["REQUEST_METHOD"] == "POST" else status
+            return start_response(changed, headers, exc_info)
+
+        return inside(environ, start)
+
+    report = examine(f"http://127.0.0.1:{stack.enter_context(serving(app))}")
+    assert report.polling is False
+    assert ids(report)[0] == "unexpected-status"
+
+
+def test_a_redirect_to_another_origin_is_asked_for_anew(stack: ExitStack) -> None:
+    answers = [REFLECT, ("Access-Control-Allow-Headers", "X-Token")]
+    strict = behind(engine(), REFLECT, preflight=[REFLECT])
+    there = f"http://localhost:{stack.enter_context(serving(strict))}"
+
+    def app(environ, start_response):
+        origin = ("Access-Control-Allow-Origin", environ["HTTP_ORIGIN"])
+        where = ("Location", f"{there}/socket.io/?{environ['QUERY_STRING']}")
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            start_response("204 NO CONTENT", [origin, answers[1]])
+        else:
+            start_response("307 TEMPORARY REDIRECT", [origin, where])
+        return []
+
+    url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+    report = examine(url, Page(ORIGIN, headers=(("X-Token", "1"),)))
+    first = report.findings[0]
+    assert report.polling is False
+    assert first.reasons[0].startswith("header ‘x-token’ is not allowed")

@@ -59,6 +59,10 @@ def _explain_other(fetched: Fetched, page: Page, response: Response) -> Told:
             if is_extension(response):
                 fix = _asks_itself(page)
         return "refused", "The server refuses the connection.", cause, fix
+    if response.is_ok and response.status != 200 and "sid=" in fetched.last.url:
+        cause = f"The server answers {response.status} where clients take 200 only."
+        fix = Fix(elsewhere="Look for the proxy or middleware that changes the status.")
+        return "unexpected-status", "The answer has the wrong status.", cause, fix
     if session_of(fetched.last) is not None:
         cause = f"A session is opened, but with status {response.status}; clients take 200 only."
         fix = Fix(elsewhere="Look for the proxy or middleware that changes the status.")
@@ -74,11 +78,34 @@ def _explain_other(fetched: Fetched, page: Page, response: Response) -> Told:
     )
 
 
+#: What nginx, HAProxy and others say of a request with too many or too long headers.
+_TOO_LARGE: Final = "request header (or cookie|fields) too large|request header too long"
+
+
+def _headers_too_large(response: Response) -> Told:
+    cause = (
+        f"The server answers {response.status}: the page's own headers (extraHeaders, cookies) are "
+        "longer than it reads, as a large token or many cookies are."
+    )
+    fix = (
+        "Send less; in nginx: large_client_header_buffers 4 32k; in Node.js: "
+        "createServer({ maxHeaderSize: 32768 }); in gunicorn: --limit-request-field_size 32768"
+    )
+    return "headers-too-large", "The page sends too large headers.", cause, Fix(elsewhere=fix)
+
+
 def _asks_itself(page: Page) -> Fix:
     return Fix(
         elsewhere="See the server's log for what SIO_CORS_ALLOW_REQUEST (or @cors.allow_request) "
         f"did. On the server, flask sio-cors explain {page.origin} names the rule that decides."
     )
+
+
+#: What nginx, Go and Apache say, in this order.
+_WANTS_TLS: Final = (
+    "HTTP request was sent to HTTPS port|sent an HTTP request to an HTTPS server|"
+    "speaking plain HTTP to an SSL-enabled"
+)
 
 
 def explain_status(
@@ -102,8 +129,10 @@ def explain_status(
         return _origin_function(page, response)
     if not protocol.is_old and re.match(r"\d+:0\{|\x00", text):
         return _old_server()
-    if "HTTP request was sent to HTTPS port" in text or "sent to an HTTPS" in text:
+    if re.search(_WANTS_TLS, text, re.IGNORECASE):
         return _https_needed(fetched.last.url)
+    if response.status == 431 or re.search(_TOO_LARGE, text, re.IGNORECASE):
+        return _headers_too_large(response)
     gatekeeper = None if message else gatekeepers.explain(response, urlsplit(fetched.last.url).path)
     if gatekeeper is not None:
         return gatekeeper
@@ -257,8 +286,9 @@ def _session_lost(page: Page) -> Told:
             " (Sticky sessions that rest on a cookie need withCredentials: true in the client.)"
         )
     extension = "# gunicorn -w 1 --threads 100 …   (one worker; several need sticky sessions)"
+    node = "// one process; of several, as cluster makes them: npm install @socket.io/sticky"
     fix = "Make the load balancer send each client to one worker; in nginx: ip_hash;"
-    return "session-lost", "The server forgets the session.", cause, Fix(extension, "", fix)
+    return "session-lost", "The server forgets the session.", cause, Fix(extension, node, fix)
 
 
 def _https_needed(url: str) -> Told:
@@ -295,14 +325,28 @@ def _proxy_timeout(response: Response, who: str) -> Told:
     return "proxy-timeout", "The proxy does not wait for the server.", cause, Fix(elsewhere=fix)
 
 
+_COMPARE: Final = (
+    "Compare path in the client's options with the server's (resource, path), and the proxy's "
+    "location."
+)
+_EXPRESS_CAUSE: Final = (
+    "Express answers, as to a path that nobody serves: the Socket.IO server has another path, or "
+    "is attached to another HTTP server than the one that listens. app.listen() makes one of its "
+    "own."
+)
+_EXPRESS: Final = """\
+const httpServer = createServer(app);   // require("http")
+const io = new Server(httpServer);
+httpServer.listen(3000);   // not app.listen(3000)"""
+
+
 def _wrong_path(url: str, response: Response) -> Told:
     path = urlsplit(url).path
     title = f"There is no Socket.IO server at {path}."
+    if response.body.find(b"Cannot GET /") >= 0:
+        return "wrong-path", title, _EXPRESS_CAUSE, Fix("", _EXPRESS, _COMPARE)
     cause = f"A web server answers, but has nothing at {path}: {response.status} {response.reason}."
-    compare = (
-        "Compare path in the client's options with the server's (resource, path), and the proxy's "
-        "location."
-    )
+    compare = _COMPARE
     prefix = path.removesuffix(DEFAULT_PATH)
     if is_own_page(response):
         cause += f" It is {proxy_of(response)} itself: no rule of it passes that path on."

@@ -56,10 +56,12 @@ def explain(packets: Sequence[str], target: Target, answered: Exchange) -> Findi
         return _disconnected(answered, name or "/")
     content = _content(answer[2:].removeprefix(f"{name},"))
     # The client makes an error of the field "message", and of nothing else.
-    message = str(content.get("message", "")) if isinstance(content, dict) else ""
-    if (message or content) in _UNKNOWN:
-        return _unknown(answered, target, message, str(message or content))
-    return _refused(answered, name or "/", message, str(message or content))
+    text = content.get("message", "") if isinstance(content, dict) else ""
+    message = text if isinstance(text, str) else _shown(text)
+    said = message or _shown(content)
+    if said in _UNKNOWN:
+        return _unknown(answered, target, message, said)
+    return _refused(answered, name or "/", message, said)
 
 
 def _content(text: str) -> object:
@@ -67,6 +69,13 @@ def _content(text: str) -> object:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def _shown(content: object) -> str:
+    """Return what was said where it is no message: as it is written, or nothing."""
+    if isinstance(content, str):
+        return content
+    return json.dumps(content, ensure_ascii=False) if content else ""
 
 
 def _unknown(exchange: Exchange, target: Target, message: str, said: str) -> Finding:
@@ -92,7 +101,8 @@ def _unknown(exchange: Exchange, target: Target, message: str, said: str) -> Fin
 def _refused(exchange: Exchange, name: str, message: str, said: str) -> Finding:
     cause = (
         "CORS is in order. The application's own connect handler (in Node.js, a middleware: "
-        f'io.use) for the namespace {name} refuses: "{said}".'
+        f"io.use) for the namespace {name} refuses"
+        + (f': "{said}".' if said else ", without a word.")
     )
     return Finding(
         "connect-refused", Severity.BROKEN, "The application itself refuses the client.", cause,

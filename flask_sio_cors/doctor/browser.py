@@ -145,7 +145,7 @@ class Browser:
         self, page: Page, method: str, url: str, patience: float
     ) -> tuple[Exchange, Block | None] | None:
         """Send a preflight, unless one has passed; return it and what it failed."""
-        key = (method, urlsplit(url).path)
+        key = (method, f"{origin_of(url)}{urlsplit(url).path}")
         if key in self._passed:
             return None
         exchange = preflight(self.wire, page, method, url, patience)
@@ -202,6 +202,15 @@ class Waiting:
     @property
     def is_answered(self) -> bool:
         return self._pending.is_answered
+
+    @property
+    def asked(self) -> Exchange:
+        """The request, still unanswered."""
+        return self._pending.asked
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the answer, for so long at most."""
+        self._pending.wait(seconds)
 
     def end(self) -> Fetched:
         """Wait for the answer, and return what the browser makes of it.

@@ -9,7 +9,7 @@ from typing import Final
 
 from . import application, polling, redirects
 from .browser import Fetched, Waiting
-from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble
+from .exchange import PATIENCE, SHORT_PATIENCE, UNANSWERED, Exchange, Trouble
 from .findings import Finding, Session, Severity, is_python, packets_of, proof_of
 from .fixes import Fix
 from .looks import look_at_session
@@ -30,12 +30,14 @@ class Conversation:
 
     :param opened: the exchange that opened it.
     :param url: the address of its requests, with all but what makes each another one.
+    :param is_direct: whether that is answered by the server itself, without a redirect.
     """
 
     probe: Probe
     opened: Exchange
     session: Session
     url: str
+    is_direct: bool
     _poll: Waiting | None = None
 
     def connect(self) -> Finding | None:
@@ -49,9 +51,11 @@ class Conversation:
         for _ in range(_POLLS):
             if application.answer_of(packets, target) is not None:
                 break
-            polled = self.probe.browser.fetch("GET", self._address(), patience=ANSWER_PATIENCE)
+            polled = self._next()
+            if polled.last.outcome is UNANSWERED:
+                return application.unanswered(polled.exchanges, target, ANSWER_PATIENCE)
             if not _is_read(polled):
-                return self._unanswered(polled) or self._broken(polled, "xhr poll error")
+                return self._broken(polled, "xhr poll error")
             packets, answered = [*packets, *packets_of(polled.last)], polled.last
         return application.explain(packets, target, answered)
 
@@ -117,18 +121,21 @@ class Conversation:
         is_over = application.answer_of(packets, target) is not None
         return application.explain(packets, target, polled.last) if is_over else None
 
-    def _unanswered(self, polled: Fetched) -> Finding | None:
-        """Tell of an application that says nothing, while the server goes on."""
-        failure = polled.failure
-        if failure is None or failure.trouble is not Trouble.SILENT:
-            return None
-        if not _is_read(self._post(self._beat, SHORT_PATIENCE)):
-            return None
-        return application.unanswered(polled.exchanges, self.probe.target, ANSWER_PATIENCE)
+    def _next(self) -> Fetched:
+        """Return what the next poll brings; `UNANSWERED` where only that keeps waiting."""
+        if not self.is_direct:
+            return self.probe.browser.fetch("GET", self._address(), patience=ANSWER_PATIENCE)
+        poll = self.probe.browser.begin("GET", self._address())
+        poll.wait(ANSWER_PATIENCE)
+        if not poll.is_answered and _is_read(self._post(self._beat, SHORT_PATIENCE)):
+            poll.drop()
+            return Fetched((poll.asked,))
+        return poll.end()
 
 
 def _is_read(fetched: Fetched) -> bool:
-    return fetched.readable is not None and fetched.readable.is_ok
+    # engine.io-client takes no other status.
+    return fetched.readable is not None and fetched.readable.status == 200
 
 
 _ONE_AT_A_TIME: Final = """\

@@ -118,8 +118,9 @@ class Examination:
         target = self.target
         # Clients start from there each time, wherever the handshake was redirected to.
         address = f"{target.base}{target.path}?EIO={target.protocol.version}&transport=polling"
-        conversation = Conversation(self.probe, fetched.last, session, f"{address}{target.query}")
+        address += target.query
         is_direct = fetched.last.url.startswith(f"{target.base}{target.path}?")
+        conversation = Conversation(self.probe, fetched.last, session, address, is_direct)
         finding = conversation.connect() or (conversation.go_on() if is_direct else None)
         is_refused = finding is not None and finding.id in application.FINDINGS
         self._polling = finding is None or is_refused

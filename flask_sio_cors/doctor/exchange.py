@@ -92,7 +92,7 @@ class Exchange:
 
 
 #: For an exchange whose answer is still to come.
-_UNANSWERED: Final = Failure(Trouble.SILENT)
+UNANSWERED: Final = Failure(Trouble.SILENT)
 
 #: Packets exchanged over a WebSocket: called with what sends one and what waits for one, yields
 #: those that came.
@@ -162,7 +162,7 @@ class Wire:
         def exchange(attempt: _Attempt) -> Response | Failure:
             return _http(method, url, headers, body, attempt)
 
-        return Pending(self, Exchange(method, url, headers, _UNANSWERED), patience, exchange)
+        return Pending(self, Exchange(method, url, headers, UNANSWERED), patience, exchange)
 
     def shake_hands(
         self,
@@ -185,12 +185,13 @@ class Wire:
             return _websocket(url, headers, origin, talk or listen, attempt)
 
         shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
-        return Pending(self, Exchange("GET", url, shown, _UNANSWERED), patience, exchange).end()
+        return Pending(self, Exchange("GET", url, shown, UNANSWERED), patience, exchange).end()
 
 
 class Pending:
     """A request that was sent, and whose answer may be waited for.
 
+    :ivar asked: the request, still unanswered.
     :raise SpentError: if the bounds of the examination are reached.
     """
 
@@ -206,7 +207,7 @@ class Pending:
             raise SpentError
         wire.requests += 1
         wire.tell(f"{asked.method} {asked.url}")
-        self._wire, self._asked = wire, asked
+        self._wire, self.asked = wire, asked
         self._is_cut = remaining < patience
         self._attempt = attempt = _Attempt(max(0.2, min(patience, remaining)))
         self._started = wire.seconds
@@ -232,17 +233,21 @@ class Pending:
         outcome = self._results[0] if self._results else attempt.abandoned()
         if not isinstance(outcome, Failure) or not outcome.is_late:
             wire.slowest = max(wire.slowest, wire.seconds - self._started)
-            return replace(self._asked, outcome=outcome)
+            return replace(self.asked, outcome=outcome)
         if self._is_cut:
             # It might have come in the time that a page gives it: nothing is known.
             raise SpentError
         wire.late += 1
-        return replace(self._asked, outcome=replace(outcome, detail=attempt.told))
+        return replace(self.asked, outcome=replace(outcome, detail=attempt.told))
 
     @property
     def is_answered(self) -> bool:
         """Whether the answer is there, or what came in its place."""
         return bool(self._results)
+
+    def wait(self, seconds: float) -> None:
+        """Wait for the answer, for so long at most."""
+        self._thread.join(seconds)
 
     def drop(self) -> None:
         """Close the connection without waiting for the answer."""

@@ -94,6 +94,8 @@ def explain_failure(fetched: Fetched, page: Page, failure: Failure) -> Finding:
 
 def _name(url: str, failure: Failure) -> Told:
     host = urlsplit(url).hostname or ""
+    if host in ("http", "https", "ws", "wss"):
+        return _not_a_name(host)
     cause = f"No name server that this machine asks knows {host}."
     if "." not in host or host.rpartition(".")[2] in ("local", "internal", "lan", "home", "svc"):
         cause += (
@@ -102,6 +104,15 @@ def _name(url: str, failure: Failure) -> Told:
         )
     fix = "Use the name or address under which visitors reach the server, in the client's URL."
     return "name-not-found", f"The name {host} was not found.", cause, Fix(elsewhere=fix)
+
+
+def _not_a_name(host: str) -> Told:
+    cause = (
+        f"io() was given an address with a misspelt beginning, of which “{host}” was taken for the "
+        "host: one slash instead of two, or capitals, as in HTTP://."
+    )
+    fix = 'In the client: io("https://api.example.com"), with https:// in small letters.'
+    return "name-not-found", f"“{host}” is no host.", cause, Fix(elsewhere=fix)
 
 
 def _refused(url: str, failure: Failure) -> Told:

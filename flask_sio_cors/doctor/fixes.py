@@ -20,6 +20,9 @@ DEFAULT_PATH: Final = "/socket.io/"
 
 _CONSTRUCTOR: Final = "new Server(httpServer, {"
 
+_OLD_CLIENTS: Final = "\n  allowEIO3: true, // for clients of version 2"
+_OLD_SERVER: Final = "// of Socket.IO 3 or 4; version 2 knows none of this: npm install socket.io@4"
+
 _FROM_SCRATCH: Final = """\
 # pip install Flask-SIO-CORS
 # Below SocketIO(app). Take out of SocketIO(…) all that it says of CORS:
@@ -72,6 +75,8 @@ class Fix:
         options = "".join(f"\n  {option}" for option in _path_options(path))
         if "\n  path:" not in node:
             node = node.replace(_CONSTRUCTOR, f"{_CONSTRUCTOR}{options}")
+        if target.protocol.is_old and _CONSTRUCTOR in node and "allowEIO3" not in node:
+            node = f"{_OLD_SERVER}\n{node.replace(_CONSTRUCTOR, f'{_CONSTRUCTOR}{_OLD_CLIENTS}')}"
         client = f"In the client: {_io(target, self.address)}." if self.address else ""
         elsewhere = " ".join(filter(None, (client, self.elsewhere)))
         return replace(self, extension=extension, node=node, elsewhere=elsewhere)

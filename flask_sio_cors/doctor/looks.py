@@ -9,7 +9,7 @@ from typing import Final
 from ..fetch import Check, Header, Page, Response, cors_check
 from . import proxies, redirects, security
 from .browser import Fetched, origin_of, preflight
-from .exchange import SHORT_PATIENCE, Exchange, Trouble
+from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble
 from .findings import Finding, error_of, is_extension, is_python, named_path, proof_of, session_of
 from .fixes import DEFAULT_PATH, Fix, allowing
 from .probe import Probe
@@ -324,8 +324,26 @@ def _other_scheme(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     return replace(finding, cause=cause, fix=fix, proof=(*finding.proof, *proof_of([answer])))
 
 
+def _alive(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether the web server answers, where Socket.IO does not."""
+    asked = probe.look(f"{probe.target.base}/")
+    if asked.response is None:
+        return finding
+    cause = (
+        "The web server answers other requests at once, the Socket.IO server none within "
+        f"{PATIENCE:.0f} seconds, after which its client gives up; the browser prints nothing. "
+        "Something is waited for without end: in Node.js, the function of cors.origin, "
+        "allowRequest or a middleware that never calls back; in Python, a function that blocks."
+    )
+    fix = Fix("", "", "Let each such function come to an end, and call its callback in every case.")
+    title = "The Socket.IO server does not answer, though the web server does."
+    proof = (*finding.proof, *proof_of([asked]))
+    return replace(finding, title=title, cause=cause, fix=fix, proof=proof)
+
+
 _Look = Callable[[Probe, Finding, Fetched], Finding]
 _LOOKS: Final[dict[str, Iterable[_Look]]] = {
+    "silent": (_alive,),
     "wrong-path": (_path,),
     "another-server": (redirects.login, _path),
     "preflight-status": (_past_preflight, _path),

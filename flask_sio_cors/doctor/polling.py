@@ -264,12 +264,18 @@ def _times(count: int) -> str:
     return "twice" if count == 2 else f"{count} times"
 
 
+_ELSEWHERE_TOO: Final = (
+    "Where the server's configuration reads so already, something else sets the header: look for "
+    "a second cors(…) or CORS(…), a middleware or a proxy."
+)
+
+
 def _wildcard(page: Page, response: Response, block: Block) -> Told:
     cause = (
         "The page asks with cookies (withCredentials: true), and the server allows “*”, which "
         "browsers do not take for that: the server has to name the origin."
     )
-    fix = allowing(page, adds=False)
+    fix = allowing(page, adds=False, elsewhere=_ELSEWHERE_TOO)
     return "wildcard-with-credentials", "“*” does not go with credentials.", cause, fix
 
 
@@ -340,6 +346,11 @@ def _header_not_listed(page: Page, response: Response, block: Block) -> Told:
     spelled = {name.lower(): name for name, _ in page.headers}
     wanted = list(dict.fromkeys([*known, *(spelled[name] for name in block.names)]))
     title = f"The header {block.value} is not allowed."
+    answers = [name for name in block.names if name.startswith("access-control-")]
+    if answers:
+        cause += f" {', '.join(answers)} is a header of answers; in requests it does nothing."
+        take_out = f"Take {', '.join(answers)} out of the client's extraHeaders."
+        return "header-not-listed", title, cause, Fix(elsewhere=take_out)
     fix = allowing(page, headers=wanted, is_known=True)
     return "header-not-listed", title, cause, fix
 

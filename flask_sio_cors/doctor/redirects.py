@@ -91,7 +91,10 @@ def origin_lost(fetched: Fetched) -> Told:
 
 def body_lost(fetched: Fetched) -> Finding | None:
     """Tell of a redirect that turned a POST into a GET (Fetch, "HTTP-redirect fetch")."""
-    first, last = fetched.exchanges[0], fetched.last
+    asked = [exchange for exchange in fetched.exchanges if exchange.method != "OPTIONS"]
+    if not asked:
+        return None
+    first, last = asked[0], fetched.last
     if first.method != "POST" or last.method != "GET" or first.response is None:
         return None
     cause = (

@@ -104,8 +104,18 @@ def _address(url: str, origin: str) -> URL:
         raise TargetError(
             f"{_shown(url)} is longer than the {_MAX_URL} characters that io() takes."
         )
+    if url != url.strip():
+        raise TargetError(
+            f"{_shown(url)} begins or ends with a blank, which io() takes for a part of the "
+            "address, so that no page connects. Take it out, in the client too."
+        )
+    if (found := _SCHEME.match(url)) is not None and found[0] != found[0].lower():
+        raise TargetError(
+            f"io() knows {found[0]} in small letters only, and takes {_shown(url)} for a path. "
+            f"Write {found[0].lower()}{url[found.end() :]}, in the client too."
+        )
     try:
-        address = URL(_completed(url.strip(), origin))
+        address = URL(_completed(url, origin))
     except ValueError:
         raise TargetError(
             f"{_shown(url)} is no address. Write what io() is given, like https://api.example.com, "

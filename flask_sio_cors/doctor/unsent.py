@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 from urllib.parse import urlsplit
 
 from .. import wording
@@ -22,6 +23,8 @@ def explain(probe: Probe) -> Finding | None:
         return _not_web(url, page)
     if parts.port in BAD_PORTS:
         return _bad_port(url, parts.port or 0)
+    if parts.hostname in _UNSPECIFIED:
+        return _unspecified(url, parts.hostname, parts.port)
     is_here = is_loopback(parts.hostname or "")
     if page.origin.startswith("https://") and parts.scheme == "http" and not is_here:
         return _mixed_content(url, page, _secure_twin(probe))
@@ -38,6 +41,23 @@ def _secure_twin(probe: Probe) -> str | None:
         if session_of(probe.look(secure.polling())) is not None:
             return secure.base
     return None
+
+
+#: Where servers listen "on all addresses"; Firefox asks none of them, Chromium takes them for here.
+_UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - nothing is bound
+
+
+def _unspecified(url: str, host: str, port: int | None) -> Finding:
+    cause = (
+        f"{host} means “all addresses of this machine” to the server that listens there; it is "
+        "nobody's address. Firefox does not ask it; Chromium takes it for this machine."
+    )
+    here = f"http://localhost{f':{port}' if port else ''}{urlsplit(url).path}"
+    fix = Fix(elsewhere="Or the name under which visitors reach the server.", address=here)
+    return Finding(
+        "unspecified-address", Severity.BROKEN, f"{host} is no server's address.", cause, fix,
+        (wording.failed_line(url),), (), "xhr poll error",
+    )  # fmt: skip
 
 
 def _not_web(url: str, page: Page) -> Finding:
