@@ -321,6 +321,14 @@ def explain(
     callback=_method,
     help="Another method that the page sends to this path.",
 )
+@click.option(
+    "--watch",
+    type=click.FloatRange(0, 25),
+    default=5,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long a connection has to last, as a proxy may end it; up to 25.",
+)
 @json_option
 def doctor(
     url: str,
@@ -331,6 +339,7 @@ def doctor(
     auth: str,
     no_trailing_slash: bool,
     method: str | None,
+    watch: float,
     as_json: bool,
 ) -> None:
     """Do to the Socket.IO server at URL what a browser does, and explain the result.
@@ -366,7 +375,7 @@ def doctor(
     page = Page(asker, bool(with_credentials), headers)
     try:
         with _Progress() as progress:
-            report = examine.Examination(target, page, Wire(progress.tell), method).run()
+            report = examine.Examination(target, page, Wire(progress.tell), method, watch).run()
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         sys.exit(_INTERRUPTED)

@@ -71,6 +71,7 @@ SERVERS = {
 
 #: Servers as Socket.IO cannot do with them, for the doctor.
 MISFITS = {
+    "gunicorn, eventlet by threads": Launch("eventlet", _gunicorn("--threads", "50")),
     "gunicorn, sync": Launch("threading", _gunicorn()),
     "gunicorn, two workers": Launch("threading", _gunicorn("--threads", "50", "--workers", "2")),
     "gunicorn, two sync workers": Launch("threading", _gunicorn("--workers", "2")),

@@ -955,9 +955,8 @@ def create_app() -> Flask:
     return application(SIO_CORS_ORIGINS=[FRIEND])
 
 
-def test_a_path_without_its_first_slash_is_read_as_with_it() -> None:
+def test_a_path_without_its_first_slash_cannot_be_asked() -> None:
     command = ["doctor", "http://127.0.0.1:9", "--origin", FRIEND, "--path", "socket.io", "--json"]
     result = CliRunner().invoke(main, command)
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["path"] == "/socket.io/"
-    assert "needs its first slash" in result.stderr
+    assert result.exit_code == 2
+    assert "Write '/socket.io', in the client too" in result.stderr

@@ -3,6 +3,7 @@
 import re
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -14,8 +15,9 @@ from flask_sio_cors.doctor.report import as_text
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.fetch import Page
 from tests.broken_servers import ALLOWED as SENT
-from tests.broken_servers import REFLECT, behind, engine, flask_app, node_server, serving
+from tests.broken_servers import REFLECT, behind, engine, flask_app, guarded, node_server, serving
 from tests.harness import wait_until
+from tests.nginx import PASS, nginx
 
 ORIGIN = "http://localhost:8080"
 PAGE = Page(ORIGIN)
@@ -67,6 +69,24 @@ def test_a_server_that_is_fit_is_left_in_peace(server: str, serve) -> None:
     assert report.websocket
     assert report.requests < MAX_REQUESTS * 3 / 4
     assert report.seconds < 5
+
+
+def test_a_server_that_does_not_wake_what_waits_is_told(serve) -> None:
+    report = examine(serve(ALLOWED, server="gunicorn, eventlet by threads").url)
+    assert report.findings[0].id == "never-woken"
+    assert 'async_mode="threading"' in report.findings[0].fix.extension
+    assert not report.works
+
+
+def test_a_proxy_that_ends_what_waits_is_told(stack: ExitStack, tmp_path: Path) -> None:
+    app = guarded(ALLOWED)
+    upstream = stack.enter_context(serving(app))
+    for limit, works in (("1s", False), ("60s", True)):
+        location = f"location / {{ {PASS} proxy_read_timeout {limit}; }}"
+        url = stack.enter_context(nginx(location, upstream, tmp_path))
+        report = Examination(Target.parse(url, ORIGIN), PAGE, watch=2).run()
+        assert report.works is works
+        assert works or report.findings[0].id == "cut-off"
 
 
 # --- Handlers ---------------------------------------------------------------------------------

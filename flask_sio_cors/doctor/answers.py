@@ -276,6 +276,13 @@ def _old_server() -> Told:
     )
 
 
+#: What serves Socket.IO by one worker with threads, whatever else is installed.
+ONE_WORKER: Final = """\
+socketio = SocketIO(app, async_mode="threading")   # with what else it is given
+# pip install simple-websocket
+# gunicorn -w 1 --threads 100 module:app   (one worker; several need sticky sessions)"""
+
+
 def _session_lost(page: Page) -> Told:
     cause = (
         "The session that the handshake opened is unknown to the process that got the next "
@@ -285,7 +292,7 @@ def _session_lost(page: Page) -> Told:
         cause += (
             " (Sticky sessions that rest on a cookie need withCredentials: true in the client.)"
         )
-    extension = "# gunicorn -w 1 --threads 100 …   (one worker; several need sticky sessions)"
+    extension = ONE_WORKER
     node = "// one process; of several, as cluster makes them: npm install @socket.io/sticky"
     fix = "Make the load balancer send each client to one worker; in nginx: ip_hash;"
     return "session-lost", "The server forgets the session.", cause, Fix(extension, node, fix)
@@ -350,7 +357,11 @@ def _wrong_path(url: str, response: Response) -> Told:
     prefix = path.removesuffix(DEFAULT_PATH)
     if is_own_page(response):
         cause += f" It is {proxy_of(response)} itself: no rule of it passes that path on."
-        passing = f" In nginx: location {path} {{ proxy_pass http://…:5000; }}"
+        passing = (
+            f" In nginx: location {path} {{ proxy_pass http://…:5000; proxy_http_version 1.1; "
+            "proxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade; "
+            'proxy_set_header Connection "upgrade"; }'
+        )
         return "wrong-path", title, cause, Fix(elsewhere=f"{compare}{passing}")
     if prefix in ("", path) or proxy_of(response) is None:
         return "wrong-path", title, cause, Fix(elsewhere=compare)

@@ -135,11 +135,15 @@ class Browser:
     ) -> Waiting:
         """Send a request of a session, as `fetch` would, and leave its answer for later.
 
-        Others of the kind have gone there before, so that a preflight would pass again.
+        A redirect is not followed.
         """
-        names_origin = origin_of(url) != self.page.origin or method != "GET"
-        headers = self._headers(self.page, url, names_origin)
-        return Waiting(self.page, self.wire.begin(method, url, headers, body, patience))
+        page, is_cross_origin = self.page, origin_of(url) != self.page.origin
+        if is_cross_origin and needs_preflight(page, method):
+            asked = self._ask_first(page, method, url, patience)
+            if asked is not None and (asked[1] is not None or _head(asked[0]) is None):
+                return Waiting(page, asked[0], asked[1])
+        headers = self._headers(page, url, is_cross_origin or method != "GET")
+        return Waiting(page, self.wire.begin(method, url, headers, body, patience))
 
     def _ask_first(
         self, page: Page, method: str, url: str, patience: float
@@ -189,34 +193,38 @@ class Browser:
 
 
 class Waiting:
-    """A request that waits for its answer, while the page's others go on."""
+    """A request that waits for its answer, while the page's others go on.
 
-    def __init__(self, page: Page, pending: Pending) -> None:
+    :param sent: the request; or its preflight, which has not passed.
+    :param block: why the preflight has not.
+    """
+
+    def __init__(self, page: Page, sent: Pending | Exchange, block: Block | None = None) -> None:
         self._page = page
-        self._pending = pending
-
-    def is_sent(self) -> bool:
-        """Wait, for a short time, until the request has left."""
-        return self._pending.is_sent(SHORT_PATIENCE)
+        self._pending = sent if isinstance(sent, Pending) else None
+        self._stopped = Fetched((sent,), block) if isinstance(sent, Exchange) else None
 
     @property
     def is_answered(self) -> bool:
-        return self._pending.is_answered
+        return self._pending is None or self._pending.is_answered
 
-    @property
-    def asked(self) -> Exchange:
-        """The request, still unanswered."""
-        return self._pending.asked
+    def has_left(self) -> None:
+        """Wait, for a short time, until the request has left."""
+        if self._pending is not None:
+            self._pending.is_sent(SHORT_PATIENCE)
 
     def wait(self, seconds: float) -> None:
         """Wait for the answer, for so long at most."""
-        self._pending.wait(seconds)
+        if self._pending is not None:
+            self._pending.wait(seconds)
 
     def end(self) -> Fetched:
         """Wait for the answer, and return what the browser makes of it.
 
         :raise SpentError: if the bounds of the examination are reached.
         """
+        if self._pending is None or self._stopped is not None:
+            return self._stopped or Fetched(())
         exchange, page = self._pending.end(), self._page
         is_cross_origin = origin_of(exchange.url) != page.origin
         if exchange.response is None:
@@ -224,9 +232,12 @@ class Waiting:
         block = cors_check(page, exchange.response) if is_cross_origin else None
         return Fetched((exchange,), block)
 
-    def drop(self) -> None:
-        """Hang up."""
+    def give_up(self) -> Fetched:
+        """Hang up, and return the request as it is: without an answer."""
+        if self._pending is None:
+            return self.end()
         self._pending.drop()
+        return Fetched((self._pending.asked,))
 
 
 def preflight(

@@ -8,9 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from . import application, polling, redirects
+from .answers import ONE_WORKER
 from .browser import Fetched, Waiting
 from .exchange import PATIENCE, SHORT_PATIENCE, UNANSWERED, Exchange, Trouble
-from .findings import Finding, Session, Severity, is_python, packets_of, proof_of
+from .findings import (
+    Finding,
+    Session,
+    Severity,
+    is_python,
+    packets_of,
+    proof_of,
+    session_of,
+)
 from .fixes import Fix
 from .looks import look_at_session
 from .probe import Probe
@@ -20,6 +29,8 @@ from .probe import Probe
 ANSWER_PATIENCE: Final = 10.0
 #: Requests that are sent while a poll waits, so that each of a few workers gets one.
 _BEATS: Final = 6
+#: How long a poll takes to come to where it waits, in seconds.
+_ARRIVAL: Final = 0.1
 #: Polls that may bring nothing of the application, until its answer comes.
 _POLLS: Final = 3
 
@@ -39,35 +50,105 @@ class Conversation:
     url: str
     is_direct: bool
     _poll: Waiting | None = None
+    _held: float | None = None
 
     def connect(self) -> Finding | None:
         """Join the namespace; name what is against it, ``None`` where the client is let in."""
-        target = self.probe.target
+        target, packets, answered = self.probe.target, packets_of(self.opened)[1:], self.opened
         if target.connecting:
-            posted = self._post(target.connecting)
+            posted = self._join(target.connecting)
             if not _is_read(posted):
                 return self._broken(posted, "xhr post error")
-        packets, answered = packets_of(self.opened)[1:], self.opened
         for _ in range(_POLLS):
             if application.answer_of(packets, target) is not None:
                 break
             polled = self._next()
             if polled.last.outcome is UNANSWERED:
-                return application.unanswered(polled.exchanges, target, ANSWER_PATIENCE)
+                return self._unanswered(polled)
             if not _is_read(polled):
                 return self._broken(polled, "xhr poll error")
             packets, answered = [*packets, *packets_of(polled.last)], polled.last
         return application.explain(packets, target, answered)
 
+    def _join(self, packet: str) -> Fetched:
+        """Send a packet while a poll waits, as clients do."""
+        if not self.is_direct:
+            return self._post(packet)
+        self._begin_poll()
+        body = self.probe.target.protocol.encode(packet)
+        sent = self.probe.browser.begin("POST", self._address(), body)
+        sent.wait(ANSWER_PATIENCE)
+        if sent.is_answered or _is_read(self._post(self._beat, SHORT_PATIENCE)):
+            return sent.end()
+        return sent.give_up()
+
+    def _begin_poll(self) -> Waiting:
+        self._poll = self.probe.browser.begin("GET", self._address())
+        self._poll.has_left()
+        # A server that is not made to be asked twice at once shows it when the first one waits.
+        self._poll.wait(_ARRIVAL)
+        return self._poll
+
+    def _next(self) -> Fetched:
+        """Return what the next poll brings; `UNANSWERED` where only that keeps waiting."""
+        if not self.is_direct:
+            return self.probe.browser.fetch("GET", self._address(), patience=ANSWER_PATIENCE)
+        poll = self._poll or self._begin_poll()
+        self._poll = None
+        poll.wait(ANSWER_PATIENCE)
+        if not poll.is_answered and _is_read(self._post(self._beat, SHORT_PATIENCE)):
+            return poll.give_up()
+        return poll.end()
+
+    def _unanswered(self, polled: Fetched) -> Finding:
+        """Tell an application that says nothing from a server that does not wake what waits."""
+        again = self._answer_afterwards() if is_python(self.opened.response) else None
+        if again is not None:
+            return _never_woken([*polled.exchanges, again])
+        return application.unanswered(polled.exchanges, self.probe.target, ANSWER_PATIENCE)
+
+    def _answer_afterwards(self) -> Exchange | None:
+        """Join in a new session, and poll only then; return the answer, if one comes."""
+        browser, target = self.probe.browser, self.probe.target
+        opened = browser.fetch("GET", target.polling(), patience=SHORT_PATIENCE).last
+        session = session_of(opened)
+        if session is None:
+            return None
+        other = Conversation(self.probe, opened, session, self.url, False)
+        other._post(target.connecting, SHORT_PATIENCE)
+        polled = browser.fetch("GET", other._address(), patience=SHORT_PATIENCE).last
+        is_answered = application.answer_of(packets_of(polled), target) is not None
+        self.probe.close(target, opened, opened.headers)
+        return polled if is_answered else None
+
     def go_on(self) -> Finding | None:
         """Go on while a poll waits, as clients do; name what cannot be done like that."""
-        self._poll = self.probe.browser.begin("GET", self._address())
-        self._poll.is_sent()
+        poll = self._begin_poll()
         beats = self._beats_at_once() if is_python(self.opened.response) else self._beats_in_turn()
         broken = next((beat for beat in beats if not _is_read(beat)), None)
-        if self._poll.is_answered and (finding := self._sent_away(self._poll.end())) is not None:
+        if poll.is_answered and (finding := self._sent_away(poll.end())) is not None:
             return finding
         return self._broken(broken, "xhr post error") if broken is not None else None
+
+    def hold(self) -> None:
+        """Let a poll wait from now on; that which waits still, if it was not answered meanwhile."""
+        if self._poll is None or self._poll.is_answered:
+            self._begin_poll()
+        self._held = self.probe.wire.seconds
+
+    def watch(self, seconds: float) -> Finding | None:
+        """Name what has ended the poll that waits, if it was not the server.
+
+        :param seconds: how long it has to last.
+        """
+        poll = self._poll
+        if poll is None or self._held is None:
+            return None
+        poll.wait(max(0.0, self._held + seconds - self.probe.wire.seconds))
+        if not poll.is_answered or _is_read(ended := poll.end()):
+            return None
+        lasted = self.probe.wire.seconds - self._held
+        return _cut_off(ended, polling.explain(ended, self.probe.page), lasted)
 
     def _beats_at_once(self) -> Iterable[Fetched]:
         """Of workers that wait for a connection, it is often the same one that gets the next."""
@@ -87,7 +168,7 @@ class Conversation:
         """Take leave, which ends the poll that waits, too."""
         self._post("1", SHORT_PATIENCE)
         if self._poll is not None:
-            self._poll.drop()
+            self._poll.give_up()
 
     def _address(self) -> str:
         return f"{self.url}&t={secrets.token_hex(4)}&sid={self.session.sid}"
@@ -121,26 +202,10 @@ class Conversation:
         is_over = application.answer_of(packets, target) is not None
         return application.explain(packets, target, polled.last) if is_over else None
 
-    def _next(self) -> Fetched:
-        """Return what the next poll brings; `UNANSWERED` where only that keeps waiting."""
-        if not self.is_direct:
-            return self.probe.browser.fetch("GET", self._address(), patience=ANSWER_PATIENCE)
-        poll = self.probe.browser.begin("GET", self._address())
-        poll.wait(ANSWER_PATIENCE)
-        if not poll.is_answered and _is_read(self._post(self._beat, SHORT_PATIENCE)):
-            poll.drop()
-            return Fetched((poll.asked,))
-        return poll.end()
-
 
 def _is_read(fetched: Fetched) -> bool:
     # engine.io-client takes no other status.
     return fetched.readable is not None and fetched.readable.status == 200
-
-
-_ONE_AT_A_TIME: Final = """\
-# gunicorn -w 1 --threads 100 …   (or -k eventlet, or -k gevent; one worker all the same)
-# with app.run() or socketio.run(app): without threaded=False"""
 
 
 def _one_at_a_time(fetched: Fetched) -> Finding:
@@ -152,5 +217,36 @@ def _one_at_a_time(fetched: Fetched) -> Finding:
     )
     return Finding(
         "one-at-a-time", Severity.BROKEN, "The server answers one request at a time.", cause,
-        Fix(_ONE_AT_A_TIME), proof=proof_of(fetched.exchanges),
+        Fix(ONE_WORKER), proof=proof_of(fetched.exchanges),
+    )  # fmt: skip
+
+
+def _never_woken(exchanges: Iterable[Exchange]) -> Finding:
+    cause = (
+        "A request that waits for news gets none, though the next one would get them: the server "
+        "does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as "
+        "it does wherever they are installed, and the application is run by something else, as "
+        "gunicorn with threads. The page gets no event at all, neither connect nor connect_error."
+    )
+    return Finding(
+        "never-woken", Severity.BROKEN, "The server does not run in the mode that it has chosen.",
+        cause, Fix(ONE_WORKER), proof=proof_of(exchanges),
+    )  # fmt: skip
+
+
+def _cut_off(ended: Fetched, finding: Finding, lasted: float) -> Finding:
+    cause = (
+        f"A request that waited for news was ended after {lasted:.0f} seconds, and not by the "
+        "Socket.IO server, which lets it wait for 25: something between has a shorter time limit. "
+        "The page connects, and loses the connection again each time: disconnect: transport error "
+        "(polling) or transport close (WebSocket)."
+    )
+    fix = Fix(
+        elsewhere="Raise the limit to 60 seconds for the Socket.IO path; in nginx: "
+        "proxy_read_timeout 60s; in HAProxy: timeout client 60s, timeout server 60s, and timeout "
+        "tunnel 1h."
+    )
+    return replace(
+        finding, id="cut-off", title="Something ends connections that wait.", cause=cause, fix=fix,
+        client="", proof=proof_of(ended.exchanges),
     )  # fmt: skip

@@ -60,10 +60,16 @@ class Examination:
     """Examines one target for one page.
 
     :param method: another method that the page uses, asked for in a preflight of its own.
+    :param watch: how many seconds a connection has to last, to be called one that works.
     """
 
     def __init__(
-        self, target: Target, page: Page, wire: Wire | None = None, method: str | None = None
+        self,
+        target: Target,
+        page: Page,
+        wire: Wire | None = None,
+        method: str | None = None,
+        watch: float = 0.0,
     ) -> None:
         self.target = target
         self.page = page
@@ -72,6 +78,7 @@ class Examination:
         self.browser = self.probe.browser
         self.findings: list[Finding] = []
         self._method = method
+        self._watch = watch
         self._near: Finding | None = None
         self._polling: bool | None = None
         self._websocket: bool | None = None
@@ -110,11 +117,18 @@ class Examination:
             self._polling = False
             self._go_without_polling(fetched, self._explain_no_session(fetched))
             return
-        if self._converse(fetched, session):
-            self._look_at_the_rest(url, fetched)
+        conversation = self._converse(fetched, session)
+        if conversation is None:
+            return
+        self._look_at_the_rest(url, fetched)
+        ended = conversation.watch(self._watch)
+        if ended is not None:
+            self._polling = False
+            self._add(ended)
+        conversation.close()
 
-    def _converse(self, fetched: Fetched, session: Session) -> bool:
-        """Go on as the client does; tell whether the server is fit for further questions."""
+    def _converse(self, fetched: Fetched, session: Session) -> Conversation | None:
+        """Go on as the client does; return ``None`` where the server is fit for no more."""
         target = self.target
         # Clients start from there each time, wherever the handshake was redirected to.
         address = f"{target.base}{target.path}?EIO={target.protocol.version}&transport=polling"
@@ -127,15 +141,16 @@ class Examination:
         if finding is not None:
             self._add(finding)
             if finding.id == "one-at-a-time":
-                return False
+                return None
         if finding is None:
             self._try_websocket(session)
+            if is_direct:
+                conversation.hold()
         elif is_refused:
             self._add_if_told(self._shake_hands(None, listen)[1])
         else:
             self._try_websocket_alone(True, finding, None)
-        conversation.close()
-        return True
+        return conversation
 
     def _look_at_the_rest(self, url: str, fetched: Fetched) -> None:
         """Look at what else the page asks for, and at what is open to others."""
@@ -325,7 +340,10 @@ def _authorization(exchange: Exchange, page: Page) -> Finding:
 
 
 def _not_offered() -> Finding:
-    cause = "The handshake offers no upgrade, so that clients stay with polling."
+    cause = (
+        "The handshake offers no upgrade, so that clients stay with polling: WebSocket is not "
+        "installed, or the server's option transports leaves it out."
+    )
     fix = Fix("# pip install simple-websocket   (or eventlet, or gevent)")
     return Finding(
         "websocket-not-offered", Severity.NOTE, "The server offers no WebSocket.", cause, fix

@@ -360,7 +360,14 @@ def _read(connection: HTTPConnection) -> Response | Failure:
         if any(re.search("base 16: b'.+'", str(cause)) for cause in _causes(error)):
             return Failure(Trouble.MALFORMED, "a chunk's length is no number", head)
         return Failure(Trouble.CUT_SHORT, _first_words(error), head)
+    unknown = set(re.findall(r"[^\s,]+", (head.combined("Content-Encoding") or "").lower()))
+    if unknown & _NOT_DECODED and body.startswith((b"0{", b"ok", b"40")):
+        return Failure(Trouble.GARBLED, f"{', '.join(unknown)}, and it is plain text", head)
     return Response(head.status, head.reason, headers, body)
+
+
+#: What browsers decode and this does not; a packet that can be read was never encoded.
+_NOT_DECODED: Final = frozenset({"br", "zstd"})
 
 
 def _first_words(error: Exception) -> str:

@@ -143,7 +143,7 @@ def _airplay(who: str) -> Told:
 def _login(who: str, response: Response) -> Told:
     named = response.combined("WWW-Authenticate") or response.combined("Proxy-Authenticate")
     wants = f" ({named})" if named else ""
-    by = f", by {who}" if who != "Something" else ""
+    by = f", by {who}," if who != "Something" else ""
     cause = f"The answer{by} is {response.status}: something asks for a password or token{wants}."
     fix = "Exempt the Socket.IO path, or OPTIONS requests, from the login."
     if response.status == 407:

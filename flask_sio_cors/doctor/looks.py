@@ -38,7 +38,22 @@ def look_at_session(probe: Probe, finding: Finding, fetched: Fetched) -> Finding
     """
     if origin_of(fetched.last.url) == probe.page.origin and fetched.last.method == "POST":
         return _own_address(probe, finding) if finding.id in _REFUSALS else finding
-    return _cookies(probe, finding) if finding.id == "session-lost" else finding
+    if finding.id != "session-lost":
+        return finding
+    return _cookies(probe, _cached_session(probe, finding, fetched))
+
+
+def _cached_session(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether the session was never this client's: whether a cache gives it to everybody."""
+    asked = [probe.browser.fetch("GET", probe.target.polling()).last for _ in range(2)]
+    if not security.is_cached(*asked):
+        for one in asked:
+            probe.close(probe.target, one, one.headers)
+        return finding
+    cached = security.cached_finding(asked, probe.page)
+    return replace(
+        cached, firefox=finding.firefox, chromium=finding.chromium, client=finding.client
+    )
 
 
 #: What a server calls it that does not let its own pages in.
@@ -70,7 +85,7 @@ def _told_its_address(probe: Probe, forwarded: tuple[Header, ...]) -> Exchange:
 
 def _cookies(probe: Probe, finding: Finding) -> Finding:
     """See whether the browser has kept the cookies on which sticky sessions rest."""
-    names = probe.browser.rejected
+    names = probe.browser.rejected if finding.id == "session-lost" else []
     return proxies.cookies_rejected(finding, names, probe.page.origin) if names else finding
 
 
@@ -192,9 +207,27 @@ def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     if own.response is not None and cors_check(Page(page.origin), own.response) is None:
         return _meant_for_another(probe, finding, fetched, own)
     is_own = proxies.is_own(block.value, probe.target.base) and is_python(own.response)
+    if not (is_python(own.response) or probe.is_extension):
+        return finding
+    stranger = probe.knock(security.a_stranger())
+    if session_of(own) is not None and error_of(stranger.response) is not None:
+        # So that the page's origin does arrive, and is let in.
+        return proxies.header_replaced(finding, [own, stranger], f"“{block.value}”")
     if not (probe.is_extension or is_own):
         return finding
     return proxies.origin_rewritten(finding, [], block.value)
+
+
+def _replaced(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether “*” is the server's own: python-engineio sends it never, and this extension
+    never with credentials."""
+    response = fetched.response
+    if response is None or not is_python(response):
+        return finding
+    is_with_cookies = response.combined("Access-Control-Allow-Credentials") is not None
+    if is_extension(response) and not is_with_cookies:
+        return finding
+    return proxies.header_replaced(finding, [], "“*”")
 
 
 def _server(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
@@ -280,6 +313,18 @@ def _without_origin(probe: Probe, finding: Finding, fetched: Fetched) -> Finding
     return replace(finding, cause=cause, proof=(*finding.proof, *proof_of([asked])))
 
 
+def _page_instead(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+    """See whether a proxy puts a page of its own in the place of the server's refusal."""
+    if error_of(fetched.response) is not None or session_of(fetched.last) is not None:
+        return finding
+    asked = probe.wire.send("GET", probe.target.polling())
+    if session_of(asked) is None:
+        return finding
+    probe.is_seen = True
+    probe.close(probe.target, asked, ())
+    return proxies.refusal_replaced(finding, [asked], probe.page)
+
+
 def _paths(target: Target) -> list[str]:
     """Return likely paths of the server, the likeliest first."""
     given, namespace = target.path, target.namespace.rstrip("/")
@@ -345,7 +390,8 @@ _Look = Callable[[Probe, Finding, Fetched], Finding]
 _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "silent": (_alive,),
     "wrong-path": (_path,),
-    "another-server": (redirects.login, _path),
+    "another-server": (redirects.login, _page_instead, _path),
+    "unexpected-status": (_page_instead,),
     "preflight-status": (_past_preflight, _path),
     "forbidden": (_past_preflight, _as_no_browser),
     "login-required": (_past_preflight,),
@@ -363,7 +409,7 @@ _LOOKS: Final[dict[str, Iterable[_Look]]] = {
     "methods-invalid": (_preflight, _server),
     "method-not-listed": (_preflight,),
     "credentials-not-true": (_preflight, _credentials, _server),
-    "wildcard-with-credentials": (_server,),
+    "wildcard-with-credentials": (_preflight, _replaced, _server),
     "host-not-trusted": (_host,),
     "origin-function-fails": (_without_origin,),
     "redirected": (redirects.follow,),

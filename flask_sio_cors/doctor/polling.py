@@ -66,7 +66,7 @@ def explain_block(fetched: Fetched, page: Page, block: Block) -> Finding:
     response = fetched.response
     is_redirect = response is not None and response.location is not None
     url = fetched.last.url
-    told = _explain_check(fetched, page, block)
+    told = _with_sender(_explain_check(fetched, page, block), response, block)
     chromium = wording.chromium_lines(
         _as_chromium_sees(block, page, response), url, page.origin, _asked_first(fetched)
     )
@@ -81,6 +81,25 @@ def explain_block(fetched: Fetched, page: Page, block: Block) -> Finding:
         _POLL_ERROR,
         proof_of(fetched.exchanges),
     )
+
+
+#: Checks of headers that the Socket.IO server itself does not send with a refusal.
+_NOT_ITS_OWN: Final = frozenset({Check.ORIGIN_MISMATCH, Check.WILDCARD_WITH_CREDENTIALS})
+
+
+def _with_sender(told: Told, response: Response | None, block: Block) -> Told:
+    """Add who else sends the header, where the Socket.IO server itself refuses."""
+    refuses = "accepted origin" in (error_of(response) or "").lower()
+    if block.check not in _NOT_ITS_OWN or not refuses:
+        return told
+    id_, title, cause, fix = told
+    cause += (
+        f' The Socket.IO server itself refuses: "{error_of(response)}". Something else adds the '
+        "header."
+    )
+    remove = "And remove what adds the header: in nginx, add_header; a middleware, after_request."
+    elsewhere = " ".join(filter(None, (fix.elsewhere, remove)))
+    return id_, title, cause, replace(fix, elsewhere=elsewhere)
 
 
 def _as_chromium_sees(block: Block, page: Page, response: Response | None) -> Block:
@@ -350,7 +369,7 @@ def _header_not_listed(page: Page, response: Response, block: Block) -> Told:
     if answers:
         cause += f" {', '.join(answers)} is a header of answers; in requests it does nothing."
         take_out = f"Take {', '.join(answers)} out of the client's extraHeaders."
-        return "header-not-listed", title, cause, Fix(elsewhere=take_out)
+        return "answers-header-sent", title, cause, Fix(elsewhere=take_out)
     fix = allowing(page, headers=wanted, is_known=True)
     return "header-not-listed", title, cause, fix
 

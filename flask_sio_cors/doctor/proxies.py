@@ -8,10 +8,10 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..fetch import Response
+from ..fetch import Page, Response
 from .exchange import Exchange
 from .findings import Finding, is_extension, is_python, proof_of, session_of
-from .fixes import Fix
+from .fixes import Fix, allowing
 
 _ORIGIN: Final = (
     "Let the proxy forward the request's own Origin: in nginx, remove proxy_set_header Origin; in "
@@ -282,6 +282,36 @@ def cookies_rejected(finding: Finding, names: Iterable[str], origin: str) -> Fin
         "serve the page from the server's own site."
     )
     return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=fix))
+
+
+def refusal_replaced(finding: Finding, asked: Iterable[Exchange], page: Page) -> Finding:
+    """Tell of a page that a proxy shows in the place of the server's refusal."""
+    cause = (
+        f"The Socket.IO server is there, and opens a session for a request without an Origin; to "
+        f"that of {page.origin} the answer is a page of something before it. So the server refuses "
+        "this origin, and a proxy shows its own page for errors (in nginx: proxy_intercept_errors, "
+        "error_page)."
+    )
+    proof = (*finding.proof, *proof_of(asked))
+    title = f"The server does not allow {page.origin}."
+    return replace(
+        finding, id="origin-not-allowed", title=title, cause=cause, fix=allowing(page), proof=proof
+    )
+
+
+def header_replaced(finding: Finding, asked: Iterable[Exchange], value: str) -> Finding:
+    """Tell of an answer whose header is not the server's own."""
+    cause = (
+        f"{finding.cause} But the Socket.IO server never sends {value} like that, as what else it "
+        "answers shows: something behind it writes its own Access-Control-Allow-Origin over the "
+        "server's."
+    )
+    fix = (
+        "Remove what writes the header: in nginx, add_header and proxy_hide_header; in HAProxy, "
+        "http-response set-header; in Apache, Header set; a middleware."
+    )
+    proof = (*finding.proof, *proof_of(asked))
+    return replace(finding, cause=cause, fix=Fix(elsewhere=fix), proof=proof)
 
 
 def is_own(value: str, base: str) -> bool:

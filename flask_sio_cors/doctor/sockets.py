@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from .. import wording
 from ..fetch import Page, Response
 from . import gatekeepers, redirects
+from .answers import ONE_WORKER
 from .exchange import Exchange, Failure, Trouble
 from .failures import network_error
 from .findings import Finding, Severity, Told, error_of, proof_of
@@ -22,10 +23,9 @@ _NGINX: Final = (
 _PROXY: Final = f"If there is a proxy before the server: let it pass WebSocket on. {_NGINX}"
 _RUN: Final = """\
 socketio.run(app)   # in place of app.run(…) and of flask run"""
-_GUNICORN: Final = """\
-socketio = SocketIO(app, async_mode="threading")   # with what else it is given
-# pip install simple-websocket
-# gunicorn --threads 100 -w 1 module:app"""
+_GUNICORN: Final = f"""\
+{ONE_WORKER}
+# (async_mode="gevent" needs -k geventwebsocket.gunicorn.workers.GeventWebSocketWorker)"""
 _SIMPLE: Final = "# pip install simple-websocket   (with eventlet or gevent it is there)"
 
 
@@ -122,7 +122,7 @@ _SESSION_LOST: Final = (
     "The session is unknown to the process that got the WebSocket handshake: several workers or "
     "machines serve this address, without sticky sessions.",
     Fix(
-        "# gunicorn -w 1 --threads 100 …   (one worker; several need sticky sessions)",
+        ONE_WORKER,
         "",
         "Make the load balancer send each client to one worker.",
     ),
@@ -184,7 +184,7 @@ def _unsupported(response: Response) -> Told:
         "server's log has a traceback.)"
     )
     title = "The server cannot do WebSocket as it was started."
-    lines = _lines(response, f"{_RUN}\n{_GUNICORN}")
+    lines = _lines(response, f"{_RUN}\n# or, by gunicorn:\n{_GUNICORN}")
     return "websocket-unsupported", title, cause, Fix(lines)
 
 

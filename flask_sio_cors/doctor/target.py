@@ -58,6 +58,8 @@ class Target:
         :param auth: the client's option of that name, as JSON.
         :raise TargetError: if it names no host, or the path cannot be one.
         """
+        # Firefox quotes some of the addresses in its console.
+        url = re.sub("^[‘“\"'](.*)[’”\"']$", r"\1", url)
         address = _address(url, origin)
         base = origin_of(address.href)
         is_request = "EIO=" in address.search
