@@ -21,8 +21,9 @@ from .findings import (
     session_of,
 )
 from .fixes import Fix
-from .looks import look_at_session
+from .looks import look_at_session, look_for_cache
 from .probe import Probe
+from .sockets import starting
 
 #: How long the application may take for its answer to a client that connects, in seconds, and the
 #: server for a request while it holds a poll open. Handlers that ask a database take less.
@@ -31,6 +32,8 @@ ANSWER_PATIENCE: Final = 10.0
 _BEATS: Final = 6
 #: How long a poll takes to come to where it waits, in seconds.
 _ARRIVAL: Final = 0.1
+#: Polls that are watched at most: where a server often has news, none waits for long.
+_WATCHED: Final = 5
 #: Polls that may bring nothing of the application, until its answer comes.
 _POLLS: Final = 3
 
@@ -68,7 +71,10 @@ class Conversation:
             if not _is_read(polled):
                 return self._broken(polled, "xhr poll error")
             packets, answered = [*packets, *packets_of(polled.last)], polled.last
-        return application.explain(packets, target, answered)
+        finding = application.explain(packets, target, answered)
+        if finding is None or finding.id != "connect-unanswered":
+            return finding
+        return look_for_cache(self.probe, finding, Fetched((answered,)))
 
     def _join(self, packet: str) -> Fetched:
         """Send a packet while a poll waits, as clients do."""
@@ -102,10 +108,14 @@ class Conversation:
 
     def _unanswered(self, polled: Fetched) -> Finding:
         """Tell an application that says nothing from a server that does not wake what waits."""
-        again = self._answer_afterwards() if is_python(self.opened.response) else None
-        if again is not None:
-            return _never_woken([*polled.exchanges, again])
-        return application.unanswered(polled.exchanges, self.probe.target, ANSWER_PATIENCE)
+        found = application.unanswered(polled.exchanges, self.probe.target, ANSWER_PATIENCE)
+        cached = look_for_cache(self.probe, found, polled)
+        if cached is not found or not is_python(self.opened.response):
+            return cached
+        again = self._answer_afterwards()
+        if again is None:
+            return found
+        return _never_woken([*polled.exchanges, again], starting(again.response))
 
     def _answer_afterwards(self) -> Exchange | None:
         """Join in a new session, and poll only then; return the answer, if one comes."""
@@ -132,6 +142,9 @@ class Conversation:
 
     def hold(self) -> None:
         """Let a poll wait from now on; that which waits still, if it was not answered meanwhile."""
+        if self._poll is not None:
+            # The server has ended it, if the WebSocket was asked for.
+            self._poll.wait(_ARRIVAL)
         if self._poll is None or self._poll.is_answered:
             self._begin_poll()
         self._held = self.probe.wire.seconds
@@ -141,14 +154,21 @@ class Conversation:
 
         :param seconds: how long it has to last.
         """
-        poll = self._poll
-        if poll is None or self._held is None:
+        poll, started, wire = self._poll, self._held, self.probe.wire
+        if poll is None or started is None:
             return None
-        poll.wait(max(0.0, self._held + seconds - self.probe.wire.seconds))
-        if not poll.is_answered or _is_read(ended := poll.end()):
-            return None
-        lasted = self.probe.wire.seconds - self._held
-        return _cut_off(ended, polling.explain(ended, self.probe.page), lasted)
+        end = started + seconds
+        for _ in range(_WATCHED):
+            poll.wait(max(0.0, end - wire.seconds))
+            if not poll.is_answered:
+                return None
+            if not _is_read(ended := poll.end()):
+                lasted = wire.seconds - started
+                return _cut_off(ended, polling.explain(ended, self.probe.page), lasted)
+            if wire.seconds >= end:
+                return None
+            started, poll = wire.seconds, self._begin_poll()
+        return None
 
     def _beats_at_once(self) -> Iterable[Fetched]:
         """Of workers that wait for a connection, it is often the same one that gets the next."""
@@ -221,16 +241,17 @@ def _one_at_a_time(fetched: Fetched) -> Finding:
     )  # fmt: skip
 
 
-def _never_woken(exchanges: Iterable[Exchange]) -> Finding:
+def _never_woken(exchanges: Iterable[Exchange], lines: str) -> Finding:
     cause = (
         "A request that waits for news gets none, though the next one would get them: the server "
         "does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as "
-        "it does wherever they are installed, and the application is run by something else, as "
-        "gunicorn with threads. The page gets no event at all, neither connect nor connect_error."
+        "it does wherever they are installed, and the application is run by something else, as by "
+        "app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor "
+        "connect_error."
     )
     return Finding(
         "never-woken", Severity.BROKEN, "The server does not run in the mode that it has chosen.",
-        cause, Fix(ONE_WORKER), proof=proof_of(exchanges),
+        cause, Fix(lines), proof=proof_of(exchanges),
     )  # fmt: skip
 
 

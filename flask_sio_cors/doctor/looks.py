@@ -40,10 +40,10 @@ def look_at_session(probe: Probe, finding: Finding, fetched: Fetched) -> Finding
         return _own_address(probe, finding) if finding.id in _REFUSALS else finding
     if finding.id != "session-lost":
         return finding
-    return _cookies(probe, _cached_session(probe, finding, fetched))
+    return _cookies(probe, look_for_cache(probe, finding, fetched))
 
 
-def _cached_session(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
+def look_for_cache(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     """See whether the session was never this client's: whether a cache gives it to everybody."""
     asked = [probe.browser.fetch("GET", probe.target.polling()).last for _ in range(2)]
     if not security.is_cached(*asked):

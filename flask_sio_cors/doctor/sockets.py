@@ -172,7 +172,7 @@ def _dropped(response: Response) -> Told:
         cause = f"{asked}the proxy before it ({proxy}) removes the Upgrade header."
         return "upgrade-dropped", title, cause, Fix(elsewhere=_NGINX)
     cause = f"{asked}a proxy before it removes the Upgrade header, or it has no WebSocket support."
-    return "upgrade-dropped", title, cause, Fix(_lines(response, _SIMPLE), "", _PROXY)
+    return "upgrade-dropped", title, cause, Fix(starting(response, _SIMPLE), "", _PROXY)
 
 
 def _unsupported(response: Response) -> Told:
@@ -184,15 +184,15 @@ def _unsupported(response: Response) -> Told:
         "server's log has a traceback.)"
     )
     title = "The server cannot do WebSocket as it was started."
-    lines = _lines(response, f"{_RUN}\n# or, by gunicorn:\n{_GUNICORN}")
+    lines = starting(response, f"{_RUN}\n# or, by gunicorn:\n{_GUNICORN}")
     return "websocket-unsupported", title, cause, Fix(lines)
 
 
-def _lines(response: Response, other: str) -> str:
-    """Return how to start a server so that it has WebSocket.
+def starting(response: Response | None, other: str = _GUNICORN) -> str:
+    """Return how to start a server so that it serves Socket.IO as it needs, WebSocket included.
 
     :param other: where it does not show what runs it.
     """
-    server = (response.combined("Server") or "").lower()
+    server = ((response and response.combined("Server")) or "").lower()
     known = {"werkzeug": f"{_RUN}\n{_SIMPLE}", "gunicorn": _GUNICORN}
     return next((lines for name, lines in known.items() if name in server), other)
