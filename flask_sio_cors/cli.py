@@ -322,6 +322,13 @@ def explain(
     help="Another method that the page sends to this path.",
 )
 @click.option(
+    "--transport",
+    "transports",
+    multiple=True,
+    type=click.Choice(["polling", "websocket"]),
+    help="The client's option transports, where it names only one.  [default: both]",
+)
+@click.option(
     "--watch",
     type=click.FloatRange(0, 25),
     default=5,
@@ -339,6 +346,7 @@ def doctor(
     auth: str,
     no_trailing_slash: bool,
     method: str | None,
+    transports: tuple[str, ...],
     watch: float,
     as_json: bool,
 ) -> None:
@@ -375,7 +383,8 @@ def doctor(
     page = Page(asker, bool(with_credentials), headers)
     try:
         with _Progress() as progress:
-            report = examine.Examination(target, page, Wire(progress.tell), method, watch).run()
+            wire, asked = Wire(progress.tell), transports or ("polling", "websocket")
+            report = examine.Examination(target, page, wire, method, watch, asked).run()
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)
         sys.exit(_INTERRUPTED)

@@ -30,6 +30,7 @@ from tests.broken_servers import (
 
 ORIGIN = "http://localhost:8080"
 PAGE = Page(ORIGIN)
+BROKEN = Severity.BROKEN
 WITH_HEADER = Page(ORIGIN, headers=(("X-Token", "1"),))
 
 
@@ -137,3 +138,39 @@ def test_all_that_takes_no_more_requests_than_allowed(page: Page, stack: ExitSta
         report = examine(app, stack, page)
         assert report.requests <= MAX_REQUESTS
         assert "incomplete" not in ids(report, Severity.NOTE)
+
+
+# --- Clients with one transport ---------------------------------------------------------------
+
+ONE_ORIGIN = f", cors_allowed_origins=['{ORIGIN}']"
+
+
+def examine_by(app: Wsgi, stack: ExitStack, transport: str, page: Page = PAGE) -> Report:
+    target = Target.parse(f"http://127.0.0.1:{stack.enter_context(serving(app))}", page.origin)
+    return Examination(target, page, transports=[transport]).run()
+
+
+def test_a_client_with_websocket_alone_is_told_nothing_of_cors(stack: ExitStack) -> None:
+    report = examine_by(engine(), stack, "websocket")
+    assert report.works
+    assert report.polling is None
+    assert ids(report, Severity.WRONG) == ["websocket-open"]
+    assert "Polling not tried, WebSocket works." in as_text(report)
+
+
+def test_a_client_with_websocket_alone_is_told_what_keeps_it_out(stack: ExitStack) -> None:
+    strange = Page("http://localhost:9999")
+    assert ids(examine_by(plain(options=ONE_ORIGIN), stack, "websocket", strange), BROKEN) == [
+        "websocket-refused"
+    ]
+    dropped = upgrade_dropped(plain(options=ONE_ORIGIN))
+    assert ids(examine_by(dropped, stack, "websocket"), BROKEN) == ["upgrade-dropped"]
+    empty = answering("404 NOT FOUND", "nothing")
+    assert ids(examine_by(empty, stack, "websocket"), BROKEN) == ["websocket-failed"]
+
+
+def test_a_client_with_polling_alone_needs_no_websocket(stack: ExitStack) -> None:
+    report = examine_by(upgrade_dropped(plain(options=ONE_ORIGIN)), stack, "polling")
+    assert report.works
+    assert report.websocket is None
+    assert "Polling works, WebSocket not tried." in as_text(report)

@@ -47,4 +47,10 @@ def test_every_reason_of_the_installed_firefox_is_a_heading() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_the_output_on_the_page_is_the_doctors_own(name: str) -> None:
     (shown,) = (block[3] for block in troubleshooting._BLOCK.finditer(TEXT) if block[2] == name)
-    assert shown == troubleshooting.output(name), "run: python -m tests.troubleshooting"
+    own = troubleshooting.output(name)
+    assert _counted(shown) == _counted(own), "run: python -m tests.troubleshooting"
+
+
+def _counted(output: str) -> str:
+    """Leave out how many requests it took, which may be one more where an answer came late."""
+    return re.sub(r"^\d+ requests?", "n requests", output, flags=re.MULTILINE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -21,7 +21,7 @@ from .exchange import (
     Wire,
     listen,
 )
-from .findings import Finding, Session, Severity, is_extension, proof_of, session_of
+from .findings import Finding, Session, Severity, error_of, is_extension, proof_of, session_of
 from .fixes import Fix, allowing
 from .looks import look_closer
 from .probe import Probe
@@ -51,7 +51,8 @@ class Report:
     @property
     def works(self) -> bool:
         """Whether everything that a browser needs was seen to work."""
-        return bool(self.polling) and not any(
+        connects = bool(self.polling or self.connects_by_websocket)
+        return connects and not any(
             finding.severity is Severity.BROKEN for finding in self.findings
         )
 
@@ -60,6 +61,7 @@ class Examination:
     """Examines one target for one page.
 
     :param method: another method that the page uses, asked for in a preflight of its own.
+    :param transports: the client's option of that name; the order makes no difference.
     :param watch: how many seconds a connection has to last, to be called one that works.
     """
 
@@ -70,6 +72,7 @@ class Examination:
         wire: Wire | None = None,
         method: str | None = None,
         watch: float = 0.0,
+        transports: Iterable[str] = ("polling", "websocket"),
     ) -> None:
         self.target = target
         self.page = page
@@ -79,6 +82,7 @@ class Examination:
         self.findings: list[Finding] = []
         self._method = method
         self._watch = watch
+        self._transports = frozenset(transports)
         self._near: Finding | None = None
         self._polling: bool | None = None
         self._websocket: bool | None = None
@@ -89,7 +93,8 @@ class Examination:
         try:
             self._run()
         except SpentError:
-            is_known = self._polling is not None and self._websocket is not None
+            asked = {"polling": self._polling, "websocket": self._websocket}
+            is_known = not any(asked[name] is None for name in self._transports)
             self._add(_spent(self.wire, is_known=is_known))
         order = list(Severity)
         found = sorted(self.findings, key=lambda finding: order.index(finding.severity))
@@ -107,6 +112,9 @@ class Examination:
         self._near = reach.explain(self.target, self.page)
         if self._near is not None and self._near.severity is Severity.BROKEN:
             self._add(self._near)
+        if "polling" not in self._transports:
+            self._run_by_websocket()
+            return
         url = self.target.polling()
         fetched = self.browser.fetch("GET", url)
         self.probe.is_extension = any(is_extension(one.response) for one in fetched.exchanges)
@@ -127,6 +135,30 @@ class Examination:
             self._add(ended)
         conversation.close()
 
+    def _run_by_websocket(self) -> None:
+        """Do what a client does that has WebSocket alone, of which no CORS header is asked."""
+        exchange, finding = self._shake_hands(None, self._join)
+        if finding is None:
+            finding = self._explain_alone(exchange)
+        elif finding.id == "upgrade-dropped" and self._is_refused_by_polling():
+            # What Flask-SocketIO says to a WebSocket is not read, but it says the same there.
+            finding = sockets.explain(exchange, self.page, polling_works=False, refusal=400)
+        self._add_if_told(finding)
+        if finding is None and not self._connects_by_websocket:
+            self._add(_another_websocket(exchange))
+        self._add_note(self._near)
+        stage = security.Stage(
+            self.browser, self.target.polling(), self.target.websocket(), exchange, True
+        )
+        for hole in security.websocket_holes(stage) if self._websocket else ():
+            self._add(hole)
+
+    def _is_refused_by_polling(self) -> bool:
+        asked = self.probe.knock(self.page.origin).response
+        is_forbidden = asked is not None and asked.status == 403
+        said = (error_of(asked) or "").lower()
+        return "accepted origin" in said or (is_forbidden and bool(said))
+
     def _converse(self, fetched: Fetched, session: Session) -> Conversation | None:
         """Go on as the client does; return ``None`` where the server is fit for no more."""
         target = self.target
@@ -143,9 +175,12 @@ class Examination:
             if finding.id == "one-at-a-time":
                 return None
         if finding is None:
-            self._try_websocket(session)
+            if "websocket" in self._transports:
+                self._try_websocket(session)
             if is_direct:
                 conversation.hold()
+        elif "websocket" not in self._transports:
+            pass
         elif is_refused:
             self._add_if_told(self._shake_hands(None, listen)[1])
         else:
@@ -169,7 +204,8 @@ class Examination:
             self._add_note(self._near)
             return
         is_seen = probe.is_seen or finding.id in ("origin-not-allowed", "error-hidden")
-        if failure is None or failure.trouble is not Trouble.SILENT or is_seen:
+        is_asked = "websocket" in self._transports
+        if is_asked and (failure is None or failure.trouble is not Trouble.SILENT or is_seen):
             self._try_websocket_alone(is_seen, finding, fetched.response)
         if is_seen or self._websocket:
             is_changed = finding.id in ("origin-dropped", "origin-rewritten")
@@ -337,6 +373,18 @@ def _authorization(exchange: Exchange, page: Page) -> Finding:
         (wording.authorization_warning(exchange.url),),
         proof=proof_of([exchange]),
     )
+
+
+def _another_websocket(exchange: Exchange) -> Finding:
+    cause = (
+        "A WebSocket opens, and what comes by it is not Socket.IO's: a development server's own, "
+        "as Vite's, or another application's."
+    )
+    fix = Fix(elsewhere="Compare host, port and path of the client with those of the server.")
+    return Finding(
+        "another-server", Severity.BROKEN, "What answers is no Socket.IO server.", cause, fix,
+        client="websocket error", proof=proof_of([exchange]),
+    )  # fmt: skip
 
 
 def _not_offered() -> Finding:

@@ -111,7 +111,8 @@ def _cut(text: str) -> str:
 
 def _summary(report: Report, width: int) -> str:
     result = {True: "works", False: "does not work", None: "not tried"}
-    polling = result[report.polling] if report.polling is not None else "not tried to its end"
+    is_spent = any(finding.id == "incomplete" for finding in report.findings)
+    polling = f"{result[report.polling]}{' to its end' * (is_spent and report.polling is None)}"
     told = f"Polling {polling}, WebSocket {result[report.websocket]}."
     if report.websocket and report.polling is False and not report.connects_by_websocket:
         told = f"Polling {polling}; a WebSocket opens, but the page does not connect by it."

@@ -62,6 +62,14 @@ def holes(stage: Stage, *, knows_origins: bool) -> Iterable[Finding]:
         yield from _jsonp(stage)
 
 
+def websocket_holes(stage: Stage) -> Iterable[Finding]:
+    """Tell what gets in by WebSocket, where the page itself does.
+
+    :raise SpentError: if the bounds of the examination are reached.
+    """
+    yield from _open_websocket(stage, a_stranger())
+
+
 def _open_to(stage: Stage, asked: Exchange) -> Iterable[Finding]:
     stranger = dict(asked.headers)["Origin"]
     lets_all_in = _lets_in(asked, stranger)
