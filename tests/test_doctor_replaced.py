@@ -58,7 +58,17 @@ def test_a_header_beside_a_refusal_is_told(before: Before) -> None:
     header = f'add_header Access-Control-Allow-Origin "{ORIGIN}/" always;'
     first = before(plain(options=", cors_allowed_origins=['https://b.example']"), header)
     assert first.id == "origin-mismatch"
-    assert "remove what adds the header" in first.fix.elsewhere
+    assert "remove what adds the CORS header" in first.fix.elsewhere
+
+
+def test_a_header_beside_a_refusal_that_lets_the_page_read_it_is_told(before: Before) -> None:
+    header = f'add_header Access-Control-Allow-Origin "{ORIGIN}" always;'
+    first = before(
+        plain(options=", cors_allowed_origins=['https://b.example']"), header, Page(ORIGIN)
+    )
+    assert first.id == "origin-not-allowed"
+    assert "remove what adds the CORS header" in first.fix.elsewhere
+    assert before(plain(first.fix.extension), "", Page(ORIGIN)).id != "origin-not-allowed"
 
 
 def test_a_page_in_the_place_of_a_refusal_is_told(before: Before) -> None:
@@ -76,4 +86,6 @@ def test_a_cache_is_told_from_workers(before: Before, tmp_path: Path) -> None:
         "proxy_cache one; proxy_cache_key $uri; proxy_cache_valid 200 1m; "
         "proxy_ignore_headers Cache-Control Vary Set-Cookie;"
     )
-    assert before(flask_socketio(), lines, Page(ORIGIN), cache).id == "cached"
+    first = before(flask_socketio(), lines, Page(ORIGIN), cache)
+    assert first.id == "cached"
+    assert "After" not in first.title

@@ -174,3 +174,11 @@ def test_a_client_with_polling_alone_needs_no_websocket(stack: ExitStack) -> Non
     assert report.works
     assert report.websocket is None
     assert "Polling works, WebSocket not tried." in as_text(report)
+
+
+def test_a_server_that_leaves_websocket_out_works_all_the_same(stack: ExitStack) -> None:
+    app = plain(options=f"{ONE_ORIGIN}, transports=['polling']")
+    report = examine(app, stack)
+    assert report.works
+    assert report.websocket is False
+    assert ids(report, Severity.NOTE) == ["websocket-not-offered"]

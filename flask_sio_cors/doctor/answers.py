@@ -25,7 +25,7 @@ from .findings import (
 )
 from .fixes import DEFAULT_PATH, Fix, allowing
 from .protocol import Protocol, protocol_of
-from .proxies import is_own_page, proxy_of
+from .proxies import REMOVE_SENDER, is_own_page, proxy_of
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"
@@ -226,8 +226,11 @@ def _not_allowed(page: Page, response: Response) -> Told:
     title = f"The server does not allow {page.origin}."
     cause = f'The Socket.IO server itself refuses: "{error_of(response)}".'
     rule = f"On the server, flask sio-cors explain {page.origin} names the rule that decides."
-    fix = allowing(page, elsewhere=rule if is_extension(response) else "")
-    return "origin-not-allowed", title, cause, fix
+    elsewhere = rule if is_extension(response) else ""
+    if response.values("Access-Control-Allow-Origin"):
+        cause += " Something else adds Access-Control-Allow-Origin to its answer."
+        elsewhere = f"{elsewhere} {REMOVE_SENDER}".lstrip()
+    return "origin-not-allowed", title, cause, allowing(page, elsewhere=elsewhere)
 
 
 def _host_not_trusted(url: str) -> Told:
@@ -278,7 +281,7 @@ def _old_server() -> Told:
 
 #: What serves Socket.IO by one worker with threads, whatever else is installed.
 ONE_WORKER: Final = """\
-socketio = SocketIO(app, async_mode="threading")   # with what else it is given
+# In SocketIO(app, …), beside what it is given already: async_mode="threading"
 # pip install simple-websocket
 # gunicorn -w 1 --threads 100 module:app   (one worker; several need sticky sessions)"""
 

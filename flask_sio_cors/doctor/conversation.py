@@ -32,6 +32,8 @@ ANSWER_PATIENCE: Final = 10.0
 _BEATS: Final = 6
 #: How long a poll takes to come to where it waits, in seconds.
 _ARRIVAL: Final = 0.1
+#: The same where they have to come one by one; those who share work that way take turns.
+_BEATS_IN_TURN: Final = 4
 #: Polls that are watched at most: where a server often has news, none waits for long.
 _WATCHED: Final = 5
 #: Polls that may bring nothing of the application, until its answer comes.
@@ -179,7 +181,7 @@ class Conversation:
 
     def _beats_in_turn(self) -> Iterable[Fetched]:
         """Socket.IO for Node.js ends a session that posts two things at once."""
-        for _ in range(_BEATS):
+        for _ in range(_BEATS_IN_TURN):
             yield self._post(self._beat, ANSWER_PATIENCE)
             if self.probe.wire.seconds > ANSWER_PATIENCE:
                 return
@@ -212,7 +214,7 @@ class Conversation:
         if failure is not None and failure.trouble is Trouble.SILENT and is_waiting:
             return _one_at_a_time(fetched)
         finding = look_at_session(self.probe, polling.explain(fetched, self.probe.page), fetched)
-        if finding.id == "session-lost":
+        if finding.id in ("session-lost", "cached"):
             return replace(finding, client=client)
         return replace(finding, title=f"After the handshake: {finding.title}", client=client)
 

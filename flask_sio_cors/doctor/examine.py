@@ -192,8 +192,10 @@ class Examination:
         self._ask_method(url)
         self._warn(fetched)
         late = self.wire.late
+        known = {finding.id for finding in self.findings}
         for finding in security.examine(self._stage(fetched)):
-            self._add(finding)
+            if finding.id not in known:
+                self._add(finding)
         if self.wire.late > late:
             self._add(_unanswered())
 
@@ -268,10 +270,20 @@ class Examination:
             return
         finding = self._shake_hands(session, _probe)[1]
         if finding is not None and finding.id == "upgrade-dropped":
+            if self._leaves_websocket_out():
+                told = (finding.firefox, finding.chromium)
+                self._add(replace(_not_offered(), firefox=told[0], chromium=told[1]))
+                return
             exchange, other = self._shake_hands(None, listen)
             if other is None:
                 finding = sockets.session_lost(finding, exchange)
         self._add_if_told(finding)
+
+    def _leaves_websocket_out(self) -> bool:
+        """Tell whether the server says so, which it does where no WebSocket is asked for."""
+        url = self.target.polling().replace("transport=polling", "transport=websocket")
+        said = (error_of(self.probe.look(url).response) or "").lower()
+        return said in ("invalid transport", "transport unknown")
 
     def _try_websocket_alone(
         self, is_seen: bool, why_no_polling: Finding, polled: Response | None

@@ -212,7 +212,10 @@ def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     stranger = probe.knock(security.a_stranger())
     if session_of(own) is not None and error_of(stranger.response) is not None:
         # So that the page's origin does arrive, and is let in.
-        return proxies.header_replaced(finding, [own, stranger], f"“{block.value}”")
+        value = f"“{block.value}”"
+        if _sends_cors(own.response):
+            return proxies.header_replaced(finding, [own, stranger], value)
+        return proxies.header_added(finding, value)
     if not (probe.is_extension or is_own):
         return finding
     return proxies.origin_rewritten(finding, [], block.value)
@@ -227,7 +230,14 @@ def _replaced(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     is_with_cookies = response.combined("Access-Control-Allow-Credentials") is not None
     if is_extension(response) and not is_with_cookies:
         return finding
-    return proxies.header_replaced(finding, [], "“*”")
+    told = proxies.header_replaced(finding, [], "“*”")
+    return told if _sends_cors(response) else proxies.header_added(finding, "“*”")
+
+
+def _sends_cors(response: Response | None) -> bool:
+    """Tell whether a server in Python has been told of CORS, by a header that nobody else adds."""
+    has_own = response is not None and response.combined("Access-Control-Allow-Credentials")
+    return is_extension(response) or bool(has_own)
 
 
 def _server(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:

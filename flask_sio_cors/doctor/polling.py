@@ -26,6 +26,7 @@ from .findings import (
     session_of,
 )
 from .fixes import Fix, allowing
+from .proxies import REMOVE_SENDER
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"
@@ -97,8 +98,7 @@ def _with_sender(told: Told, response: Response | None, block: Block) -> Told:
         f' The Socket.IO server itself refuses: "{error_of(response)}". Something else adds the '
         "header."
     )
-    remove = "And remove what adds the header: in nginx, add_header; a middleware, after_request."
-    elsewhere = " ".join(filter(None, (fix.elsewhere, remove)))
+    elsewhere = " ".join(filter(None, (fix.elsewhere, REMOVE_SENDER)))
     return id_, title, cause, replace(fix, elsewhere=elsewhere)
 
 

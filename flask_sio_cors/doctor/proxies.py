@@ -314,6 +314,22 @@ def header_replaced(finding: Finding, asked: Iterable[Exchange], value: str) -> 
     return replace(finding, cause=cause, fix=Fix(elsewhere=fix), proof=proof)
 
 
+def header_added(finding: Finding, value: str) -> Finding:
+    """Tell of a header that something else adds to the answers of a server without CORS."""
+    cause = (
+        f"{finding.cause} The Socket.IO server never sends {value} like that: something adds it."
+    )
+    elsewhere = " ".join(filter(None, (finding.fix.elsewhere, REMOVE_SENDER)))
+    return replace(finding, cause=cause, fix=replace(finding.fix, elsewhere=elsewhere))
+
+
+#: What to do besides where a header is sent that the Socket.IO server does not send.
+REMOVE_SENDER: Final = (
+    "And remove what adds the CORS header to this answer: in nginx, add_header; a middleware, "
+    "after_request. Beside the server's own it would be one too many."
+)
+
+
 def is_own(value: str, base: str) -> bool:
     """Tell whether an allowed origin is the server's own, as a careless proxy writes it."""
     try:
