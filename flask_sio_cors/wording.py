@@ -303,6 +303,7 @@ def chromium_websocket(url: str, cause: str) -> str:
 #: Chromium's causes of a WebSocket that does not come about.
 WEBSOCKET_STATUS: Final = "Error during WebSocket handshake: Unexpected response code: {status}"
 WEBSOCKET_NETWORK: Final = "Error in connection establishment: net::ERR_{name}"
+WEBSOCKET_UNANSWERED: Final = "Connection closed before receiving a handshake response"
 WEBSOCKET_CLOSED: Final = "WebSocket is closed before the connection is established."
 
 

@@ -229,3 +229,15 @@ def test_chromiums_words_about_private_networks_are_known(
             )
             assert_all_seen(list(expected), attempt.console)
             assert attempt.result == "failed: xhr poll error"
+
+
+def test_a_websocket_that_is_hung_up_on_is_told_in_chromiums_words(browsers: Browsers) -> None:
+    # Where the server hangs up before it has read the request, it depends on who is faster.
+    (case,) = (case for case in BROKEN if case.name == "hangs up when asked")
+    pages, _, chromium = browsers
+    with ExitStack() as stack:
+        url = case.serve(stack)
+        report = examine(url, pages.http, "--transport=websocket")
+        attempt = chromium.open(url, WEBSOCKET_ONLY)
+    (finding,) = broken(report)
+    assert_all_seen(finding["chromium"]["console"], attempt.console)

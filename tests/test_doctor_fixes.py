@@ -313,3 +313,14 @@ def test_nobody_is_told_to_list_the_origin_of_all_without_a_warning(stack: ExitS
             finding = examine(app, page, stack).findings[0]
             assert "sandboxed iframe" in finding.fix.elsewhere
             assert "http:" in finding.fix.elsewhere
+
+
+def test_the_fix_of_a_wrong_path_keeps_the_missing_slash(stack: ExitStack) -> None:
+    otherwise = 'httpServer.on("request", (_, response) => response.writeHead(404).end())'
+    server = f"({otherwise}, new Server(httpServer))"
+    url = stack.enter_context(node_server(server))
+    console = "/ws?EIO=4&transport=polling&t=abc"
+    (finding, *_) = to_mend(examine_at(f"{url}{console}", PAGE))
+    assert finding.id == "wrong-path"
+    url = stack.enter_context(node_server(finding.fix.node))
+    assert examine_at(f"{url}{console}", PAGE).works

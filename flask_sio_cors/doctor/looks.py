@@ -466,5 +466,7 @@ def _found_at(finding: Finding, target: Target, path: str, answer: Exchange, pag
         cause = f"{cause} It does not let {page.origin} in, either."
         found = replace(found, cause=cause)
         extension = f"{extension}\n{allowing(page).extension}"
-    node = allowing(page, options=[f'path: "{target.path}",']).node
+    options = [f'path: "{target.path}",']
+    options += ["addTrailingSlash: false,"] * (not target.path.endswith("/"))
+    node = allowing(page, options=options).node
     return replace(found, fix=Fix(extension, node, address=address))

@@ -99,7 +99,10 @@ def _finding(exchange: Exchange, told: Told, chromium: str, polling_works: bool)
 
 
 def _explain_failure(exchange: Exchange, failure: Failure, polling_works: bool) -> Finding:
-    chromium = wording.WEBSOCKET_NETWORK.format(name=network_error(failure))
+    name = network_error(failure)
+    chromium = wording.WEBSOCKET_NETWORK.format(name=name)
+    if name == "EMPTY_RESPONSE":
+        chromium = wording.WEBSOCKET_UNANSWERED
     fix = Fix(elsewhere=_NGINX)
     cause = f"The handshake got no proper answer: {failure.trouble.value} ({failure.detail})."
     told = ("websocket-failed", "The WebSocket handshake fails.", cause, fix)
