@@ -317,3 +317,13 @@ def test_a_redirect_to_another_origin_is_asked_for_anew(stack: ExitStack) -> Non
     first = report.findings[0]
     assert report.polling is False
     assert first.reasons[0].startswith("header ‘x-token’ is not allowed")
+
+
+def test_an_application_that_ends_the_connection_later_is_told(stack: ExitStack) -> None:
+    server = 'new Server(httpServer, { cors: { origin: "*" } })'
+    late = 'io.on("connection", socket => setTimeout(() => socket.disconnect(), 1000))'
+    url = stack.enter_context(node_server(f"{server}; {late}"))
+    report = Examination(Target.parse(url, ORIGIN), PAGE, watch=5).run()
+    assert ids(report)[0] == "connect-refused"
+    assert report.polling
+    assert not report.works

@@ -113,7 +113,7 @@ def _refused(exchange: Exchange, name: str, message: str, said: str) -> Finding:
 def _disconnected(exchange: Exchange, name: str) -> Finding:
     cause = (
         f"CORS is in order. The application's own handler for the namespace {name} ends the "
-        'connection at once; the page gets connect, and then disconnect: "io server disconnect".'
+        'connection; the page gets connect, and then disconnect: "io server disconnect".'
     )
     return Finding(
         "connect-refused", Severity.BROKEN, "The application itself ends the connection.", cause,

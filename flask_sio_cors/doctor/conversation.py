@@ -30,10 +30,10 @@ from .sockets import starting
 ANSWER_PATIENCE: Final = 10.0
 #: Requests that are sent while a poll waits, so that each of a few workers gets one.
 _BEATS: Final = 6
-#: How long a poll takes to come to where it waits, in seconds.
-_ARRIVAL: Final = 0.1
 #: The same where they have to come one by one; those who share work that way take turns.
 _BEATS_IN_TURN: Final = 4
+#: How long a poll takes to come to where it waits, in seconds.
+_ARRIVAL: Final = 0.1
 #: Polls that are watched at most: where a server often has news, none waits for long.
 _WATCHED: Final = 5
 #: Polls that may bring nothing of the application, until its answer comes.
@@ -152,7 +152,7 @@ class Conversation:
         self._held = self.probe.wire.seconds
 
     def watch(self, seconds: float) -> Finding | None:
-        """Name what has ended the poll that waits, if it was not the server.
+        """Name what has ended the poll that waits, or the connection.
 
         :param seconds: how long it has to last.
         """
@@ -167,8 +167,8 @@ class Conversation:
             if not _is_read(ended := poll.end()):
                 lasted = wire.seconds - started
                 return _cut_off(ended, polling.explain(ended, self.probe.page), lasted)
-            if wire.seconds >= end:
-                return None
+            if (finding := self._sent_away(ended)) is not None or wire.seconds >= end:
+                return finding
             started, poll = wire.seconds, self._begin_poll()
         return None
 

@@ -131,7 +131,7 @@ class Examination:
         self._look_at_the_rest(url, fetched)
         ended = conversation.watch(self._watch)
         if ended is not None:
-            self._polling = False
+            self._polling = ended.id in application.FINDINGS
             self._add(ended)
         conversation.close()
 
