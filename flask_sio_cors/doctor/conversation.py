@@ -33,7 +33,7 @@ _BEATS: Final = 6
 #: The same where they have to come one by one; those who share work that way take turns.
 _BEATS_IN_TURN: Final = 4
 #: How long a poll takes to come to where it waits, in seconds.
-_ARRIVAL: Final = 0.1
+_ARRIVAL: Final = 0.05
 #: Polls that are watched at most: where a server often has news, none waits for long.
 _WATCHED: Final = 5
 #: Polls that may bring nothing of the application, until its answer comes.
@@ -82,7 +82,8 @@ class Conversation:
         """Send a packet while a poll waits, as clients do."""
         if not self.is_direct:
             return self._post(packet)
-        self._begin_poll()
+        # A server that is not made to be asked twice at once shows it when the first one waits.
+        self._begin_poll().wait(_ARRIVAL)
         body = self.probe.target.protocol.encode(packet)
         sent = self.probe.browser.begin("POST", self._address(), body)
         sent.wait(ANSWER_PATIENCE)
@@ -93,8 +94,6 @@ class Conversation:
     def _begin_poll(self) -> Waiting:
         self._poll = self.probe.browser.begin("GET", self._address())
         self._poll.has_left()
-        # A server that is not made to be asked twice at once shows it when the first one waits.
-        self._poll.wait(_ARRIVAL)
         return self._poll
 
     def _next(self) -> Fetched:

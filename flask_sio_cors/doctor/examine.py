@@ -177,7 +177,7 @@ class Examination:
         if finding is None:
             if "websocket" in self._transports:
                 self._try_websocket(session)
-            if is_direct:
+            if is_direct and self._watch:
                 conversation.hold()
         elif "websocket" not in self._transports:
             pass
