@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 APP_READY := $(VENV)/.app-ready
 VENV_READY := $(VENV)/.ready
-NODE_READY := tests/node/node_modules/.ready
+NODE_READY := tests/support/node/node_modules/.ready
 DEMO_READY := example_app/node_modules/.ready
 BENCH_READY := $(VENV)/.bench-ready
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
@@ -40,7 +40,7 @@ demo-client:
 
 .PHONY: clean
 clean: ## Remove all that the other targets made
-	rm -rf $(VENV) tests/node/node_modules example_app/node_modules benchmarks/node/node_modules build dist *.egg-info
+	rm -rf $(VENV) tests/support/node/node_modules example_app/node_modules benchmarks/node/node_modules build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -60,7 +60,7 @@ $(BENCH_READY): pyproject.toml $(VENV_READY)
 	$(VENV)/bin/python -m pip install --quiet --group bench
 	touch $@
 
-$(NODE_READY): tests/node/package.json tests/node/.npmrc | need-node need-npm
+$(NODE_READY): tests/support/node/package.json tests/support/node/.npmrc | need-node need-npm
 $(DEMO_READY): example_app/package.json example_app/.npmrc
 $(BENCH_NODE_READY): benchmarks/node/package.json benchmarks/node/.npmrc | need-node need-npm
 

@@ -24,8 +24,8 @@ from starlette.middleware.cors import CORSMiddleware
 from werkzeug.datastructures import EnvironHeaders
 
 from benchmarks.origins import KINDS, PREFLIGHT, STRANGER, asking, last_origin, listed
-from flask_sio_cors.options import Options
-from flask_sio_cors.policy import Policy
+from flask_sio_cors.config.options import Options
+from flask_sio_cors.door.policy import Policy
 
 SIZES = (1, 100, 10_000, 1_000_000)
 #: Some take seconds for a single decision among so many, so that they make one kind only.

@@ -26,8 +26,8 @@ def measure(name: str, *arguments: object) -> dict[str, float]:
 
 def memory(kind: str, size: int) -> dict[str, float]:
     """Return bytes an origin, beyond the list of texts that the configuration holds anyway."""
-    from flask_sio_cors.options import Options
-    from flask_sio_cors.policy import Policy
+    from flask_sio_cors.config.options import Options
+    from flask_sio_cors.door.policy import Policy
 
     origins = listed(size, kind)
     Policy(Options.from_config({"SIO_CORS_ORIGINS": origins[:1]}))
@@ -41,8 +41,8 @@ def memory(kind: str, size: int) -> dict[str, float]:
 
 def flood(count: int) -> dict[str, float]:
     """Return resident memory in MB before and after decisions on distinct hostile origins."""
-    from flask_sio_cors.options import Options
-    from flask_sio_cors.policy import Policy
+    from flask_sio_cors.config.options import Options
+    from flask_sio_cors.door.policy import Policy
 
     policy = Policy(
         Options.from_config({"SIO_CORS_ORIGINS": listed(100) + listed(100, "wildcard")})

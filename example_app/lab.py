@@ -16,7 +16,7 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response as AnyResponse
 
 from flask_sio_cors import ConfigError
-from flask_sio_cors.policy import Outcome, Policy, complete
+from flask_sio_cors.door.policy import Outcome, Policy, complete
 
 from . import editor
 from .addresses import Addresses

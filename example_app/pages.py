@@ -8,8 +8,8 @@ from typing import Any, Final
 from flask import Flask, abort, redirect, render_template, request, session
 from werkzeug.wrappers import Response
 
-from flask_sio_cors.explain import explain_refusal
-from flask_sio_cors.policy import Outcome as Decision
+from flask_sio_cors.door.policy import Outcome as Decision
+from flask_sio_cors.door.refusals import explain_refusal
 
 from .addresses import Addresses
 from .client import client_blueprint, installed_client

@@ -7,9 +7,9 @@ from typing import Any
 from flask import Flask
 from flask_socketio import SocketIO
 
-from flask_sio_cors.options import Options
-from flask_sio_cors.policy import Policy
-from flask_sio_cors.values import EveryOrigin
+from flask_sio_cors.config.options import Options
+from flask_sio_cors.config.values import EveryOrigin
+from flask_sio_cors.door.policy import Policy
 
 from .addresses import Addresses
 from .chat import add_events, create_bare_app

@@ -1,7 +1,7 @@
 """Cross-origin resource sharing for Flask-SocketIO: who may connect, and why not."""
 
+from .config.problems import ConfigError
+from .door.signals import request_refused
 from .extension import SioCors
-from .options import ConfigError
-from .signals import request_refused
 
 __all__ = ["ConfigError", "SioCors", "request_refused"]

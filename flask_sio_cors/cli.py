@@ -15,13 +15,13 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from . import inspection
-from .fetch import FORBIDDEN_METHODS, TOKEN, Header, is_forbidden_header, normalized_method
-from .options import ConfigError
-from .origins import is_well_formed, parse_pattern
-from .policy import Policy
-from .question import Question
-from .spelling import correct
+from .advice import inspection
+from .advice.question import Question
+from .browser.fetch import FORBIDDEN_METHODS, TOKEN, Header, is_forbidden_header, normalized_method
+from .config.problems import ConfigError
+from .door.policy import Policy
+from .origins.grammar import is_well_formed, parse_pattern
+from .origins.spelling import correct
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 #: The exit status of what Ctrl-C ends, as shells have it.
@@ -363,11 +363,11 @@ def doctor(
             "location.origin."
         )
     try:
+        from .browser.fetch import Page
         from .doctor import examine
         from .doctor import report as telling
         from .doctor.exchange import Wire
         from .doctor.target import Target, TargetError
-        from .fetch import Page
     except ModuleNotFoundError as error:
         raise NotAskedError(
             f'The doctor needs {error.name}. Run: pip install "Flask-SIO-CORS[doctor]"'

@@ -7,13 +7,14 @@ import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from .callbacks import Interrupter, never_interrupts
-from .guard import Guard
-from .journal import Journal
-from .options import Options, Problem
-from .policy import Policy
-from .stray import stray_hook
-from .values import AllowRequest
+from .config.options import Options
+from .config.problems import Problem
+from .config.values import AllowRequest
+from .door.callbacks import Interrupter, never_interrupts
+from .door.guard import Guard
+from .door.journal import Journal
+from .door.policy import Policy
+from .door.stray import stray_hook
 
 if TYPE_CHECKING:
     from flask import Flask

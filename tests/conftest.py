@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.clients import NodeProcess, Outcome
-from tests.harness import Description, Server, start
+from tests.support.clients import NodeProcess, Outcome
+from tests.support.harness import Description, Server, start
 
 Serve = Callable[..., Server]
 RunClients = Callable[..., list[Outcome]]
@@ -18,7 +18,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
 
     `config` and `after` are Python source, run before `SocketIO(app)` with `app` and
     `socketio_options` in scope, and after `SioCors(app)` with `app`, `socketio` and `cors`.
-    `plain=True` leaves SioCors away. `server` is a key of `tests.harness.SERVERS`. With
+    `plain=True` leaves SioCors away. `server` is a key of `tests.support.harness.SERVERS`. With
     `fresh=True` the server is shared with nobody. All end with the module that asked for them.
 
     >>> server = serve("app.config['SIO_CORS_ORIGINS'] = 'https://app.example'")

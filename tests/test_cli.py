@@ -21,9 +21,9 @@ from flask_socketio import SocketIO, emit
 
 from flask_sio_cors import SioCors
 from flask_sio_cors.cli import flask_group, main
-from tests.broken_servers import free_port, listening, saying, serving, silent
-from tests.clients import page
 from tests.conftest import RunClients
+from tests.support.broken_servers import free_port, listening, saying, serving, silent
+from tests.support.clients import page
 
 FRIEND = "https://app.example.com"
 STRANGER = "https://evil.example"

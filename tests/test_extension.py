@@ -10,7 +10,7 @@ from socketio import WSGIApp
 from werkzeug.test import Client
 
 from flask_sio_cors import ConfigError, SioCors
-from tests.clients import python_client
+from tests.support.clients import python_client
 
 FRIEND = "https://friend.example"
 STRANGER = "https://stranger.example"
@@ -413,7 +413,7 @@ def test_reconfigure_takes_effect_on_a_running_server(serve):
     assert not python_client(server.url, STRANGER).connected
     sid = server.request("GET", POLLING, [("Origin", FRIEND)]).sid
     server.configure("app.config['SIO_CORS_ORIGINS'] = 'https://stranger.example'")
-    # A client that polls asks again; a connected WebSocket does not (see test_transports.py).
+    # A client that polls asks again; a connected WebSocket does not (servers/test_transports.py).
     assert server.request("GET", f"{POLLING}&sid={sid}", [("Origin", FRIEND)]).status == 403
     assert not python_client(server.url, FRIEND).connected
     assert python_client(server.url, STRANGER).connected

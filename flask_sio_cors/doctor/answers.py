@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from .. import wording
-from ..fetch import Page, Response
+from ..browser import wording
+from ..browser.fetch import Page, Response
 from . import gatekeepers
 from .browser import Fetched
 from .findings import (

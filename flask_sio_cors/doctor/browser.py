@@ -10,7 +10,7 @@ from urllib.parse import quote_from_bytes, urlsplit
 
 from ada_url import URL
 
-from ..fetch import (
+from ..browser.fetch import (
     BAD_PORTS,
     Block,
     Check,
@@ -22,7 +22,7 @@ from ..fetch import (
     preflight_check,
     unsafe_names,
 )
-from ..origins import DEFAULT_PORTS
+from ..origins.grammar import DEFAULT_PORTS
 from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Failure, Pending, Wire
 
 #: How many redirects are followed, as in browsers.

@@ -11,15 +11,7 @@ from . import application, polling, redirects
 from .answers import ONE_WORKER
 from .browser import Fetched, Waiting
 from .exchange import PATIENCE, SHORT_PATIENCE, UNANSWERED, Exchange, Trouble
-from .findings import (
-    Finding,
-    Session,
-    Severity,
-    is_python,
-    packets_of,
-    proof_of,
-    session_of,
-)
+from .findings import Finding, Session, Severity, is_python, packets_of, proof_of, session_of
 from .fixes import Fix
 from .looks import look_at_session, look_for_cache
 from .probe import Probe

@@ -6,21 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from .. import wording
-from ..fetch import Page, Response
+from ..browser import wording
+from ..browser.fetch import Page, Response
 from . import application, polling, reach, security, sockets, unsent
 from .browser import Fetched, fetch_metadata, judge_preflight, origin_of, preflight
 from .conversation import ANSWER_PATIENCE, Conversation
-from .exchange import (
-    PATIENCE,
-    SHORT_PATIENCE,
-    Exchange,
-    SpentError,
-    Talk,
-    Trouble,
-    Wire,
-    listen,
-)
+from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, SpentError, Talk, Trouble, Wire, listen
 from .findings import Finding, Session, Severity, error_of, is_extension, proof_of, session_of
 from .fixes import Fix, allowing
 from .looks import look_closer

@@ -23,7 +23,7 @@ import urllib3
 import websocket
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from ..fetch import Header, Response
+from ..browser.fetch import Header, Response
 
 #: How many requests one examination may send, and how long it may take in seconds.
 MAX_REQUESTS: Final = 40

@@ -6,17 +6,12 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
-from .. import wording
-from ..fetch import Block, Check, Page
-from ..origins import is_loopback
+from ..browser import wording
+from ..browser.fetch import Block, Check, Page
+from ..origins.grammar import is_loopback
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
-from .findings import (
-    Finding,
-    Severity,
-    Told,
-    proof_of,
-)
+from .findings import Finding, Severity, Told, proof_of
 from .fixes import Fix
 
 _BROKEN: Final = Severity.BROKEN

@@ -11,7 +11,7 @@ from html import unescape
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
-from ..fetch import Header, Response
+from ..browser.fetch import Header, Response
 from .exchange import Exchange, Failure
 from .fixes import Fix
 from .protocol import protocol_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from ..fetch import Page
-from ..origins import OPAQUE_ORIGINS, is_insecure
+from ..browser.fetch import Page
+from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
 from .browser import origin_of
 
 if TYPE_CHECKING:

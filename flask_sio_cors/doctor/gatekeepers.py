@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from ..fetch import Response
+from ..browser.fetch import Response
 from .findings import Told
 from .fixes import Fix
 

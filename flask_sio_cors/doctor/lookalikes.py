@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from ..origins import OPAQUE_ORIGINS
+from ..origins.grammar import OPAQUE_ORIGINS
 from .browser import registrable
 
 _WEB = ("http", "https")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Final
 
-from ..fetch import Check, Header, Page, Response, cors_check
+from ..browser.fetch import Check, Header, Page, Response, cors_check
 from . import proxies, redirects, security
 from .browser import Fetched, origin_of, preflight
 from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble

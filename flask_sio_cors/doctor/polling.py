@@ -8,23 +8,15 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from .. import wording
-from ..fetch import Block, Check, Page, Response, cors_check
-from ..origins import is_loopback
+from ..browser import wording
+from ..browser.fetch import Block, Check, Page, Response, cors_check
+from ..origins.grammar import is_loopback
 from . import gatekeepers, redirects
 from .answers import another_server, explain_content, explain_status
 from .browser import Fetched
 from .exchange import Trouble
 from .failures import explain_failure, redirect_loop
-from .findings import (
-    Finding,
-    Severity,
-    Told,
-    error_of,
-    is_python,
-    proof_of,
-    session_of,
-)
+from .findings import Finding, Severity, Told, error_of, is_python, proof_of, session_of
 from .fixes import Fix, allowing
 from .proxies import REMOVE_SENDER
 

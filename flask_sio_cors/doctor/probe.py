@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..fetch import Header, Page
+from ..browser.fetch import Header, Page
 from .browser import Browser
 from .exchange import Exchange, Wire
 from .findings import is_extension, session_of

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..fetch import Page, Response
+from ..browser.fetch import Page, Response
 from .exchange import Exchange
 from .findings import Finding, is_extension, is_python, proof_of, session_of
 from .fixes import Fix, allowing

@@ -10,9 +10,9 @@ import ipaddress
 import threading
 from urllib.parse import urlsplit
 
-from .. import wording
-from ..fetch import Page
-from ..origins import is_loopback
+from ..browser import wording
+from ..browser.fetch import Page
+from ..origins.grammar import is_loopback
 from .exchange import SHORT_PATIENCE, addresses
 from .findings import Finding, Severity
 from .fixes import Fix

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from ..fetch import Block, Page, Response, cors_check
+from ..browser.fetch import Block, Page, Response, cors_check
 from .browser import Fetched, origin_of, resolve
 from .exchange import Exchange, Failure, Trouble
 from .findings import Finding, Severity, Told, error_of, proof_of, session_of

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import click
 
-from ..wording import visible
+from ..browser.wording import visible
 from . import application
 from .examine import Report
 from .findings import Finding, Severity

@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from ..fetch import Page, cors_check, varies_by_origin
-from ..origins import is_loopback
+from ..browser.fetch import Page, cors_check, varies_by_origin
+from ..origins.grammar import is_loopback
 from .browser import Browser, fetch_metadata, origin_of
 from .exchange import Exchange, SpentError
 from .findings import Finding, Session, Severity, is_extension, proof_of, session_of

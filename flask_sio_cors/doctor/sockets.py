@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from .. import wording
-from ..fetch import Page, Response
+from ..browser import wording
+from ..browser.fetch import Page, Response
 from . import gatekeepers, redirects
 from .answers import ONE_WORKER
 from .exchange import Exchange, Failure, Trouble

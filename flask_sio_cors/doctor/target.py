@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ada_url import URL
 
-from ..origins import is_loopback
+from ..origins.grammar import is_loopback
 from .browser import origin_of
 from .findings import Session
 from .fixes import DEFAULT_PATH

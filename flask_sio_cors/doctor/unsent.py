@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
-from .. import wording
-from ..fetch import BAD_PORTS, Page
-from ..origins import is_loopback
+from ..browser import wording
+from ..browser.fetch import BAD_PORTS, Page
+from ..origins.grammar import is_loopback
 from .browser import origin_of
 from .findings import Finding, Severity, session_of
 from .fixes import Fix

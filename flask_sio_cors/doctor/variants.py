@@ -8,9 +8,9 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final
 
-from ..fetch import cors_check
-from ..near import compare, split, variants
-from ..origins import DEFAULT_PORTS, OPAQUE_ORIGINS, is_loopback, is_well_formed
+from ..browser.fetch import cors_check
+from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_loopback, is_well_formed
+from ..origins.near import compare, split, variants
 from .browser import Fetched, preflight, registrable
 from .exchange import SHORT_PATIENCE, Exchange
 from .findings import Finding, proof_of, session_of

@@ -1,0 +1,1 @@
+"""What the configuration does, and what to change."""

@@ -1,0 +1,434 @@
+"""What ``show`` and ``explain`` tell: the policy in force, and what it makes of one origin."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..browser.fetch import Block
+from ..browser.wording import firefox_reason, visible
+from ..config.options import PREFIX, SETTINGS, Options, snapshot
+from ..config.problems import ConfigError
+from ..config.values import EveryOrigin
+from ..door.policy import PREFLIGHT, REFUSED, Policy, Reason, Verdict
+from ..door.refusals import explain_refusal
+from ..origins.near import compare, variants
+from ..origins.sets import OriginSet
+from .question import Asking, Question, Step, answers_preflights, mount, usual_server
+from .remedy import find_remedy, name_of
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+_LABEL: Final = 10
+
+
+# --- The policy in force -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SettingShown:
+    """One setting: its value as Python source, where it came from, and what that means."""
+
+    name: str
+    value: str
+    source: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class PolicyShown:
+    """A policy for people and machines."""
+
+    settings: tuple[SettingShown, ...]
+    trusted_hosts: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the policy for machines."""
+        settings = {
+            shown.name: {"value": shown.value, "source": shown.source, "meaning": shown.meaning}
+            for shown in self.settings
+        }
+        return {
+            "settings": settings,
+            "trusted_hosts": list(self.trusted_hosts),
+            "warnings": list(self.warnings),
+        }
+
+    def as_text(self, width: int) -> str:
+        """Return the policy for people."""
+        lines: list[str] = []
+        for shown in self.settings:
+            lines += _setting_lines(shown, width)
+        hosts = repr(list(self.trusted_hosts)) if self.trusted_hosts else "None  (default)"
+        meaning = _ONLY_TRUSTED if self.trusted_hosts else _ANY_HOST
+        lines += _entry("TRUSTED_HOSTS", hosts, meaning, width)
+        for text in self.warnings:
+            lines += ["", *_wrapped(f"Warning: {text}", width)]
+        return "\n".join(lines)
+
+
+_KEYS: Final = max(len(setting.key) for setting in SETTINGS)
+#: How much of a long value is shown to people, in characters.
+_MAX_SHOWN: Final = 600
+#: And how many numbers of problems.
+_MAX_NUMBERS: Final = 5
+_ONLY_TRUSTED: Final = "Requests to other hosts are refused."
+_ANY_HOST: Final = (
+    "Requests to any host are answered, also to a name that an attacker lets point here (DNS "
+    "rebinding)."
+)
+
+
+def _setting_lines(shown: SettingShown, width: int) -> list[str]:
+    key, value = PREFIX + shown.name, shown.value
+    if len(value) > _MAX_SHOWN:
+        value = f"{value[:_MAX_SHOWN]}… ({len(value)} characters)"
+    if shown.source != key:
+        value += f"  ({'from ' * (shown.source != 'default')}{shown.source})"
+    return _entry(key, value, shown.meaning, width)
+
+
+def _entry(key: str, value: str, meaning: str, width: int) -> list[str]:
+    if len(value) <= width - _KEYS - 2:
+        return [f"{key:<{_KEYS}}  {value}", *_indented(meaning, width)]
+    return [key, *_indented(value, width), *_indented(meaning, width)]
+
+
+def _indented(text: str, width: int) -> list[str]:
+    return [f"    {line}" for line in _wrapped(text, width - 4)]
+
+
+def describe(policy: Policy, app: Flask) -> PolicyShown:
+    """Return what is in force on an application."""
+    options = policy.options
+    settings = tuple(
+        SettingShown(
+            setting.name,
+            _value(setting.name, setting.field, options),
+            options.sources.get(setting.name, "default"),
+            _MEANINGS[setting.name](options),
+        )
+        for setting in SETTINGS
+    )
+    return PolicyShown(settings, options.trusted_hosts, tuple(_warnings(options, app)))
+
+
+def describe_broken(error: ConfigError, width: int) -> str:
+    """Return what is written where the configuration cannot work, each problem by its number."""
+    lines = ["Nothing of it is in force. What is set, and which problem is where:"]
+    for key, value in error.written.items():
+        numbers = [str(n) for n, found in enumerate(error.problems, 1) if found.key == key]
+        more = ["…"] * (len(numbers) > _MAX_NUMBERS)
+        told = ", ".join([*numbers[:_MAX_NUMBERS], *more])
+        mark = f"problem{'s' * (len(numbers) > 1)} {told}" if numbers else "fine by itself"
+        shown = visible(_source(value))
+        if len(shown) > _MAX_SHOWN:
+            shown = f"{shown[:_MAX_SHOWN]}… ({len(shown)} characters)"
+        lines += [f"  {key:<{_KEYS}}  {mark}", *_indented(shown, width)]
+    return "\n".join([*lines, "  Everything else has its default."])
+
+
+def _value(name: str, field: str, options: Options) -> str:
+    # What the origins were read into is for look-ups, and does not say how they were written.
+    return _source(options.written.get(name) if name == "ORIGINS" else getattr(options, field))
+
+
+def _source(value: object) -> str:
+    if callable(value):
+        return name_of(value)
+    if isinstance(value, frozenset):
+        return repr(set(value))
+    return repr(list(value) if isinstance(value, tuple) else value)
+
+
+def _origins_meaning(options: Options) -> str:
+    origins = options.origins
+    if origins is EveryOrigin.WILDCARD:
+        return "Every site may connect, by polling without cookies; answered with “*”."
+    if origins is EveryOrigin.REFLECTED:
+        return "Every site may connect, by polling without cookies; answered with its origin."
+    if not isinstance(origins, OriginSet):
+        return "The function is asked for each request of another origin."
+    if not origins:
+        return "Only pages of the server's own origin may connect."
+    return "Pages of these origins may connect, and those of the server's own."
+
+
+def _or(condition: bool, yes: str, no: str) -> str:
+    return yes if condition else no
+
+
+def _exposed_meaning(options: Options) -> str:
+    if not options.expose_headers:
+        return "Pages may read no special headers of the answers."
+    which = "all" if "*" in options.expose_headers else "these"
+    return f"Pages may read {which} headers of the answers."
+
+
+def _age_meaning(options: Options) -> str:
+    age = options.max_age
+    if age is None:
+        return "Browsers keep a preflight's answer for their own default, 5 seconds."
+    if age == 0:
+        return "Browsers keep no preflight's answer, and ask before each request."
+    told = f"Browsers keep a preflight's answer for {age} second{'s' * (age != 1)}"
+    return told + _or(age > _CHROMIUMS_MAX_AGE, f", Chromium for {_CHROMIUMS_MAX_AGE}.", ".")
+
+
+#: In seconds; it keeps a preflight's answer no longer.
+_CHROMIUMS_MAX_AGE: Final = 7200
+
+
+def _headers_meaning(options: Options) -> str:
+    if options.allow_headers is None:
+        return "Clients may send any extraHeaders."
+    if "*" in options.allow_headers:
+        return "Clients may send any extraHeaders; browsers will want Authorization by its name."
+    return f"Clients may send these extraHeaders: {', '.join(options.allow_headers) or 'none'}."
+
+
+_MEANINGS: Final[dict[str, Callable[[Options], str]]] = {
+    "ORIGINS": _origins_meaning,
+    "SUPPORTS_CREDENTIALS": lambda options: _or(
+        options.supports_credentials,
+        "Clients may use withCredentials: true, so that cookies come along.",
+        "Clients with withCredentials: true are blocked by their browsers.",
+    ),
+    "ALLOW_HEADERS": _headers_meaning,
+    "EXPOSE_HEADERS": _exposed_meaning,
+    "METHODS": lambda options: (
+        f"Preflights are answered with {', '.join(options.methods)}; GET and POST, all that "
+        "Socket.IO needs, pass in any case."
+    ),
+    "MAX_AGE": _age_meaning,
+    "PREFLIGHT_CONTINUE": lambda options: _or(
+        options.preflight_continue,
+        "A route of the application answers allowed preflights.",
+        "Preflights are answered before they reach the application.",
+    ),
+    "OPTIONS_SUCCESS_STATUS": lambda options: (
+        f"An allowed preflight is answered {options.options_success_status}."
+    ),
+    "ALLOW_REQUEST": lambda options: _or(
+        options.allow_request is not None,
+        "The function is asked about each handshake that the origins let pass.",
+        "No function is asked about handshakes.",
+    ),
+    "CALLBACK_TIMEOUT": lambda options: (
+        f"A function that takes longer than {options.callback_timeout:g} s counts as a refusal."
+    ),
+    "ALLOW_PRIVATE_NETWORK": lambda options: _or(
+        options.allow_private_network,
+        "Public sites may ask this server inside a private network.",
+        "Browsers that ask are not told that public sites may enter a private network.",
+    ),
+    "TOLERATE_INSECURE_ORIGINS": lambda options: _or(
+        options.tolerate_insecure_origins,
+        "Origins with http: may come with credentials.",
+        "Origins with http: cannot come with credentials, loopback ones aside.",
+    ),
+    "TOLERATE_PUBLIC_SUFFIXES": lambda options: _or(
+        options.tolerate_public_suffixes,
+        "Wildcards under public suffixes may come with credentials.",
+        "Wildcards under public suffixes (https://*.github.io) cannot come with credentials.",
+    ),
+}
+
+
+def _warnings(options: Options, app: Flask) -> Iterable[str]:
+    for setting in SETTINGS:
+        used, present = options.sources.get(setting.name, "default"), setting.source(app.config)
+        is_changed = present is not None and (
+            snapshot(app.config[present]) != options.written.get(setting.name)
+        )
+        if not used.startswith("@") and (is_changed or used != (present or "default")):
+            yield (
+                f"{present or used} was changed after SioCors(app) had read the configuration, so "
+                "that has no effect. Set it before, or call cors.reconfigure(app)."
+            )
+    if isinstance(options.origins, EveryOrigin):
+        yield (
+            "Every site may connect, by WebSocket even with its visitors' cookies, where their "
+            "SameSite permits. That is right for public content only."
+        )
+    if options.tolerate_insecure_origins and options.supports_credentials:
+        yield "Anyone on the network path can speak in the name of an http: origin."
+    if options.tolerate_public_suffixes and options.supports_credentials:
+        yield "Strangers can register names that a wildcard under a public suffix lets in."
+    listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
+    if "null" in listed:
+        yield "Any page can obtain the origin “null”, so that it lets every site in."
+    if "file://" in listed:
+        yield "Every local file has the origin “file://”, whoever wrote it."
+    if options.preflight_continue and not answers_preflights(app):
+        yield (
+            f"{PREFIX}PREFLIGHT_CONTINUE is set, but no route of the application takes OPTIONS "
+            f"requests to {mount(app)}, so that every preflight fails."
+        )
+
+
+# --- One origin --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What would happen.
+
+    :param rule: what let the origin in, or kept it out.
+    :param why: in a sentence; that of a refusal's log line and, in debug mode, of its body.
+    :param lines: what to write where it should pass; none where it does or no line can help.
+    :param instead: why no line can help, and what to do.
+    """
+
+    question: Question
+    server: str
+    allowed: bool
+    rule: str
+    why: str
+    steps: tuple[Step, ...]
+    lines: tuple[str, ...] = ()
+    instead: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the answer for machines."""
+        return {
+            "origin": self.question.origin,
+            "host": self.server,
+            "transport": self.question.transport,
+            "allowed": self.allowed,
+            "reason": self.steps[-1].verdict.reason.value,
+            "rule": self.rule,
+            "explanation": self.why,
+            "requests": [_step_json(step) for step in self.steps],
+            "config": "\n".join(self.lines) or None,
+            "instead": self.instead or None,
+        }
+
+    def as_text(self, width: int) -> str:
+        """Return the answer for people."""
+        question = self.question
+        told = f"{question.origin} to {self.server} by {question.transport}: "
+        lines = [told + ("allowed" if self.allowed else "not allowed"), ""]
+        lines += _labelled("Rule", [self.rule], width)
+        lines += _labelled("Why", [self.why], width)
+        for step in self.steps:
+            answer = [f"{name}: {value}" for name, value in step.verdict.headers]
+            lines += _labelled("Request", [step.request])
+            lines += _labelled("Answer", [step.status, *answer])
+            lines += _labelled("Browser", [f"{step.browser}."], width)
+        lines += _labelled("Config", self.lines)
+        lines += _labelled("", [_place(self.lines)] if self.lines else [])
+        lines += _labelled("Instead", [self.instead] if self.instead else [], width)
+        return "\n".join(lines)
+
+
+def _place(lines: tuple[str, ...]) -> str:
+    is_read = any("app.config[" in line.partition(" = ")[2] for line in lines)
+    return f"above SioCors(app){', and below what sets it so far' * is_read}."
+
+
+def _step_json(step: Step) -> dict[str, Any]:
+    return {
+        "request": step.request,
+        "outcome": step.verdict.outcome.value,
+        "status": step.status,
+        "headers": [list(header) for header in step.verdict.headers],
+        "accepted": step.is_passed,
+        "firefox_reason": firefox_reason(step.block) if step.block is not None else None,
+    }
+
+
+def _labelled(label: str, texts: Iterable[str], width: int | None = None) -> list[str]:
+    """Put texts beside a label; without a width each stays on its line, to be copied."""
+    lines: list[str] = []
+    for text in texts:
+        lines += [text] if width is None else _wrapped(text, width - _LABEL - 2)
+    return [f"  {label if n == 0 else '':<{_LABEL}}{line}" for n, line in enumerate(lines)]
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def answer(policy: Policy, app: Flask, question: Question) -> Answer:
+    """Ask the policy in force what it makes of a page's requests, without a network."""
+    options = policy.options
+    server = question.server or usual_server(app, options)
+    asking = Asking(app, question, server)
+    steps = asking.steps(policy)
+    allowed = steps[-1].is_passed
+    lines, instead = ((), "") if allowed else find_remedy(asking, options, steps)
+    return Answer(
+        question, server, allowed, _rule(options, question.origin, steps[0].verdict),
+        _why(options, question, server, steps[-1]), steps, lines, instead,
+    )  # fmt: skip
+
+
+def _rule(options: Options, origin: str, verdict: Verdict) -> str:
+    source = options.sources.get("ORIGINS", "default")
+    reason = verdict.reason
+    if reason in (Reason.SAME_ORIGIN, Reason.NO_ORIGIN):
+        return "same origin: the page comes from the server itself"
+    if reason is Reason.HOST_NOT_TRUSTED:
+        return f"TRUSTED_HOSTS = {list(options.trusted_hosts)}"
+    if reason in (Reason.ORIGIN_OPAQUE, Reason.ORIGIN_INSECURE):
+        return f"{options.sources.get('SUPPORTS_CREDENTIALS')} = True"
+    if isinstance(options.origins, OriginSet):
+        return _rule_of_set(options.origins, source, origin)
+    if isinstance(options.origins, EveryOrigin):
+        return f"{source} = {options.origins.value!r}, every origin"
+    return f"the function in {source}"
+
+
+def _rule_of_set(origins: OriginSet, source: str, origin: str) -> str:
+    rule = origins.rule(origin)
+    if rule is not None:
+        return f"{rule}, in {source}"
+    if origins:
+        return f"none of those in {source}"
+    key = f"{PREFIX}ORIGINS" if source == "default" else source
+    return f"the server's own origin only: {key} is {'not set' if source == 'default' else 'empty'}"
+
+
+def _why(options: Options, question: Question, server: str, step: Step) -> str:
+    if step.verdict.outcome is REFUSED:
+        return _why_refused(options, question, server, step.verdict.reason)
+    if step.block is not None:
+        return _why_blocked(options, step.block)
+    told = "The policy lets it in"
+    told += "." if question.is_websocket else ", and a browser accepts the headers."
+    if options.allow_request is not None:
+        told += f" At the handshake {options.sources['ALLOW_REQUEST']} is asked as well."
+    if options.preflight_continue and step.verdict.outcome is not PREFLIGHT:
+        told += " Preflights pass if the application's route answers them with 200 to 299."
+    return told
+
+
+def _why_refused(options: Options, question: Question, server: str, reason: Reason) -> str:
+    told = explain_refusal(reason, question.origin, options, thorough=True)
+    own = compare(question.origin, server) if reason is Reason.ORIGIN_NOT_ALLOWED else ()
+    if not own or server not in variants(question.origin):
+        return told
+    return (
+        f"{told.rstrip('.')}. The server's own pages, which always may, are taken to be those of "
+        f"{server} (see --host); this one comes {' and '.join(own)}."
+    )
+
+
+def _why_blocked(options: Options, block: Block) -> str:
+    listed = {
+        "credentials-not-true": "credentials are not allowed",
+        "wildcard-with-credentials": "“*” does not go with credentials",
+        "header-not-listed": f"the header {block.value} is not in the list",
+        "method-not-listed": f"the method {block.value} is not in the list",
+        "preflight-status": (
+            f"{PREFIX}PREFLIGHT_CONTINUE leaves the preflight to the application, and no route "
+            "there takes OPTIONS requests"
+        ),
+    }
+    told = listed.get(block.check.value, "the headers are not what the browser needs")
+    return f"The origin is let in, but its browser blocks the answer: {told}."

@@ -1,0 +1,159 @@
+"""What a page's requests meet: a browser's requests, put to a policy without a network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from werkzeug.datastructures import Headers
+from werkzeug.test import EnvironBuilder
+
+from ..browser.fetch import (
+    Block,
+    Header,
+    Page,
+    Response,
+    cors_check,
+    needs_preflight,
+    preflight_check,
+    unsafe_names,
+)
+from ..browser.wording import firefox_reason
+from ..config.options import Options
+from ..door.policy import ALLOWED, PREFLIGHT, REFUSED, Policy, Verdict, complete
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+@dataclass(frozen=True)
+class Question:
+    """Who would ask, and how.
+
+    :param server: the origin under which the page reaches the server, where it is known.
+    """
+
+    origin: str
+    server: str | None = None
+    method: str = "GET"
+    headers: tuple[Header, ...] = ()
+    with_credentials: bool = False
+    transport: str = "polling"
+
+    @property
+    def is_websocket(self) -> bool:
+        return self.transport == "websocket"
+
+    @property
+    def page(self) -> Page:
+        return Page(self.origin, self.with_credentials, self.headers)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One request of the browser, the policy's verdict, and the browser's on the answer.
+
+    :param browser: what it does with the answer, in a clause.
+    """
+
+    request: str
+    verdict: Verdict
+    status: str
+    block: Block | None
+    browser: str
+
+    @property
+    def is_passed(self) -> bool:
+        return self.block is None and self.verdict.outcome is not REFUSED
+
+
+@dataclass(frozen=True)
+class Asking:
+    """One page's question, to be put to any policy."""
+
+    app: Flask
+    question: Question
+    server: str
+
+    def steps(self, policy: Policy) -> tuple[Step, ...]:
+        """Return the requests of a browser, up to the first that does not pass."""
+        question = self.question
+        is_free = question.is_websocket or question.origin == self.server
+        if not is_free and needs_preflight(question.page, question.method):
+            preflight = self._preflight(policy)
+            return (preflight, self._request(policy)) if preflight.is_passed else (preflight,)
+        return (self._request(policy),)
+
+    def _preflight(self, policy: Policy) -> Step:
+        headers = {"Access-Control-Request-Method": self.question.method}
+        names = unsafe_names(self.question.page)
+        if names:
+            headers["Access-Control-Request-Headers"] = ",".join(names)
+        verdict, shown = self._judge(policy, "OPTIONS", headers)
+        status = verdict.status
+        if policy.preflight_continue and verdict.outcome is PREFLIGHT:
+            answers = answers_preflights(self.app)
+            status = "as the application's route answers" if answers else "404 Not Found"
+        response = Response(int(status[:3]) if status[0].isdigit() else 200, "", verdict.headers)
+        block = preflight_check(self.question.page, self.question.method, response)
+        return Step(shown, verdict, status, block, _browser(block))
+
+    def _request(self, policy: Policy) -> Step:
+        question, headers = self.question, {}
+        is_same = question.origin == self.server
+        if question.is_websocket:
+            headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
+        elif is_same and question.method == "GET":
+            headers = {"Sec-Fetch-Site": "same-origin"}
+        verdict, shown = self._judge(policy, question.method, headers)
+        if question.is_websocket:
+            return _websocket_step(shown, verdict)
+        status = "as Engine.IO answers" if verdict.outcome is ALLOWED else verdict.status
+        if is_same:
+            return Step(
+                shown, verdict, status, None, "reads the answer, as it is of its own origin"
+            )
+        response = Response(int(verdict.status[:3]), "", verdict.headers)
+        block = cors_check(question.page, response)
+        return Step(shown, verdict, status, block, _browser(block))
+
+    def _judge(self, policy: Policy, method: str, headers: dict[str, str]) -> tuple[Verdict, str]:
+        query = f"EIO=4&transport={self.question.transport}"
+        if "Sec-Fetch-Site" not in headers:
+            headers = {"Origin": self.question.origin, **headers}
+        path = mount(self.app)
+        builder = EnvironBuilder(path, self.server, query, method=method, headers=Headers(headers))
+        return complete(policy.judge(builder.get_environ())), f"{method} {path}?{query}"
+
+
+def _websocket_step(shown: str, verdict: Verdict) -> Step:
+    if verdict.outcome is ALLOWED:
+        # The servers write this answer themselves, and it needs no CORS header.
+        silent = verdict._replace(headers=())
+        opens = "opens the WebSocket, and asks for no CORS header"
+        return Step(shown, silent, "101 Switching Protocols", None, opens)
+    return Step(shown, verdict, verdict.status, None, "opens no WebSocket")
+
+
+def _browser(block: Block | None) -> str:
+    if block is None:
+        return "accepts the answer"
+    return f"blocks the answer (Reason: {firefox_reason(block)})"
+
+
+def mount(app: Flask) -> str:
+    """Return the path of the application's Socket.IO server."""
+    middleware = getattr(app.extensions.get("socketio"), "sockio_mw", None)
+    return str(getattr(middleware, "engineio_path", "/socket.io/"))
+
+
+def answers_preflights(app: Flask) -> bool:
+    """Tell whether a route of the application takes ``OPTIONS`` requests to that path."""
+    return app.url_map.bind("localhost").test(mount(app), method="OPTIONS")
+
+
+def usual_server(app: Flask, options: Options) -> str:
+    """Return the origin that the application's pages most likely reach it under."""
+    trusted = [name.removeprefix(".") for name in options.trusted_hosts]
+    host = app.config.get("SERVER_NAME") or (trusted or ["localhost:5000"])[0]
+    return f"{app.config['PREFERRED_URL_SCHEME']}://{host}"

@@ -1,0 +1,196 @@
+"""What to write where a page is kept out: found step by step, and tried before it is proposed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ..browser.fetch import Block, Check
+from ..config.options import PREFIX, SETTINGS, Options
+from ..config.problems import ConfigError
+from ..config.values import EveryOrigin
+from ..door.policy import REFUSED, Policy, Reason
+from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
+from ..origins.sets import OriginSet
+from .question import Asking, Question, Step
+
+
+@dataclass(frozen=True)
+class _Change:
+    """A configuration key, the value that it should have, and Python source of it."""
+
+    key: str
+    value: object
+    source: str
+
+    def __str__(self) -> str:
+        return f'app.config["{self.key}"] = {self.source}'
+
+
+#: What a function alone decides.
+_OF_A_FUNCTION: Final = frozenset({Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_CALLABLE_FAILED})
+
+
+def find_remedy(
+    asking: Asking, options: Options, steps: tuple[Step, ...]
+) -> tuple[tuple[str, ...], str]:
+    """Return the configuration lines that let a page in; or none, and what to do instead.
+
+    :param options: those in force, which kept the page out.
+    :param steps: what its requests met there; the last one has not passed.
+    """
+    if _is_function(options) and steps[-1].verdict.reason in _OF_A_FUNCTION:
+        return (), _instead(options, asking.question, steps[-1])
+    config: dict[str, Any] = dict(asking.app.config)
+    changes: dict[str, _Change] = {}
+    allow_request = options.allow_request if _is_decorated(options) else None
+    try:
+        present = Options.from_config(config, allow_request=allow_request)
+        if asking.steps(Policy(present))[-1].is_passed:
+            return (), _TOO_LATE
+        while not steps[-1].is_passed:
+            found = {change.key: change for change in _changes(options, asking, steps[-1], config)}
+            if found.keys() <= changes.keys():
+                return (), _instead(options, asking.question, steps[-1])
+            changes |= found
+            config |= {change.key: change.value for change in found.values()}
+            options = Options.from_config(config, allow_request=allow_request)
+            steps = asking.steps(Policy(options))
+    except ConfigError as error:
+        return (), _instead_of_mistake(asking.question, error)
+    return tuple(map(str, changes.values())), ""
+
+
+def _is_decorated(options: Options) -> bool:
+    return options.sources.get("ALLOW_REQUEST", "").startswith("@")
+
+
+def _changes(
+    options: Options, asking: Asking, step: Step, config: Mapping[str, Any]
+) -> list[_Change]:
+    """Return what mends the first thing that is in the way."""
+    question, reason = asking.question, step.verdict.reason
+    if reason is Reason.HOST_NOT_TRUSTED:
+        host = urlsplit(asking.server).hostname or ""
+        return [_change("TRUSTED_HOSTS", [*options.trusted_hosts, host])]
+    if reason is Reason.ORIGIN_INSECURE:
+        return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
+    if reason is Reason.ORIGIN_NOT_ALLOWED and not _is_function(options):
+        tolerance = _tolerance(options, question) if options.supports_credentials else []
+        listed = _listed(options, config, question.origin)
+        if question.origin in OPAQUE_ORIGINS:
+            everyone = "local file" if question.origin == "file://" else "site"
+            listed = replace(listed, source=f"{listed.source}  # lets every {everyone} in")
+        return [listed, *tolerance]
+    return _unblock(options, question, step.block) if step.block is not None else []
+
+
+def _unblock(options: Options, question: Question, block: Block) -> list[_Change]:
+    check = block.check
+    if check in (Check.CREDENTIALS_NOT_TRUE, Check.WILDCARD_WITH_CREDENTIALS):
+        switch = _change(f"{PREFIX}SUPPORTS_CREDENTIALS", True)
+        lets_all_in = isinstance(options.origins, EveryOrigin)
+        named = [_named(question.origin)] if lets_all_in else []
+        return [*named, switch, *_tolerance(options, question)]
+    if check is Check.HEADER_NOT_LISTED and options.allow_headers is not None:
+        missing = [name for name, _ in question.headers if name.lower() in block.names]
+        return [_change(f"{PREFIX}ALLOW_HEADERS", [*options.allow_headers, *missing])]
+    if check is Check.METHOD_NOT_LISTED:
+        return [_change(f"{PREFIX}METHODS", [*options.methods, question.method])]
+    if check is Check.PREFLIGHT_STATUS:
+        return [_change(f"{PREFIX}PREFLIGHT_CONTINUE", False)]
+    return []
+
+
+def _tolerance(options: Options, question: Question) -> list[_Change]:
+    if options.tolerate_insecure_origins or not is_insecure(question.origin):
+        return []
+    return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
+
+
+def _is_function(options: Options) -> bool:
+    return not isinstance(options.origins, (OriginSet, EveryOrigin))
+
+
+def _change(key: str, value: object) -> _Change:
+    return _Change(key, value, repr(value) if isinstance(value, bool) else json.dumps(value))
+
+
+def _named(origin: str) -> _Change:
+    """Name the one origin where all were let in."""
+    source = f"{json.dumps([origin])}  # and the others that may"
+    return _Change(f"{PREFIX}ORIGINS", [origin], source)
+
+
+def _listed(options: Options, config: Mapping[str, Any], origin: str) -> _Change:
+    """Return the list with one origin more, or how to add it where it holds more than texts."""
+    key = f"{PREFIX}ORIGINS"
+    source = SETTINGS[0].source(config)
+    present = config[source] if source is not None else None
+    if not present or not options.origins:
+        return _change(key, [origin])
+    read, added = f'app.config["{source}"]', json.dumps(origin)
+    if isinstance(present, str):
+        items = re.split(r"\s*,\s*", present.strip(" ,"))
+        expression = f'{read} + ", {origin}"'
+    elif isinstance(present, (list, tuple, set, frozenset)):
+        items = list(present)
+        expression = f"[*{read}, {added}]"
+    else:
+        items, expression = [present], f"[{read}, {added}]"
+    is_short = len(items) <= 5 and all(isinstance(item, str) for item in items)
+    if is_short and not isinstance(present, (set, frozenset)):
+        return _change(key, [*items, origin])
+    return _Change(key, [*items, origin], expression)
+
+
+# --- Where nothing can be written --------------------------------------------------------------
+
+_TOO_LATE: Final = (
+    "The configuration does let it in, but was changed after SioCors(app) had read it. Set it "
+    "before, or call cors.reconfigure(app)."
+)
+_NULL: Final = (
+    "Nothing lets it in with credentials, as that origin is everybody's. Serve the page by "
+    "http: or https:, not from a file or in a sandboxed frame, and allow the origin that it has "
+    "then; or do without credentials."
+)
+
+
+def _instead(options: Options, question: Question, step: Step) -> str:
+    reason = step.verdict.reason
+    if reason is Reason.ORIGIN_OPAQUE:
+        return _NULL
+    if reason is Reason.HOST_NOT_TRUSTED:
+        return "Let pages reach the server under a name: TRUSTED_HOSTS takes no IPv6 address."
+    function = f"{name_of(options.origins)}, in {options.sources.get('ORIGINS')}"
+    if reason is Reason.ORIGIN_CALLABLE_FAILED:
+        return (
+            f"Mend {function}: it has to return True or False for every origin, within "
+            f"{options.callback_timeout:g} s."
+        )
+    if step.verdict.outcome is REFUSED:
+        return f"Let {function}, return True for {question.origin!r}, or list origins instead."
+    return "No setting lets it pass: leave out what the browser names."
+
+
+def _instead_of_mistake(question: Question, error: ConfigError) -> str:
+    if question.origin in OPAQUE_ORIGINS:
+        return _NULL
+    problem = error.problems[0]
+    if problem.value in [name for name, _ in question.headers]:
+        return f"Leave {problem.value} out of the client's extraHeaders: it {problem.reason}."
+    if problem.key.endswith("SUPPORTS_CREDENTIALS"):
+        return f"{problem.key} = True is needed, and {problem.reason}. Take that origin out first."
+    told = f"First mend {problem.key}: {problem.value!r} {problem.reason}."
+    return f"{told} {problem.advice[:1].upper()}{problem.advice[1:]}"
+
+
+def name_of(function: object) -> str:
+    """Return how a function is imported, ``module:name``."""
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    return f"{module}:{name}" if name else repr(function)

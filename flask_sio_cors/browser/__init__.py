@@ -1,0 +1,1 @@
+"""What browsers do (the Fetch standard) and what they print."""

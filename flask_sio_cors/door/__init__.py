@@ -1,0 +1,1 @@
+"""What every request passes: the policy, the guard, and what they say of a refusal."""

@@ -1,0 +1,125 @@
+"""Why a request was refused and which setting would let it in, in sentences."""
+
+from __future__ import annotations
+
+from ..config.options import PREFIX, Options
+from ..config.values import EveryOrigin
+from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
+from ..origins.near import Near, nearest, respelt
+from ..origins.sets import OriginSet
+from .policy import Reason
+
+
+def explain_refusal(
+    reason: Reason, origin: str | None, options: Options, *, thorough: bool = False
+) -> str:
+    """Say what was refused, why, and what to write where it should pass.
+
+    :param reason: of a refused verdict.
+    :param origin: the request's ``Origin`` header, as it came.
+    :param options: the configuration that refused it.
+    :param thorough: whether to look for a similar origin as long as it takes.
+    """
+    shown = ascii(origin[:120]) if origin is not None else "a request without an Origin header"
+    credentials = options.sources.get("SUPPORTS_CREDENTIALS", f"{PREFIX}SUPPORTS_CREDENTIALS")
+    if reason is Reason.ORIGIN_NOT_ALLOWED and origin is not None:
+        return _explain_unlisted(origin, shown, options, thorough)
+    return {
+        Reason.ORIGIN_MALFORMED: f"{shown} is no origin that a browser sends.",
+        Reason.ORIGIN_OPAQUE: (
+            f"{shown} identifies no site (any page can obtain it), so it is never let in while "
+            f"{credentials} is set."
+        ),
+        Reason.ORIGIN_INSECURE: (
+            f"{shown} is not encrypted, so that anyone on the way can speak in its name, and "
+            f"{credentials} is set. Serve the page with https:, or set "
+            f"{PREFIX}TOLERATE_INSECURE_ORIGINS = True."
+        ),
+        Reason.ORIGIN_CALLABLE_FAILED: (
+            f"The function in {options.sources.get('ORIGINS')} gave no answer for {shown} that "
+            "counts; the log says what it did."
+        ),
+        Reason.CROSS_SITE: (
+            "A page of another origin asked without an Origin header, as scripts, images, forms, "
+            "links and no-cors requests do. Socket.IO clients do not need that."
+        ),
+        Reason.JSONP: (
+            "JSONP hands the session to whichever page includes the script, so it works on the "
+            "server's own origin only, in browsers that send Sec-Fetch-Site. Use polling or "
+            "WebSocket."
+        ),
+        Reason.HOST_NOT_TRUSTED: (
+            "The Host header is not in TRUSTED_HOSTS. Add the host that users see, or make the "
+            "proxy send it."
+        ),
+        Reason.DENIED: "allow_request refused the handshake.",
+        Reason.ALLOW_REQUEST_FAILED: (
+            "allow_request gave no answer that counts; the log says what it did."
+        ),
+    }.get(reason, f"{shown} is not allowed.")
+
+
+def _explain_unlisted(origin: str, shown: str, options: Options, thorough: bool) -> str:
+    source = options.sources.get("ORIGINS", "default")
+    origins = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
+    if not isinstance(options.origins, (OriginSet, EveryOrigin)):
+        return f"The function in {source} returned False for {shown}."
+    if not is_well_formed(origin):
+        allowed = respelt(origin, origins)
+        if allowed is not None:
+            return f"{shown} is not how browsers spell {allowed!r}, which is allowed. Spell it so."
+        return f"{shown} is no origin that a browser sends, and nothing allows it."
+    key = source if source != "default" else f"{PREFIX}ORIGINS"
+    if origin in OPAQUE_ORIGINS:
+        return _explain_opaque(origin, shown, key, options)
+    if not origins and isinstance(options.origins, OriginSet):
+        return (
+            f"Only the server's own origin is allowed, because {key} is "
+            f"{'not set' if source == 'default' else 'empty'}, or was when SioCors(app) read the "
+            f"configuration. To let {shown} in, set it before: "
+            f"{PREFIX}ORIGINS = [{origin!r}]"
+        )
+    near = nearest(origin, origins, thorough=thorough)
+    begun = "To let it in, " if near is None else _resemblance(origin, near)
+    advice = f"{shown} is not in {key}. {begun}add {origin!r} to the list."
+    is_tolerated = options.tolerate_insecure_origins or not options.supports_credentials
+    if is_insecure(origin) and not is_tolerated:
+        advice += f" As it is not encrypted, set {PREFIX}TOLERATE_INSECURE_ORIGINS = True as well."
+    if origins.has_regexes:
+        # Which expression matches a part is not looked up: a search may take what a full match
+        # does not, and anybody can cause this sentence.
+        advice += " A regular expression must match an origin from end to end, scheme included."
+    return advice
+
+
+def _explain_opaque(origin: str, shown: str, key: str, options: Options) -> str:
+    whose = "any local file has it" if origin == "file://" else "any page can obtain it"
+    if options.supports_credentials:
+        return (
+            f"{shown} is not in {key}, and could not be: it identifies no site ({whose}), and "
+            f"{options.sources['SUPPORTS_CREDENTIALS']} is set."
+        )
+    if origin == "file://":
+        whose += "; browsers send 'null' for files"
+        who = "whoever lets it in lets every file in"
+    else:
+        whose = "any page can obtain it, by a sandboxed iframe, a data: URL or a redirect"
+        who = "whoever lets it in lets every site in"
+    return (
+        f"{shown} is not in {key}. It identifies no site ({whose}), so that {who}. Serve the page "
+        "by http: or https:, and allow the origin that it has then."
+    )
+
+
+def _resemblance(origin: str, near: Near) -> str:
+    """Name the allowed origin that a refused one resembles, and begin what to do about it."""
+    if near.rule.startswith(near.origin.replace("://www.", "://*.", 1)) and "://*." in near.rule:
+        return f"{near.rule!r} is, and stands for its subdomains alone. To let it in as well, "
+    told = f"{near.origin!r} is allowed; this page comes {' and '.join(near.differences)}."
+    if near.is_misspelling:
+        return f"{told} If it is yours, "
+    if near.differences == ("by http:",):
+        return f"{told} Serve the page by https:, or "
+    if not (origin.startswith("http") and near.origin.startswith("http")):
+        return f"{told} To let it in, "
+    return f"{told} {'Serve' if near.is_elsewhere else 'Open'} it as {near.origin}, or "

@@ -1,0 +1,1 @@
+"""What an origin is: grammar, sets, public suffixes, misspellings, resemblance."""

@@ -1,0 +1,366 @@
+"""The CORS lab: its predictions as functions, its editor over HTTP, its grid in real browsers."""
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from queue import Queue
+from threading import Thread
+
+import pytest
+import requests
+from flask import Flask
+
+from example_app import editor
+from example_app.addresses import Addresses
+from example_app.fetch_standard import Answer, cors_check, preflight_check
+from example_app.lab import examples, predict_grid, rows
+from example_app.recorder import Recorder
+from example_app.ways import WAYS, Outcome
+from flask_sio_cors.config.options import Options
+from flask_sio_cors.door.policy import Policy
+from tests.support.browsers import ENGINES, Browser, require
+from tests.support.example import REQUEST_SECONDS, Example
+
+GRID_SECONDS = 60
+EXAMPLES = examples(Addresses())
+PAGE = "https://app.example"
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory) -> Iterator[Callable[..., Example]]:
+    """A function that starts the example, or returns the one with the same options."""
+    running: dict[tuple[str, ...], Example] = {}
+
+    def start(*options: str) -> Example:
+        if options not in running:
+            running[options] = Example(tmp_path_factory.mktemp("lab") / "log", *options)
+        return running[options]
+
+    yield start
+    for example in running.values():
+        example.stop()
+
+
+@pytest.fixture
+def example(start) -> Example:
+    return start()
+
+
+# --- The Fetch standard -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "with_credentials", "wrong"),
+    [
+        ({}, False, "missing"),
+        ({"origin": PAGE}, False, None),
+        ({"origin": "https://other.example"}, False, "not https://app.example"),
+        ({"origin": "*"}, False, None),
+        ({"origin": "*", "credentials": "true"}, True, "does not go with credentials"),
+        ({"origin": PAGE}, True, "Allow-Credentials is not true"),
+        ({"origin": PAGE, "credentials": "True"}, True, "Allow-Credentials is not true"),
+        ({"origin": PAGE, "credentials": "true"}, True, None),
+    ],
+)
+def test_the_cors_check_is_the_fetch_standards(headers, with_credentials, wrong):
+    found = cors_check(PAGE, with_credentials, allowing(**headers))
+    assert found is None if wrong is None else wrong in found
+
+
+@pytest.mark.parametrize(
+    ("headers", "with_credentials", "wrong"),
+    [
+        ({}, False, "x-a is not in"),
+        ({"headers": "X-A"}, False, None),
+        ({"headers": "x-b, x-a"}, True, None),
+        ({"headers": "*"}, False, None),
+        ({"headers": "*"}, True, "x-a is not in"),
+        ({"headers": "x-a", "methods": "DELETE"}, False, None),
+    ],
+)
+def test_the_preflight_check_is_the_fetch_standards(headers, with_credentials, wrong):
+    answer = allowing(origin=PAGE, credentials="true", **headers)
+    found = preflight_check(PAGE, with_credentials, "POST", ["X-A"], answer)
+    assert found is None if wrong is None else wrong in found
+
+
+def test_a_wildcard_does_not_allow_the_authorization_header():
+    answer = allowing(origin=PAGE, headers="*")
+    assert preflight_check(PAGE, False, "GET", ["Authorization"], answer)
+
+
+def test_a_preflight_that_is_no_success_does_not_pass():
+    answer = allowing(origin=PAGE, headers="x-a")._replace(status=302)
+    assert preflight_check(PAGE, False, "GET", ["X-A"], answer) == "the preflight's status is 302"
+
+
+def allowing(**headers):
+    return Answer(200, {f"access-control-allow-{name}": value for name, value in headers.items()})
+
+
+# --- The predictions --------------------------------------------------------------------------
+
+
+def predicted(form, **browser):
+    policy = Policy(Options.from_config(editor.to_config(form)))
+    grid = predict_grid(policy, Addresses(), **{"fetch_metadata": True, **browser})
+    return {row: {way: cell.outcome for way, cell in cells.items()} for row, cells in grid.items()}
+
+
+def test_without_a_policy_only_the_server_itself_connects():
+    outcomes = predicted({})
+    assert set(outcomes.pop("server").values()) == {Outcome.CONNECTED}
+    assert {cell for cells in outcomes.values() for cell in cells.values()} == {Outcome.REFUSED}
+
+
+def test_a_wildcard_lets_everything_in_but_credentials():
+    outcomes = predicted({"ORIGINS": "*"})["site"]
+    assert outcomes["polling"] is outcomes["websocket"] is Outcome.CONNECTED
+    assert outcomes["credentials"] is outcomes["manual"] is Outcome.BLOCKED
+
+
+def test_a_header_that_is_not_listed_is_blocked_by_the_browser():
+    outcomes = predicted({"ORIGINS": Addresses().page, "ALLOW_HEADERS": "x-other"})["page"]
+    assert outcomes["header"] is Outcome.BLOCKED
+    assert outcomes["polling"] is Outcome.CONNECTED
+
+
+def test_a_browser_without_fetch_metadata_gets_no_jsonp_even_on_the_servers_own_origin():
+    assert predicted({}, fetch_metadata=False)["server"]["jsonp"] is Outcome.REFUSED
+
+
+def test_an_allowed_page_that_is_named_in_a_no_cors_request_is_allowed_there_too():
+    form = {"ORIGINS": Addresses().page}
+    assert predicted(form)["page"]["no-cors"] is Outcome.REFUSED
+    assert predicted(form, is_named=True)["page"]["no-cors"] is Outcome.CONNECTED
+    assert predicted(form, is_named=True)["site"]["no-cors"] is Outcome.REFUSED
+
+
+# --- The editor -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", EXAMPLES.values(), ids=EXAMPLES)
+def test_a_form_that_was_read_is_shown_as_it_was(form):
+    shown = editor.to_form(editor.to_config(form))
+    assert {name: value for name, value in shown.items() if value} == form
+
+
+@pytest.mark.parametrize("form", EXAMPLES.values(), ids=EXAMPLES)
+def test_the_python_that_is_shown_makes_the_same_policy(form):
+    app = Flask("shown")
+    before = dict(app.config)
+    exec(editor.to_source(editor.to_config(form)), {"app": app, "re": re})
+    assert app.config == {**before, **editor.to_config(form)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["re.compile(", "re.compile()", "re.compile('(')", "re.compile(exit())", "re.compile(1)"],
+)
+def test_what_is_no_regular_expression_stays_a_text_that_the_policy_complains_about(text):
+    assert editor.to_config({"ORIGINS": text}) == {"SIO_CORS_ORIGINS": [text]}
+
+
+def test_a_policy_that_is_sent_is_in_force_at_once(example):
+    stranger = "https://stranger.example"
+    example.set_policy({"ORIGINS": stranger})
+    assert example.handshake(Origin=stranger).status_code == 200
+    example.set_policy({})
+    assert example.handshake(Origin=stranger).status_code == 403
+
+
+def test_a_wrong_policy_is_marked_at_its_fields_and_the_old_one_stays(example):
+    example.set_policy({"ORIGINS": "https://stays.example"})
+    answer = example.set_policy({"ORIGINS": "https://Stays.example/", "MAX_AGE": "soon"})
+    assert answer.status_code == 422
+    origins, max_age = answer.json()["problems"]
+    assert (origins["field"], max_age["field"]) == ("ORIGINS", "MAX_AGE")
+    assert origins["replacement"] == "https://stays.example"
+    assert "whole number" in max_age["reason"]
+    assert example.handshake(Origin="https://stays.example").status_code == 200
+    assert grid_of(example)["form"]["ORIGINS"] == "https://stays.example"
+
+
+def test_code_cannot_be_named_in_the_form(example):
+    example.set_policy({"ALLOW_REQUEST": "os:abort", "CALLBACK_TIMEOUT": "60"})
+    assert "ALLOW_REQUEST" not in grid_of(example)["source"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["refused_page", "subdomain", "other_site", "server"],
+)
+def test_no_other_page_can_change_the_policy(example, origin):
+    before = grid_of(example)["form"]
+    answer = example.set_policy({"ORIGINS": "*"}, origin=getattr(example.addresses, origin))
+    assert answer.status_code == 403
+    assert grid_of(example)["form"] == before
+
+
+def test_a_request_without_an_origin_cannot_change_the_policy(example):
+    answer = requests.post(f"{example.addresses.page}/lab/policy", json={}, timeout=REQUEST_SECONDS)
+    assert answer.status_code == 403
+
+
+def test_the_lab_is_on_one_origin_only(example):
+    answer = requests.get(
+        f"{example.addresses.other_site}/lab", allow_redirects=False, timeout=REQUEST_SECONDS
+    )
+    assert answer.headers["Location"] == f"{example.addresses.page}/lab"
+
+
+def test_no_page_can_lay_the_editor_under_its_own_buttons(example):
+    answer = requests.get(f"{example.addresses.page}/lab", timeout=REQUEST_SECONDS)
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_the_lab_takes_nothing_from_other_hosts(example):
+    text = requests.get(f"{example.addresses.page}/lab", timeout=REQUEST_SECONDS).text
+    loaded = re.findall(r'(?:src|href)="(https?://[^/"]+)', text)
+    assert set(loaded) <= {example.addresses.page}
+
+
+def grid_of(example):
+    return requests.get(f"{example.addresses.page}/lab/grid", timeout=REQUEST_SECONDS).json()
+
+
+def test_the_recorder_remembers_what_was_answered_to_each_probe():
+    recorder = Recorder(answer_with("403 FORBIDDEN", [("Vary", "Origin"), ("Date", "today")]))
+    ask(recorder, "probe=one", HTTP_ORIGIN=PAGE)
+    ask(recorder, "")
+    assert recorder.answers("one") == [
+        {"method": "GET", "origin": PAGE, "status": 403, "headers": {"Vary": "Origin"}}
+    ]
+    assert recorder.answers("two") == []
+
+
+def test_a_flood_of_probes_does_not_fill_the_recorders_memory():
+    recorder = Recorder(answer_with("200 OK", []))
+    for number in range(5000):
+        ask(recorder, f"probe={number}")
+        ask(recorder, "probe=same")
+    assert len(recorder.answers("same")) < 100
+    assert recorder.answers("0") == []
+    assert recorder.answers("4999")
+
+
+def answer_with(status, headers):
+    def wsgi_app(environ, start_response):
+        start_response(status, headers)
+        return []
+
+    return wsgi_app
+
+
+def ask(wsgi_app, query, **environ):
+    start_response = lambda *_: None  # noqa: E731 - a WSGI server's function, of no interest
+    wsgi_app({"REQUEST_METHOD": "GET", "QUERY_STRING": query, **environ}, start_response)
+
+
+# --- Real browsers ----------------------------------------------------------------------------
+
+
+class Collector:
+    """Receives the lab's reports, and changes the policy before it asks for the next one.
+
+    :param forms: the policies to try, in their order.
+    """
+
+    def __init__(self, example: Example, forms: list[dict]) -> None:
+        self._example = example
+        self._forms = iter(forms)
+        self._reports: Queue[dict] = Queue()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
+        self._thread = Thread(target=self._server.serve_forever)
+
+    def __enter__(self) -> "Collector":
+        self._set_next_policy()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    @property
+    def lab(self) -> str:
+        """The address that makes the lab report here."""
+        report = f"http://127.0.0.1:{self._server.server_port}/"
+        return f"{self._example.addresses.page}/lab?report={report}"
+
+    def next_report(self) -> dict:
+        return self._reports.get(timeout=GRID_SECONDS)
+
+    def _set_next_policy(self) -> bool:
+        form = next(self._forms, None)
+        if form is not None:
+            self._example.set_policy(form).raise_for_status()
+        return form is not None
+
+    def _make_handler(collector) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - two selves
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers["Content-Length"])
+                collector._reports.put(json.loads(self.rfile.read(length)))
+                answer = json.dumps({"again": collector._set_next_policy()}).encode()
+                self.send_response(200)
+                self.send_header("Access-Control-Allow-Origin", collector._example.addresses.page)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        return Handler
+
+
+def try_policies(example, engine, forms):
+    """Open the lab in a browser, and return its report on each policy."""
+    with Collector(example, forms) as collector, Browser(engine, collector.lab):
+        return [collector.next_report() for _ in forms]
+
+
+def disagreements(report):
+    return [cell for cell in report["cells"] if not cell["agrees"]]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_cell_is_as_predicted_in(engine, example):
+    require(engine)
+    forms = list(examples(example.addresses).values())
+    reports = try_policies(example, engine, forms)
+    assert [{k: v for k, v in report["form"].items() if v} for report in reports] == forms
+    for report in reports:
+        assert disagreements(report) == []
+        tried = {(cell["row"], cell["way"]) for cell in report["cells"]}
+        assert tried == {(row.key, way.key) for row in rows(example.addresses) for way in WAYS}
+    outcomes = {cell["observed"] for report in reports for cell in report["cells"]}
+    assert outcomes == {"connected", "refused", "blocked"}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_example_lets_in_its_own_pages_and_nobody_else_in(engine, example):
+    """What is written here knows nothing of the policy's own opinion."""
+    require(engine)
+    own = {"ORIGINS": f"{example.addresses.page}\n{example.addresses.subdomain_pattern}"}
+    form = {**own, "SUPPORTS_CREDENTIALS": True, "ALLOW_HEADERS": "my-custom-header"}
+    [report] = try_policies(example, engine, [form])
+    observed = {(cell["row"], cell["way"]): cell["observed"] for cell in report["cells"]}
+    clients = [way.key for way in WAYS if not way.attack]
+    attacks = [way.key for way in WAYS if way.attack]
+    assert {observed[row, way] for row in ("page", "subdomain") for way in clients} == {"connected"}
+    assert {observed["page", way] for way in attacks} == {"refused"}
+    strangers = ("port", "site", "null")
+    assert {observed[row, way] for row in strangers for way in clients + attacks} == {"refused"}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_without_sio_cors_jsonp_hands_the_session_to_pages_that_are_not_allowed_in(engine, start):
+    require(engine)
+    plain = start("--plain")
+    [report] = try_policies(plain, engine, [{"ORIGINS": plain.addresses.page}])
+    wrong = {(cell["row"], cell["way"]): cell["observed"] for cell in disagreements(report)}
+    assert wrong["port", "jsonp"] == "connected"

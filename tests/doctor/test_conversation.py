@@ -1,0 +1,337 @@
+"""What comes after the handshake: servers that open sessions, and are not fit to keep them."""
+
+import re
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from flask_sio_cors.browser.fetch import Page
+from flask_sio_cors.doctor.conversation import ANSWER_PATIENCE
+from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.exchange import MAX_REQUESTS
+from flask_sio_cors.doctor.findings import Severity
+from flask_sio_cors.doctor.report import as_text
+from flask_sio_cors.doctor.target import Target
+from tests.support.broken_servers import ALLOWED as SENT
+from tests.support.broken_servers import (
+    REFLECT,
+    behind,
+    engine,
+    flask_app,
+    guarded,
+    node_server,
+    serving,
+)
+from tests.support.harness import wait_until
+from tests.support.nginx import PASS, nginx
+
+ORIGIN = "http://localhost:8080"
+PAGE = Page(ORIGIN)
+ALLOWED = f'app.config["SIO_CORS_ORIGINS"] = ["{ORIGIN}"]'
+
+
+def examine(url: str, page: Page = PAGE) -> Report:
+    return Examination(Target.parse(url, page.origin), page).run()
+
+
+def ids(report: Report) -> list[str]:
+    return [finding.id for finding in report.findings]
+
+
+# --- Workers ----------------------------------------------------------------------------------
+
+
+def test_a_worker_that_does_one_thing_at_a_time_is_told(serve) -> None:
+    report = examine(serve(ALLOWED, server="gunicorn, sync").url)
+    assert ids(report) == ["one-at-a-time"]
+    assert "--threads 100" in report.findings[0].fix.extension
+    assert not report.works
+    assert report.seconds < 2 * ANSWER_PATIENCE
+
+
+@pytest.mark.parametrize(
+    ("server", "times"), [("gunicorn, two workers", 5), ("gunicorn, two sync workers", 1)]
+)
+def test_several_workers_are_told_each_time(server: str, times: int, serve) -> None:
+    served = serve(ALLOWED, server=server)
+    workers: set[str] = set()
+
+    def are_both_there() -> bool:
+        workers.add(served.run("import os\nanswer = os.getpid()"))
+        return len(workers) == 2
+
+    wait_until(are_both_there, 20)
+    for _ in range(times):
+        report = examine(served.url)
+        # Two that do one thing at a time are both, and have one remedy.
+        assert report.findings[0].id in ("session-lost", "one-at-a-time")
+        assert "-w 1 --threads 100" in report.findings[0].fix.extension
+        assert not report.works
+
+
+@pytest.mark.parametrize("server", ["gunicorn", "threading", "eventlet", "gevent"])
+def test_a_server_that_is_fit_is_left_in_peace(server: str, serve) -> None:
+    report = examine(serve(ALLOWED, server=server).url)
+    assert ids(report) == []
+    assert report.works
+    assert report.websocket
+    assert report.requests < MAX_REQUESTS * 3 / 4
+    assert report.seconds < 5
+
+
+def test_a_server_that_does_not_wake_what_waits_is_told(serve) -> None:
+    report = examine(serve(ALLOWED, server="gunicorn, eventlet by threads").url)
+    assert report.findings[0].id == "never-woken"
+    assert 'async_mode="threading"' in report.findings[0].fix.extension
+    assert not report.works
+
+
+def test_a_proxy_that_ends_what_waits_is_told(stack: ExitStack, tmp_path: Path) -> None:
+    app = guarded(ALLOWED)
+    upstream = stack.enter_context(serving(app))
+    for limit, works in (("1s", False), ("60s", True)):
+        location = f"location / {{ {PASS} proxy_read_timeout {limit}; }}"
+        url = stack.enter_context(nginx(location, upstream, tmp_path))
+        report = Examination(Target.parse(url, ORIGIN), PAGE, watch=2).run()
+        assert report.works is works
+        assert works or report.findings[0].id == "cut-off"
+
+
+# --- Handlers ---------------------------------------------------------------------------------
+
+HANDLERS = {
+    "raises": "def connect(auth=None): raise ValueError",
+    "asks for auth": "def connect(auth): auth['token']",
+}
+
+
+def handling(handler: str) -> str:
+    return (
+        f"{ALLOWED}\nsocketio = SocketIO(app, async_mode='threading')\nSioCors(app)\n"
+        f"@socketio.on('connect')\n{handler}"
+    )
+
+
+@pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
+def test_a_connect_handler_that_raises_is_told(handler: str, stack: ExitStack) -> None:
+    port = stack.enter_context(serving(flask_app(handling(handler))))
+    report = examine(f"http://127.0.0.1:{port}")
+    first = report.findings[0]
+    assert first.id == "connect-unanswered"
+    assert "traceback in the server's log" in first.fix.elsewhere
+    assert first.client == ""
+    assert not report.works
+
+
+def test_the_auth_that_the_doctor_is_given_is_sent(stack: ExitStack) -> None:
+    app = flask_app(handling(HANDLERS["asks for auth"]))
+    url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+    target = Target.parse(url, ORIGIN, auth='{"token": 1}')
+    assert Examination(target, PAGE).run().works
+
+
+def test_a_refusal_of_the_application_comes_first(stack: ExitStack) -> None:
+    app = flask_app(handling("def connect(auth=None): return False"))
+    report = examine(f"http://127.0.0.1:{stack.enter_context(serving(app))}")
+    assert ids(report)[0] == "connect-refused"
+    assert not report.works
+
+
+# --- WebSocket alone --------------------------------------------------------------------------
+
+ALONE = '["websocket"] the page connects'
+
+
+def test_a_page_with_websocket_alone_is_said_to_connect_where_it_does(stack: ExitStack) -> None:
+    report = examine(f"http://127.0.0.1:{stack.enter_context(serving(engine()))}")
+    assert not report.works
+    assert ALONE in re.sub(r"\s+", " ", as_text(report))
+
+
+@pytest.mark.parametrize(
+    "middleware",
+    ["next(new Error('no'))", ""],
+    ids=["refuses", "says nothing"],
+)
+def test_a_page_that_the_application_keeps_out_is_not(middleware: str, stack: ExitStack) -> None:
+    use = f"io.use((socket, next) => {{ {middleware} }})"
+    url = stack.enter_context(node_server(f"new Server(httpServer); {use}"))
+    report = examine(url)
+    assert report.websocket
+    assert not report.connects_by_websocket
+    assert ALONE not in re.sub(r"\s+", " ", as_text(report))
+
+
+# --- Old clients ------------------------------------------------------------------------------
+
+CONSOLE = "/socket.io/?EIO=3&transport=polling&t=abc"
+NODE_2 = "socket.io-2"
+WITH_COOKIES = Page(ORIGIN, credentials=True)
+FOR_BOTH = (
+    f'new Server(httpServer, {{ allowEIO3: true, cors: {{ origin: ["{ORIGIN}"], '
+    "credentials: true }, })"
+)
+
+
+def test_an_old_client_is_examined_as_what_it_is(stack: ExitStack) -> None:
+    old = stack.enter_context(node_server("new Server(httpServer)", NODE_2))
+    both = stack.enter_context(node_server(FOR_BOTH))
+    for url in (old, both):
+        report = examine(f"{url}{CONSOLE}", WITH_COOKIES)
+        assert report.works
+        assert report.websocket
+
+
+def test_an_old_client_is_told_from_what_keeps_it_out(stack: ExitStack) -> None:
+    construction = f'new Server(httpServer, {{ cors: {{ origin: ["{ORIGIN}"] }} }})'
+    url = stack.enter_context(node_server(construction))
+    assert examine(url).works
+    report = examine(f"{url}{CONSOLE}", WITH_COOKIES)
+    assert ids(report)[:2] == ["credentials-not-true", "unsupported-version"]
+    fixed = stack.enter_context(node_server(report.findings[1].fix.node))
+    assert examine(f"{fixed}{CONSOLE}", WITH_COOKIES).works
+
+
+def test_an_old_client_of_this_extension_is_told(stack: ExitStack) -> None:
+    app = flask_app(
+        f'{ALLOWED}\napp.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True\n'
+        "app.config['SIO_CORS_TOLERATE_INSECURE_ORIGINS'] = True\n"
+        "socketio = SocketIO(app, async_mode='threading')\nSioCors(app)"
+    )
+    url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+    report = examine(f"{url}{CONSOLE}", WITH_COOKIES)
+    assert ids(report)[0] == "unsupported-version"
+    assert "EIO=3, socket.io-client 2" in report.findings[0].cause
+    assert "socket.io-client 4 on the page" in report.findings[0].fix.elsewhere
+
+
+def test_a_namespace_of_an_old_client_is_looked_for(stack: ExitStack) -> None:
+    url = stack.enter_context(node_server("new Server(httpServer)", NODE_2))
+    target = Target.parse(f"{url}{CONSOLE}", ORIGIN)
+    for name, found in (("/", []), ("/none", ["namespace-refused"])):
+        report = Examination(replace(target, namespace=name), WITH_COOKIES).run()
+        assert [each.id for each in report.findings if each.severity is Severity.BROKEN] == found
+
+
+def test_a_path_that_is_taken_for_the_servers_is_a_namespace(stack: ExitStack) -> None:
+    app = flask_app(handling("def connect(auth=None): pass"))
+    url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+    report = examine(f"{url}/socket.io")
+    assert ids(report) == ["namespace-refused"]
+    assert f'io("{url}")' in report.findings[0].fix.elsewhere
+
+
+def test_a_namespace_is_taken_with_its_last_slash(stack: ExitStack) -> None:
+    construction = 'new Server(httpServer, { cors: { origin: "*" } }); io.of("/chat")'
+    url = stack.enter_context(node_server(construction))
+    assert examine(f"{url}/chat").works
+    report = examine(f"{url}/chat/")
+    assert ids(report)[0] == "namespace-refused"
+    assert f'io("{url}/chat")' in report.findings[0].fix.elsewhere
+
+
+# --- Redirects --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("status", "works"), [("302 FOUND", False), ("307 MOVED", True)])
+def test_a_session_starts_from_the_clients_address_each_time(
+    status: str, works: bool, stack: ExitStack
+) -> None:
+    inside = flask_app(handling("def connect(auth=None): pass"))
+
+    def server(environ, start_response):
+        if environ["PATH_INFO"].startswith("/old/"):
+            where = f"/socket.io/?{environ['QUERY_STRING']}"
+            origin = ("Access-Control-Allow-Origin", ORIGIN)
+            start_response(status, [("Location", where), origin])
+            return []
+        return inside(environ, start_response)
+
+    url = f"http://127.0.0.1:{stack.enter_context(serving(server))}"
+    report = Examination(Target.parse(url, ORIGIN, "/old"), PAGE).run()
+    assert report.polling is works
+    first = report.findings[0]
+    assert works or (first.id == "redirected" and f'io("{url}")' in first.fix.elsewhere)
+    # No browser follows a WebSocket's redirect.
+    assert not report.works
+
+
+# --- What the application says, and does not ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "error", ['"nope"', "{ code: 7 }", "new Error()", "new Error('no', { cause: 1 })"]
+)
+def test_a_refusal_without_a_message_is_told(error: str, stack: ExitStack) -> None:
+    server = 'new Server(httpServer, { cors: { origin: "*" } })'
+    use = f"io.use((socket, next) => next({error}))"
+    first = examine(stack.enter_context(node_server(f"{server}; {use}"))).findings[0]
+    assert first.id == "connect-refused"
+    assert first.client == ("no" if "'no'" in error else "")
+
+
+def test_a_refusal_without_words_of_flask_is_told(stack: ExitStack) -> None:
+    handler = (
+        "def connect(auth=None):\n    from flask_socketio import ConnectionRefusedError\n"
+        "    raise ConnectionRefusedError('')"
+    )
+    port = stack.enter_context(serving(flask_app(handling(handler))))
+    assert examine(f"http://127.0.0.1:{port}").findings[0].id == "connect-refused"
+
+
+def test_a_middleware_that_never_goes_on_is_told_from_a_server_that_hangs(
+    stack: ExitStack,
+) -> None:
+    server = 'new Server(httpServer, { cors: { origin: "*" } })'
+    url = stack.enter_context(node_server(f"{server}; io.use(() => {{}})"))
+    report = examine(url)
+    assert report.findings[0].id == "connect-unanswered"
+    assert report.polling
+
+
+def test_a_post_with_another_status_than_200_is_told(stack: ExitStack) -> None:
+    inside = behind(engine(), *SENT)
+
+    def app(environ, start_response):
+        def start(status, headers, exc_info=None):
+            changed = "201 CREATED" if environ["REQUEST_METHOD"] == "POST" else status
+            return start_response(changed, headers, exc_info)
+
+        return inside(environ, start)
+
+    report = examine(f"http://127.0.0.1:{stack.enter_context(serving(app))}")
+    assert report.polling is False
+    assert ids(report)[0] == "unexpected-status"
+
+
+def test_a_redirect_to_another_origin_is_asked_for_anew(stack: ExitStack) -> None:
+    answers = [REFLECT, ("Access-Control-Allow-Headers", "X-Token")]
+    strict = behind(engine(), REFLECT, preflight=[REFLECT])
+    there = f"http://localhost:{stack.enter_context(serving(strict))}"
+
+    def app(environ, start_response):
+        origin = ("Access-Control-Allow-Origin", environ["HTTP_ORIGIN"])
+        where = ("Location", f"{there}/socket.io/?{environ['QUERY_STRING']}")
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            start_response("204 NO CONTENT", [origin, answers[1]])
+        else:
+            start_response("307 TEMPORARY REDIRECT", [origin, where])
+        return []
+
+    url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
+    report = examine(url, Page(ORIGIN, headers=(("X-Token", "1"),)))
+    first = report.findings[0]
+    assert report.polling is False
+    assert first.reasons[0].startswith("header ‘x-token’ is not allowed")
+
+
+def test_an_application_that_ends_the_connection_later_is_told(stack: ExitStack) -> None:
+    server = 'new Server(httpServer, { cors: { origin: "*" } })'
+    late = 'io.on("connection", socket => setTimeout(() => socket.disconnect(), 1000))'
+    url = stack.enter_context(node_server(f"{server}; {late}"))
+    report = Examination(Target.parse(url, ORIGIN), PAGE, watch=5).run()
+    assert ids(report)[0] == "connect-refused"
+    assert report.polling
+    assert not report.works

@@ -1,0 +1,158 @@
+"""Refusals in sentences: what was refused, why, and what to write."""
+
+import re
+
+import pytest
+
+from flask_sio_cors.config.options import Options
+from flask_sio_cors.door.policy import Reason
+from flask_sio_cors.door.refusals import explain_refusal
+from flask_sio_cors.origins.near import SCANNED
+
+STRANGER = "https://stranger.example"
+
+
+def explain(origin: str, **config: object) -> str:
+    options = Options.from_config({f"SIO_CORS_{key}": value for key, value in config.items()})
+    return explain_refusal(Reason.ORIGIN_NOT_ALLOWED, origin, options)
+
+
+def test_where_expressions_are_listed_it_says_how_they_match():
+    said = explain("https://app.example.com", ORIGINS=re.compile(r"\.example\.com$"))
+    assert "must match an origin from end to end" in said
+    assert "end to end" not in explain(STRANGER, ORIGINS="https://app.example.com")
+
+
+def test_a_refusal_searches_no_origin_for_an_expression():
+    # Harmless where it must match from end to end, since it fails at "https:"; as a search it
+    # would take hours.
+    endless = re.compile(r"([a-z0-9-]+)+\.example\.com$")
+    origin = f"https://{'a' * 60}.stranger"
+    assert "end to end" in explain(origin, ORIGINS=endless)
+
+
+def test_where_nothing_is_set_the_setting_is_named():
+    assert f"SIO_CORS_ORIGINS = ['{STRANGER}']" in explain(STRANGER)
+
+
+def test_where_a_function_decides_nothing_else_is_proposed():
+    said = explain(STRANGER, ORIGINS=lambda origin: False)
+    assert said == f"The function in SIO_CORS_ORIGINS returned False for '{STRANGER}'."
+
+
+APP = "https://app.example.com"
+DEVELOPERS = "http://localhost:3000"
+
+#: What is refused, what is listed, and what is said of it.
+NEAR: dict[str, tuple[str, object, str]] = {
+    "the scheme": (
+        "http://app.example.com",
+        [APP],
+        f"'{APP}' is allowed; this page comes by http:. Serve the page by https:, or add",
+    ),
+    "the scheme, the other way round": (
+        "https://localhost:3000",
+        [DEVELOPERS],
+        f"this page comes by https:. Open it as {DEVELOPERS}, or add",
+    ),
+    "the scheme of an app": (
+        "capacitor://localhost",
+        ["ionic://localhost"],
+        "'ionic://localhost' is allowed; this page comes by capacitor:. To let it in, add",
+    ),
+    "the port": (
+        "http://localhost:5173",
+        [APP, DEVELOPERS],
+        f"'{DEVELOPERS}' is allowed; this page comes from port 5173. Serve it as {DEVELOPERS}, or",
+    ),
+    "no port": ("http://localhost", [DEVELOPERS], "comes from port 80, the default."),
+    "a www.": ("https://www.example.com", ["https://example.com"], "comes from www.example.com."),
+    "no www.": ("https://example.com", ["https://www.example.com"], "comes from example.com. Open"),
+    "the name of this machine": (
+        "http://127.0.0.1:3000",
+        [DEVELOPERS],
+        f"this page comes from 127.0.0.1. Open it as {DEVELOPERS}, or add",
+    ),
+    "its name in IPv6, and any port": (
+        "http://[::1]:3000",
+        ["http://localhost:*"],
+        f"'{DEVELOPERS}' is allowed; this page comes from [::1]. Open it as",
+    ),
+    "its name and the port": (
+        "http://127.0.0.1:5173",
+        [DEVELOPERS],
+        "comes from 127.0.0.1 and from port 5173.",
+    ),
+    "a dot": (
+        "https://app.example.com.",
+        [APP],
+        "from app.example.com. (with a dot at its end). Open",
+    ),
+    "a letter": (
+        "https://app.exmaple.com",
+        [APP],
+        f"'{APP}' is allowed; this page comes from app.exmaple.com, which is one letter off. If it "
+        "is yours, add",
+    ),
+    "the scheme of a wildcard": (
+        "http://a.example.com",
+        ["https://*.example.com"],
+        "'https://a.example.com' is allowed; this page comes by http:.",
+    ),
+    "a wildcard's own base": (
+        "https://example.com",
+        ["https://*.example.com"],
+        "'https://*.example.com' is, and stands for its subdomains alone. To let it in as well, "
+        "add 'https://example.com' to the list.",
+    ),
+    "a slash": (f"{APP}/", [APP], f"is not how browsers spell '{APP}', which is allowed."),
+    "capitals": ("https://App.Example.com", [APP], "is not how browsers spell"),
+    "the default port": (f"{APP}:443", [APP], "is not how browsers spell"),
+}
+
+
+@pytest.mark.parametrize(("origin", "listed", "words"), NEAR.values(), ids=NEAR)
+def test_an_origin_that_is_nearly_allowed_is_told_what_it_differs_in(origin, listed, words):
+    assert words in explain(origin, ORIGINS=listed)
+
+
+@pytest.mark.parametrize(
+    ("origin", "listed"),
+    [
+        (STRANGER, [APP, DEVELOPERS, "https://*.example.com"]),
+        ("http://127.0.0.1:5173", ["https://localhost:3000"]),
+        ("https://customer-1.example.com", ["https://customer-2.example.com"]),
+        ("https://a.example.com", ["https://b.example.com"]),
+        ("capacitor://localhost", [DEVELOPERS]),
+        ("attacker-http://localhost:3000", ["http://127.0.0.1:3000"]),
+        ("https://app.example.com.attacker.example", [APP]),
+        ("https://192.168.1.10", ["https://192.168.1.11"]),
+    ],
+)
+def test_one_that_resembles_none_is_not_said_to(origin, listed):
+    said = explain(origin, ORIGINS=listed)
+    assert (
+        said == f"'{origin}' is not in SIO_CORS_ORIGINS. To let it in, add '{origin}' to the list."
+    )
+
+
+def test_at_run_time_no_long_list_is_searched_and_no_expression_asked():
+    many = [f"http://localhost:{port}" for port in range(3000, 3000 + SCANNED + 1)]
+    assert "this page comes" not in explain("http://localhost:9", ORIGINS=many)
+    assert "this page comes from 127.0.0.1" in explain("http://127.0.0.1:3000", ORIGINS=many)
+    expression = re.compile(r"https://pr-\d+\.example\.com")
+    assert "this page comes" not in explain("http://pr-7.example.com", ORIGINS=expression)
+
+
+def test_what_is_everybodys_is_not_proposed_for_the_list():
+    for config in ({}, {"ORIGINS": [APP]}):
+        said = explain("null", **config)
+        assert "lets every site in. Serve the page by http: or https:" in said
+        assert "add" not in said
+
+
+@pytest.mark.parametrize("reason", [reason for reason in Reason if "allowed" not in reason.value])
+def test_every_refusal_has_a_sentence_without_control_characters(reason):
+    said = explain_refusal(reason, "https://\r\n\x00\x1b[31m.example", Options.from_config({}))
+    assert said.isprintable()
+    assert said.endswith((".", "]"))

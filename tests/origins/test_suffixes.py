@@ -1,0 +1,34 @@
+"""Names under which anybody can register."""
+
+import pytest
+
+from flask_sio_cors.origins.suffixes import public_suffix_within
+
+
+@pytest.mark.parametrize(
+    "host",
+    """com co.uk github.io herokuapp.com vercel.app netlify.app pages.dev fly.dev azurewebsites.net
+    s3.amazonaws.com xn--p1ai xn--55qx5d.cn blogspot.com invented""".split(),
+)
+def test_a_public_suffix_is_public_itself(host):
+    assert public_suffix_within(host) == host
+
+
+@pytest.mark.parametrize("host", ["amazonaws.com", "windows.net", "scw.cloud"])
+def test_a_name_above_public_suffixes_has_one_within(host):
+    suffix = public_suffix_within(host)
+    assert suffix is not None
+    assert suffix.endswith(f".{host}")
+
+
+def test_a_rule_with_a_wildcard_is_shown_with_a_name_in_its_place():
+    # The list has nothing below on.aws but rules such as *.airflow.eu-west-1.on.aws.
+    assert public_suffix_within("on.aws").startswith("any-name.")
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["example.com", "example.co.uk", "someone.github.io", "a.b.example.com", "www.ck", "bbc.co.uk"],
+)
+def test_a_registered_name_has_no_strangers_below_it(host):
+    assert public_suffix_within(host) is None

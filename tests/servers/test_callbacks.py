@@ -1,0 +1,276 @@
+"""Whatever the application's own functions do wrong, nobody gets in and the server lives on."""
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from textwrap import indent
+
+import pytest
+from greenlet import GreenletExit
+
+from flask_sio_cors.door.callbacks import Callback
+from flask_sio_cors.door.journal import Journal
+from tests.support.clients import page, python_client
+from tests.support.harness import Server, wait_until
+from tests.support.raw_http import POLLING, Response
+
+FRIEND = "https://friend.example"
+OTHER = "https://other.example"
+FORBIDDEN = b'{"code": 4, "message": "Forbidden"}'
+
+#: What a function does wrong, and what the log says of it. `sleep` waits as the server's own
+#: functions do, `time.sleep` stops the whole server.
+FAULTS = {
+    "raises": ("raise LookupError('the database is away')", "raised LookupError"),
+    "raises what cannot be printed": ("raise Unprintable", "raised Unprintable"),
+    "recurses": ("return decide(origin)", "raised RecursionError"),
+    "exits": ("raise SystemExit(1)", "raised SystemExit"),
+    "runs into a time limit of its own": ("raise Timeout(1)", "raised Timeout"),
+    "hangs": ("sleep(30)", "took longer than 0.3 seconds"),
+    "hangs and hides it": (
+        "try:\n    sleep(30)\nexcept Exception:\n    sleep(30)\nreturn True",
+        "took longer than 0.3 seconds",
+    ),
+    "hangs and answers late": (
+        "try:\n    sleep(30)\nexcept BaseException:\n    return True",
+        "took longer than 0.3 seconds",
+    ),
+    "stops the server": ("time.sleep(0.4)\nreturn True", "took longer than 0.3 seconds"),
+}
+#: What does no harm where nobody wants an answer.
+NO_ANSWERS = {
+    "returns nothing": ("return None", "returned NoneType, not True or False"),
+    "returns a truth that is not True": ("return 'yes'", "returned str, not True or False"),
+    "returns one": ("return 1", "returned int, not True or False"),
+    "returns a generator": ("return (_ for _ in [1])", "returned generator, not True or False"),
+}
+
+ORIGINS, ALLOW_REQUEST = "SIO_CORS_ORIGINS", "SIO_CORS_ALLOW_REQUEST"
+each_function = pytest.mark.parametrize("key", [ORIGINS, ALLOW_REQUEST])
+
+
+def faults(*tables):
+    cases = {name: case for table in tables for name, case in table.items()}
+    return pytest.mark.parametrize(("fault", "complaint"), cases.values(), ids=cases)
+
+
+LIMIT = 'app.config["SIO_CORS_CALLBACK_TIMEOUT"] = 0.3'
+
+
+@pytest.fixture(scope="module")
+def server(serve):
+    return serve(fresh=True)
+
+
+@pytest.fixture(scope="module")
+def threaded(serve):
+    return serve(server="threading", fresh=True)
+
+
+def deciding(fault: str, library: str = "eventlet") -> str:
+    """Source of a function that lets FRIEND in, and does this for everybody else."""
+    return f"""
+import time
+from {library} import Timeout, sleep
+
+class Unprintable(Exception):
+    def __str__(self):
+        raise self
+
+def decide(origin):
+    if origin == {FRIEND!r}:
+        return True
+    app.asked = getattr(app, "asked", 0) + 1
+{indent(fault, "    ")}
+
+{LIMIT}
+"""
+
+
+#: Puts the function `decide` in its place.
+INSTALL = {
+    ORIGINS: f"app.config[{ORIGINS!r}] = decide",
+    ALLOW_REQUEST: f"""
+app.config[{ORIGINS!r}] = [{FRIEND!r}, {OTHER!r}]
+app.config[{ALLOW_REQUEST!r}] = lambda request: decide(request.headers["Origin"])
+""",
+}
+
+FORGET = "socketio.server.eio.cors_allowed_origins.__self__.journal.__init__()"
+
+
+def configure(server: Server, source: str) -> int:
+    """Put a configuration in force, with nothing logged before; return the log's length."""
+    server.configure(f"app.asked = 0\n{source}")
+    server.run(FORGET)
+    return len(server.log())
+
+
+def asked(server: Server) -> int:
+    return int(server.run("answer = app.asked"))
+
+
+def knock(server: Server, origin: str) -> Response:
+    return server.request("GET", POLLING, [("Origin", origin)])
+
+
+@each_function
+def test_a_functions_answer_counts(server, key):
+    configure(server, deciding("return False") + INSTALL[key])
+    assert knock(server, FRIEND).status == 200
+    assert knock(server, OTHER).status == 403
+
+
+@each_function
+@faults(FAULTS, NO_ANSWERS)
+def test_a_function_that_fails_refuses_and_the_server_lives_on(server, key, fault, complaint):
+    start = configure(server, deciding(fault) + INSTALL[key])
+    for _ in range(2):
+        refused = knock(server, OTHER)
+        assert (refused.status, refused.body) == (403, FORBIDDEN)
+    assert server.websocket([("Origin", OTHER)]).status == 403
+    assert knock(server, FRIEND).status == 200
+    assert asked(server) == 3 or "decide" in fault
+    log = server.log()[start:]
+    assert log.count(f"{key}: {complaint}; the request was refused") == 1
+
+
+@each_function
+def test_a_traceback_is_logged_once(server, key):
+    start = configure(server, deciding(FAULTS["raises"][0]) + INSTALL[key])
+    for _ in range(5):
+        assert knock(server, OTHER).status == 403
+    log = server.log()[start:]
+    assert log.count("Traceback (most recent call last)") == 1
+    assert log.count("LookupError: the database is away") == 1
+
+
+@contextmanager
+def receiving(server: Server, source: str) -> Iterator[None]:
+    """Let the function `decide` of this source hear of every refusal."""
+    server.run(
+        f"{source}\n"
+        "from flask_sio_cors import request_refused\n"
+        "receiver = lambda app, origin, **_: decide(origin)\n"
+        "app.receivers = [*getattr(app, 'receivers', []), receiver]\n"
+        "request_refused.connect(receiver)"
+    )
+    yield
+    server.run(
+        "from flask_sio_cors import request_refused\n"
+        "request_refused.disconnect(app.receivers.pop())"
+    )
+
+
+@faults(FAULTS)
+def test_a_receivers_fault_changes_nothing(server, fault, complaint):
+    start = configure(server, f"app.config[{ORIGINS!r}] = {FRIEND!r}\n{LIMIT}")
+    with receiving(server, deciding(fault)):
+        for _ in range(2):
+            refused = knock(server, OTHER)
+            assert (refused.status, refused.body) == (403, FORBIDDEN)
+        assert knock(server, FRIEND).status == 200
+    assert asked(server) == 2 or "decide" in fault
+    log = server.log()[start:]
+    assert log.count(f"request_refused: a receiver {complaint}; the refusal stands") == 1
+
+
+def test_the_next_receiver_hears_of_a_refusal_that_the_one_before_failed_on(server):
+    configure(server, f"app.config[{ORIGINS!r}] = {FRIEND!r}")
+    with receiving(server, deciding("raise LookupError")), receiving(server, deciding("pass")):
+        knock(server, OTHER)
+    assert asked(server) == 2
+
+
+@each_function
+def test_others_notice_nothing_of_a_function_that_hangs(server, key, run_clients):
+    configure(
+        server,
+        f"{deciding('sleep(30)')}{INSTALL[key]}\napp.config['SIO_CORS_CALLBACK_TIMEOUT'] = 4",
+    )
+    with ThreadPoolExecutor(10) as pool:
+        hanging = [pool.submit(knock, server, OTHER) for _ in range(10)]
+        wait_until(lambda: asked(server) == 10)
+        started = time.monotonic()
+        [in_page] = run_clients(page(server.url, FRIEND))
+        in_python = python_client(server.url, FRIEND)
+        elapsed = time.monotonic() - started
+        assert not any(future.done() for future in hanging)
+        assert {future.result().status for future in hanging} == {403}
+    assert (in_page.connected, in_page.echo) == (True, "hello")
+    assert (in_python.connected, in_python.echo) == (True, "hello")
+    assert elapsed < 4
+
+
+@each_function
+def test_a_client_that_a_hanging_function_keeps_out_is_told_within_the_limit(
+    server, key, run_clients
+):
+    configure(server, deciding("sleep(30)") + INSTALL[key])
+    [refused] = run_clients(page(server.url, OTHER))
+    assert not refused.connected
+    assert 300 <= refused.elapsed_ms < 3000
+
+
+def test_the_limit_is_one_second_unless_it_is_set(server):
+    configure(server, deciding("sleep(30)") + INSTALL[ORIGINS])
+    server.run("del app.config['SIO_CORS_CALLBACK_TIMEOUT']; cors.reconfigure(app)")
+    started = time.monotonic()
+    assert knock(server, OTHER).status == 403
+    assert 1 <= time.monotonic() - started < 2
+
+
+@each_function
+def test_a_function_that_blocks_a_thread_is_too_late_and_stops_nobody_else(threaded, key):
+    configure(threaded, deciding("time.sleep(2)\nreturn True") + INSTALL[key])
+    with ThreadPoolExecutor(4) as pool:
+        hanging = [pool.submit(knock, threaded, OTHER) for _ in range(4)]
+        wait_until(lambda: asked(threaded) == 4)
+        assert knock(threaded, FRIEND).status == 200
+        assert not any(future.done() for future in hanging)
+        assert {future.result().status for future in hanging} == {403}
+
+
+@each_function
+@faults({name: FAULTS[name] for name in ("raises", "recurses", "exits", "stops the server")})
+def test_a_thread_survives_its_function(threaded, key, fault, complaint):
+    start = configure(threaded, deciding(fault) + INSTALL[key])
+    for _ in range(2):
+        refused = knock(threaded, OTHER)
+        assert (refused.status, refused.body) == (403, FORBIDDEN)
+    assert threaded.log()[start:].count(f"{key}: {complaint}; the request was refused") == 1
+
+
+@faults({name: FAULTS[name] for name in FAULTS if name not in ("raises", "recurses")})
+def test_gevent_survives_and_interrupts_a_function(serve, fault, complaint):
+    server = serve(server="gevent", fresh=False)
+    start = configure(server, deciding(fault, "gevent") + INSTALL[ORIGINS])
+    started = time.monotonic()
+    refused = knock(server, OTHER)
+    assert (refused.status, refused.body) == (403, FORBIDDEN)
+    assert time.monotonic() - started < 5
+    assert knock(server, FRIEND).status == 200
+    assert f"{ORIGINS}: {complaint}; the request was refused" in server.log()[start:]
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, GreenletExit])
+def test_what_ends_the_server_or_the_request_is_not_a_functions_fault(ending):
+    def interrupted(argument):
+        raise ending
+
+    with pytest.raises(ending):
+        Callback(interrupted, "function", 1, Journal()).ask("https://app.example")
+
+
+def test_a_fault_that_goes_on_is_a_line_without_its_traceback_at_debug_level(caplog):
+    def fail(argument):
+        raise LookupError("away")
+
+    callback = Callback(fail, "function", 1, Journal())
+    with caplog.at_level(logging.DEBUG, "flask_sio_cors"):
+        assert [callback.ask("first"), callback.ask("second")] == [None, None]
+    first, second = caplog.records
+    assert (first.levelname, bool(first.exc_info)) == ("ERROR", True)
+    assert (second.levelname, bool(second.exc_info)) == ("DEBUG", False)

@@ -1,0 +1,406 @@
+"""Configurations that cannot work, and what their owner is to be told."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import partial
+from typing import Any, NamedTuple
+
+
+class Mistake(NamedTuple):
+    """One mistake in a configuration that is otherwise right.
+
+    The problem that is reported has the key `its_key` (that of the config where it has only one),
+    the value `value` (the key's own where it is not given), a reason that contains `reason`, and
+    this correction.
+    """
+
+    what: str
+    config: dict[str, Any]
+    reason: str
+    correction: str
+    its_key: str = ""
+    value: Any = ...
+
+    @property
+    def key(self) -> str:
+        return self.its_key or next(iter(self.config))
+
+    @property
+    def name(self) -> str:
+        return f"{self.key}: {self.what}"
+
+
+ORIGINS = "SIO_CORS_ORIGINS"
+CREDENTIALS = "SIO_CORS_SUPPORTS_CREDENTIALS"
+PLACEHOLDER = "'https://app.example.com'"
+
+
+def allow(request):
+    return True
+
+
+async def asynchronous(request):
+    return True
+
+
+def two_arguments(origin, request):
+    return True
+
+
+def generator(request):
+    yield True
+
+
+class NotAFunction:
+    def __init__(self, request):
+        pass
+
+
+class AsynchronousObject:
+    async def __call__(self, request):
+        return True
+
+
+def _origin(what: str, origin: Any, reason: str, correction: str) -> Mistake:
+    """An origin with a mistake, in a list with another one that has none."""
+    config = {ORIGINS: ["https://right.example", origin]}
+    return Mistake(what, config, reason, correction, ORIGINS, origin)
+
+
+def _with_credentials(what: str, origin: Any, reason: str, correction: str) -> Mistake:
+    config = {ORIGINS: [origin], CREDENTIALS: True}
+    return Mistake(what, config, reason, correction, ORIGINS, origin)
+
+
+def _value(what: str, name: str, value: Any, reason: str, correction: str) -> Mistake:
+    return Mistake(what, {f"SIO_CORS_{name}": value}, reason, correction)
+
+
+def _item(what: str, name: str, item: Any, reason: str, correction: str) -> Mistake:
+    key = f"SIO_CORS_{name}"
+    return Mistake(what, {key: ["X-Right", item]}, reason, correction, key, item)
+
+
+def _key(key: str, value: Any, correction: str, reason: str = "is no setting") -> Mistake:
+    return Mistake(key, {key: value}, reason, correction)
+
+
+def _all() -> Iterator[Mistake]:
+    yield from _misspelt_keys()
+    yield from _origins_with_mistakes()
+    yield from _what_is_no_origin()
+    yield from _globs_and_regexes()
+    yield from _origins_of_a_wrong_type()
+    yield from _dangerous_with_credentials()
+    yield from _switches_and_numbers()
+    yield from _methods_and_headers()
+    yield from _callbacks()
+
+
+def _misspelt_keys() -> Iterator[Mistake]:
+    origins = ["https://app.example.com"]
+    yield _key("SIO_CORS_ORIGIN", origins, ORIGINS)
+    yield _key("SIO_CORS_ORIGNS", origins, ORIGINS)
+    yield _key("SIO_CORS_ORIGINS_", origins, ORIGINS)
+    yield _key("sio_cors_origins", origins, ORIGINS)
+    yield _key("SIO_CORS_ALLOWED_ORIGINS", origins, ORIGINS)
+    yield _key("SIO_CORS_ALLOW_ORIGIN", origins, ORIGINS)
+    yield _key("SIO_CORS_ALLOW_ALL_ORIGINS", True, ORIGINS)
+    yield _key("SIOCORS_ORIGINS", origins, ORIGINS)
+    yield _key("SIO-CORS-ORIGINS", origins, ORIGINS)
+    yield _key("FLASK_SIO_CORS_ORIGINS", origins, ORIGINS)
+    yield _key("SOCKETIO_CORS_ALLOWED_ORIGINS", origins, ORIGINS)
+    yield _key("SIO_CORS_CREDENTIALS", True, CREDENTIALS)
+    yield _key("SIO_CORS_CREDENTAILS", True, CREDENTIALS)
+    yield _key("SIO_CORS_ALLOW_CREDENTIALS", True, CREDENTIALS)
+    yield _key("SIO_CORS_SUPPORT_CREDENTIALS", True, CREDENTIALS)
+    yield _key("SIO_CORS_ALLOWED_HEADERS", ["X-A"], "SIO_CORS_ALLOW_HEADERS")
+    yield _key("SIO_CORS_HEADERS", ["X-A"], "SIO_CORS_ALLOW_HEADERS")
+    yield _key("SIO_CORS_EXPOSED_HEADERS", ["X-A"], "SIO_CORS_EXPOSE_HEADERS")
+    yield _key("SIO_CORS_METHOD", ["GET"], "SIO_CORS_METHODS")
+    yield _key("SIO_CORS_ALLOWED_METHODS", ["GET"], "SIO_CORS_METHODS")
+    yield _key("SIO_CORS_MAXAGE", 600, "SIO_CORS_MAX_AGE")
+    yield _key("SIO_CORS_PREFLIGHT_MAX_AGE", 600, "SIO_CORS_MAX_AGE")
+    yield _key("SIO_CORS_SUCCESS_STATUS", 200, "SIO_CORS_OPTIONS_SUCCESS_STATUS")
+    yield _key("SIO_CORS_ALLOW_REQUESTS", None, "SIO_CORS_ALLOW_REQUEST")
+    yield _key("SIO_CORS_TOLERATE_INSECURE", True, "SIO_CORS_TOLERATE_INSECURE_ORIGINS")
+    yield _key("SIO_CORS_RESOURCES", {"/*": {}}, "", "is a setting of Flask-CORS alone")
+    yield _key("SIO_CORS_COLOUR", "red", "", "those that exist are SIO_CORS_ORIGINS, ")
+
+
+def _origins_with_mistakes() -> Iterator[Mistake]:
+    yield _origin("a slash", "https://app.example.com/", "has a path", PLACEHOLDER)
+    yield _origin("a path", "https://a.example:8443/app", "('/app')", "'https://a.example:8443'")
+    yield _origin("a query", "https://a.example?x=1", "a query", "'https://a.example'")
+    yield _origin("a fragment", "https://a.example#top", "a fragment", "'https://a.example'")
+    yield _origin("a glob path", "https://a.example/*", "has a path", "'https://a.example'")
+    yield _origin("user info", "https://me:pw@a.example", "user info", "'https://a.example'")
+    yield _origin("upper case", "https://A.Example", "upper-case", "'https://a.example'")
+    yield _origin("an upper-case scheme", "HTTPS://a.example", "upper", "'https://a.example'")
+    yield _origin("https's port", "https://a.example:443", "default port", "'https://a.example'")
+    yield _origin("http's port", "http://a.example:80", "default port", "'http://a.example'")
+    yield _origin(
+        "a wildcard's default port", "https://*.a.example:443", "default", "'https://*.a.example'"
+    )
+    yield _origin("no scheme", "a.example", "has no scheme", "'https://a.example'")
+    yield _origin("a host and a port", "a.example:81", "no scheme", "'https://a.example:81'")
+    yield _origin("a local port", "localhost:3000", "no scheme", "'http://localhost:3000'")
+    yield _origin("a wildcard alone", "*.a.example", "no scheme", "'https://*.a.example'")
+    yield _origin("a relative URL", "//a.example", "has no scheme", "'https://a.example'")
+    yield _origin("one slash", "https:/a.example", 'no "://"', "'https://a.example'")
+    yield _origin("no colon", "https//a.example", 'no "://"', "'https://a.example'")
+    yield _origin("backslashes", "https:\\\\a.example", 'no "://"', "'https://a.example'")
+    yield _origin("a socket's scheme", "wss://a.example", "of the socket", "'https://a.example'")
+    yield _origin("a lost letter", "htps://a.example", '"htps:"', "'https://a.example'")
+    yield _origin("a doubled letter", "httpss://a.example", '"httpss:"', "'https://a.example'")
+    yield _origin("no app's scheme", "ftp://a.example", "no page has", "'https://a.example'")
+    yield _origin(
+        "Unicode", "https://bücher.example", "punycode", "'https://xn--bcher-kva.example'"
+    )
+    yield _origin(
+        "Unicode in a wildcard", "https://*.bücher.example", "punycode",
+        "'https://*.xn--bcher-kva.example'",
+    )  # fmt: skip
+    yield _origin("an emoji", "https://😀.example", "punycode", "'https://xn--e28h.example'")
+    yield _origin("a trailing dot", "https://a.example.", "with a dot", "'https://a.example'")
+    yield _origin("a leading dot", "https://.a.example", '"*."', "'https://*.a.example'")
+    yield _origin("two dots", "https://a..example", "two dots", "'https://a.example'")
+    yield _origin("percent", "https://%61.example", "percent", "'https://a.example'")
+    yield _origin("a space before", " https://a.example", "white space", "'https://a.example'")
+    yield _origin("a line break", "https://a.example\n", "white space", "'https://a.example'")
+    yield _origin("a zero width", "https://a.example\u200b", "white", "'https://a.example'")
+    yield _origin("quotes", '"https://a.example"', "has quotes", "'https://a.example'")
+    yield _origin("angle brackets", "<https://a.example>", "quotes", "'https://a.example'")
+    yield _origin("port 0", "https://a.example:0", "port '0'", "'https://a.example'")
+    yield _origin("port 65536", "https://a.example:65536", "from 1 to", "'https://a.example'")
+    yield _origin("zeros", "https://a.example:08443", "zeros", "'https://a.example:8443'")
+    yield _origin("a port range", "http://a.example:1-9", "port '1-9'", "'http://a.example:*'")
+    yield _origin("no port", "https://a.example:", "without a port", "'https://a.example'")
+    yield _origin("a short IPv4", "http://127.1", "an IPv4", "'http://127.0.0.1'")
+    yield _origin("no IPv4", "http://1.2.3.256", "it is not one", PLACEHOLDER)
+    yield _origin("a long IPv6", "http://[0:0:0:0:0:0:0:1]", "an IPv6", "'http://[::1]'")
+    yield _origin("a bare IPv6", "http://::1:3000", "brackets", "'http://[::1]:3000'")
+    yield _origin("an IPv6 zone", "http://[fe80::1%eth0]", "zone", "'http://[fe80::1]'")
+    yield _origin("an IPv4 wildcard", "http://*.127.0.0.1", "no subdo", "'http://127.0.0.1'")
+    yield _origin("a network", "http://10.1.2.0/24", "is a network",
+                  're.compile(r"http://10\\.1\\.2\\.[0-9]{1,3}")')  # fmt: skip
+    yield _origin("a long label", f"https://{'a' * 64}.example", "63 characters", PLACEHOLDER)
+    yield _origin("a long host", f"https://{'a.' * 126}ab", "253 characters", PLACEHOLDER)
+    yield _origin("an app's slash", "tauri://localhost/", "a path", "'tauri://localhost'")
+    yield _origin("an app's wildcard", "moz-extension://*", "only http: and https:",
+                  're.compile(r"moz-extension://[A-Za-z0-9._-]+")')  # fmt: skip
+    yield _origin("a file", "file:///home/me/a.html", "is a path", "'file://'")
+
+
+def _what_is_no_origin() -> Iterator[Mistake]:
+    yield _origin("empty", "", "is empty", PLACEHOLDER)
+    yield _origin("a scheme alone", "https://", "a scheme alone", PLACEHOLDER)
+    yield _origin("Null", "Null", "as browsers send it", "'null'")
+    yield _origin("self", "'self'", "own is always allowed", PLACEHOLDER)
+    yield _origin("all", "all", "means every origin", PLACEHOLDER)
+    yield _origin("a boolean's name", "true", "truth value", PLACEHOLDER)
+    yield _origin("about:blank", "about:blank", '"about:"', PLACEHOLDER)
+    yield _origin("a blob", "blob:https://a.example/1", "blob", "'https://a.example'")
+    yield _origin("a header", "Origin: https://a.example", "header", "'https://a.example'")
+    yield _origin("a variable", "https://${HOST}", "a template", PLACEHOLDER)
+    yield _origin("a placeholder", "https://<tenant>.a.example", "a template", PLACEHOLDER)
+    yield _origin("two with a comma", "https://a.example, https://b.example", "several origins",
+                  "'https://a.example', 'https://b.example'")  # fmt: skip
+    yield Mistake("two with a space", {ORIGINS: "https://a.example https://b.example"},
+                  "several origins", "'https://a.example', 'https://b.example'")  # fmt: skip
+    yield Mistake("a list's source", {ORIGINS: "['https://a.example', 'https://b.example']"},
+                  "list in quotes", "['https://a.example', 'https://b.example']")  # fmt: skip
+    yield Mistake("a wrong item among commas", {ORIGINS: "https://a.example,b.example"},
+                  "no scheme", "'https://b.example'", ORIGINS, "b.example")  # fmt: skip
+    yield Mistake("a fallback's origin", {"CORS_ORIGINS": ["a.example"]},
+                  "no scheme", "'https://a.example'", "CORS_ORIGINS", "a.example")  # fmt: skip
+
+
+def _globs_and_regexes() -> Iterator[Mistake]:
+    regex = "looks like a regular expression"
+    star = 'a "*" where none can stand'
+    yield _origin("a star for the end", "https://a.example.*", "anyone registers", PLACEHOLDER)
+    yield _origin("a star in a name", "https://*-a.example", "anyone can register", PLACEHOLDER)
+    yield _origin("a star without its dot", "https://*a.example", star, "'https://*.a.example'")
+    yield _origin("two stars", "https://*.*.a.example", star, "'https://*.a.example'")
+    yield _origin("a star within a label", "https://app-*.a.example", star,
+                  're.compile(r"https://app-[a-z0-9-]+\\.a\\.example")')  # fmt: skip
+    yield _origin("a star in the middle", "https://app.*.a.example", star,
+                  're.compile(r"https://app\\.[a-z0-9-]+\\.a\\.example")')  # fmt: skip
+    yield _origin("a star for bytes", "http://10.1.2.*", star,
+                  're.compile(r"http://10\\.1\\.2\\.[0-9]{1,3}")')  # fmt: skip
+    yield _origin("any scheme", "*://a.example", "has no scheme", "'https://a.example'")
+    yield _origin("any subdomain", r"https://.*\.a\.example", regex, "'https://*.a.example'")
+    yield _origin("anchors", r"^https://[a-z]+\.a\.example$", regex, "'https://*.a.example'")
+    yield _origin("a hole", r"https://.*a\.example", regex, "'https://*.a.example'")
+    yield _origin("slashes", r"/https:\/\/.*\.a\.example/i", regex, "'https://*.a.example'")
+    yield _origin("both schemes", "https?://a.example", regex,
+                  "'https://a.example', 'http://a.example'")  # fmt: skip
+    yield _origin("a choice", r"https://(www|app)\.a\.example", regex,
+                  "'https://www.a.example', 'https://app.a.example'")  # fmt: skip
+    yield _origin("braces", "https://{www,app}.a.example", regex,
+                  "'https://www.a.example', 'https://app.a.example'")  # fmt: skip
+    yield _origin("any port", r"http://localhost:\d+", regex, "'http://localhost:*'")
+    yield _origin("another", r"https://app-\d+.a.example", regex,
+                  're.compile(r"https://app-\\d+\\.a\\.example")')  # fmt: skip
+    yield _origin("a broken one", "https://(a.example", "not a valid one", PLACEHOLDER)
+    yield _origin("re.compile in quotes", r're.compile(r"https://a\d\.example")', "in quotes",
+                  're.compile(r"https://a\\d\\.example")')  # fmt: skip
+
+
+def _origins_of_a_wrong_type() -> Iterator[Mistake]:
+    yield _origin("bytes", b"https://a.example", "is bytes", "'https://a.example'")
+    yield _origin("a pattern of bytes", re.compile(b"https://a[.]example"), "matches bytes",
+                  "re.compile('https://a[.]example')")  # fmt: skip
+    yield _origin("None", None, "what an unset variable gives", PLACEHOLDER)
+    yield _origin("a number", 3000, "is an int", PLACEHOLDER)
+    yield _origin("a list within", ["https://a.example"], "within the list", "'https://a.example'")
+    yield Mistake("a dict", {ORIGINS: {"https://a.example": True}}, "is a dict",
+                  f"[{PLACEHOLDER}]")  # fmt: skip
+    yield Mistake("the number 80", {ORIGINS: 80}, "is an int", f"[{PLACEHOLDER}]")
+    yield Mistake("a listed star", {ORIGINS: ["*"]}, "stands alone", "'*'")
+    yield Mistake("a star beside others", {ORIGINS: ["https://a.example", "*"]},
+                  "stands alone", "['https://a.example']")  # fmt: skip
+    yield Mistake("a listed True", {ORIGINS: [True]}, "stands alone", "True")
+    yield Mistake("a listed function", {ORIGINS: [str.islower]}, "a function", "[]")
+    yield Mistake("a class", {ORIGINS: NotAFunction}, "is a class", "None")
+    yield Mistake("two arguments", {ORIGINS: two_arguments}, "the origin alone", "None")
+    yield Mistake("asynchronous", {ORIGINS: asynchronous}, "is asynchronous", "None")
+
+
+def _dangerous_with_credentials() -> Iterator[Mistake]:
+    everyone = "every site act in its visitors' name"
+    yield Mistake("star and credentials", {ORIGINS: "*", CREDENTIALS: True},
+                  everyone, "False", CREDENTIALS)  # fmt: skip
+    yield Mistake("True and credentials", {ORIGINS: True, CREDENTIALS: True},
+                  everyone, "False", CREDENTIALS)  # fmt: skip
+    yield Mistake("Flask-CORS's star and credentials",
+                  {"CORS_ORIGINS": "*", "CORS_SUPPORTS_CREDENTIALS": True},
+                  "since CORS_ORIGINS is '*'", "False", "CORS_SUPPORTS_CREDENTIALS")  # fmt: skip
+    yield Mistake("null and credentials", {ORIGINS: ["null"], CREDENTIALS: True},
+                  "sandboxed iframe", "False", CREDENTIALS)  # fmt: skip
+    yield Mistake("file and credentials", {ORIGINS: ["file://"], CREDENTIALS: True},
+                  "any page can obtain", "False", CREDENTIALS)  # fmt: skip
+    wildcard = "'https://*.example.com'"
+    yield _with_credentials("a regex for all", re.compile(".*"), everyone, wildcard)
+    yield _with_credentials("any https:", re.compile("https?://.+"), everyone, wildcard)
+    any_character = "has a dot that stands for any character"
+    yield _with_credentials("a regex with bare dots", re.compile(r"https://.*.a.example"),
+                            any_character, r"re.compile('https://.*\\.a\\.example')")  # fmt: skip
+    yield _with_credentials("a bare dot", re.compile(r"https://[.a]+\.a.example", re.I),
+                            any_character, r"re.compile('https://[.a]+\\.a\\.example', "
+                            "re.IGNORECASE)")  # fmt: skip
+    yield _with_credentials("a bare dot before a group", re.compile(r"https://(www.)?a\.example"),
+                            any_character,
+                            r"re.compile('https://(www\\.)?a\\.example')")  # fmt: skip
+    yield _with_credentials("a name without its dot", re.compile(r"https://.*a\.example"),
+                            'lets in "https://xa.example"',
+                            r"re.compile('https://.*\\.a\\.example')")  # fmt: skip
+    for pattern in (
+        r"https://[a-z0-9-]+\.github\.io",
+        r"https://.*\.co\.uk",
+        r"https://[^.]+\.com",
+    ):
+        yield _with_credentials(pattern, re.compile(pattern), "whoever registers", wildcard)
+    for suffix in ("co.uk", "github.io", "herokuapp.com", "com", "vercel.app", "xn--p1ai"):
+        yield _with_credentials(
+            suffix,
+            f"https://*.{suffix}",
+            f'registers a name under "{suffix}"',
+            f"'https://your-name.{suffix}'",
+        )
+    yield _with_credentials("a name below", "https://*.amazonaws.com", "a name under", "")
+    yield _with_credentials("http:", "http://a.example", "is not encrypted", "'https://a.example'")
+    yield _with_credentials(
+        "a wildcard of http:", "http://*.a.example", "not encrypted", "'https://*.a.example'"
+    )
+    yield _with_credentials(
+        "http: on https's port", "http://a.example:443", "not encrypted", "'https://a.example'"
+    )
+    yield _with_credentials(
+        "http: in the house", "http://10.0.0.5:81", "not encrypted", "'https://10.0.0.5:81'"
+    )
+    yield Mistake("all headers and credentials",
+                  {CREDENTIALS: "yes", "SIO_CORS_EXPOSE_HEADERS": "*"},
+                  'a header called "*"', "'X-Request-Id'", "SIO_CORS_EXPOSE_HEADERS")  # fmt: skip
+
+
+def _switches_and_numbers() -> Iterator[Mistake]:
+    switch, seconds, status = "neither true nor false", "whole number of seconds", "200 to 299"
+    yield _value("ture", "SUPPORTS_CREDENTIALS", "ture", switch, "True")
+    yield _value("flase", "SUPPORTS_CREDENTIALS", "flase", switch, "False")
+    yield _value("maybe", "PREFLIGHT_CONTINUE", "maybe", switch, "False")
+    yield _value("2", "ALLOW_PRIVATE_NETWORK", 2, switch, "False")
+    yield _value("a list", "TOLERATE_INSECURE_ORIGINS", [], switch, "False")
+    yield _value("enabled", "TOLERATE_PUBLIC_SUFFIXES", "enabled", switch, "True")
+    yield _value("below 0", "MAX_AGE", -1, "is negative", "0")
+    yield _value("more than a day", "MAX_AGE", 86401, "more than a day", "86400")
+    yield _value("two days", "MAX_AGE", timedelta(days=2), "more than a day", "86400")
+    yield _value("10 min", "MAX_AGE", "10 min", seconds, "600")
+    yield _value("2h", "MAX_AGE", "2h", seconds, "7200")
+    yield _value("a half second", "MAX_AGE", 59.5, seconds, "59")
+    yield _value("milliseconds", "MAX_AGE", timedelta(milliseconds=1500), seconds, "1")
+    yield _value("True", "MAX_AGE", True, seconds, "600")
+    yield _value("forever", "MAX_AGE", "forever", seconds, "600")
+    yield _value("302", "OPTIONS_SUCCESS_STATUS", 302, status, "204")
+    yield _value("199", "OPTIONS_SUCCESS_STATUS", "199", status, "204")
+    yield _value(
+        "OK", "OPTIONS_SUCCESS_STATUS", "204 No Content", "number of an HTTP status", "204"
+    )
+    yield _value("no time", "CALLBACK_TIMEOUT", 0, "above 0", "1")
+
+
+def _methods_and_headers() -> Iterator[Mistake]:
+    yield _item("lower case", "METHODS", "post", "not in upper case", "'POST'")
+    yield _item("a forbidden method", "METHODS", "TRACE", "browsers forbid", "'POST'")
+    yield _item("every method", "METHODS", "*", "is no method", "'GET', 'POST'")
+    yield _item("two methods", "METHODS", "GET POST", "several methods", "'GET', 'POST'")
+    yield _item("a number", "METHODS", 5, "is an int", "'GET', 'POST'")
+    yield _value("none", "METHODS", [], "names no method", "['GET', 'POST']")
+    yield _value("methods as a number", "METHODS", 5, "list of methods", "['GET', 'POST']")
+    allow, expose = "ALLOW_HEADERS", "EXPOSE_HEADERS"
+    yield _item(
+        "a forbidden header", allow, "Cookie", "only the browser sets", "'X-Requested-With'"
+    )
+    yield _item("Sec-", allow, "Sec-Fetch-Site", "only the browser", "'X-Requested-With'")
+    yield _item("Proxy-", allow, "Proxy-Authorization", "the browser", "'X-Requested-With'")
+    yield _item("a response header", allow, "Access-Control-Allow-Origin", "a server sends",
+                "'X-Requested-With'")  # fmt: skip
+    yield _item("a space", allow, "X Requested With", "' '", "'X-Requested-With'")
+    yield _item("a colon", allow, "X-A: 1", "with its value", "'X-A'")
+    yield _item("a line break", allow, "X-A\r\nX-B", "several header names", "'X-A', 'X-B'")
+    yield _item("an umlaut", allow, "X-Größe", "'\\xdf' '\\xf6'", "'X-Gr-e'")
+    yield _item("empty", allow, "", "is empty", "'X-Requested-With'")
+    yield _item("bytes", allow, b"X-A", "is bytes", "'X-Requested-With'")
+    yield _value("a dict", allow, {"X-A": 1}, "is a dict", "['X-Requested-With']")
+    yield _item("a cookie", expose, "Set-Cookie", "hidden from every page", "'X-Request-Id'")
+    yield _value("all and one", expose, ["*", "X-A"], "names every header", "'*'")
+
+
+def _callbacks() -> Iterator[Mistake]:
+    refuse = "lambda request: False"
+    yield _value("no module", "ALLOW_REQUEST", "no_such_module:allow", "No module named", refuse)
+    yield _value(
+        "no name", "ALLOW_REQUEST", "tests.support.config_mistakes:nothing", "cannot be", refuse
+    )
+    yield _value(
+        "a typo",
+        "ALLOW_REQUEST",
+        "tests.support.config_mistakes:alow",
+        "has no attribute",
+        "'tests.support.config_mistakes:allow'",
+    )
+    yield _value("a path", "ALLOW_REQUEST", "my/auth.py", "module:name", refuse)
+    yield _value("a constant", "ALLOW_REQUEST", "re:IGNORECASE", "is a RegexFlag", refuse)
+    yield _value("a switch", "ALLOW_REQUEST", True, "is a bool", refuse)
+    yield _value("asynchronous", "ALLOW_REQUEST", asynchronous, "nobody would await", refuse)
+    yield _value("an asynchronous object", "ALLOW_REQUEST", AsynchronousObject(), "await", refuse)
+    yield _value("a generator", "ALLOW_REQUEST", generator, "is a generator", refuse)
+    yield _value("two arguments", "ALLOW_REQUEST", two_arguments, "request alone", refuse)
+    yield _value("no argument", "ALLOW_REQUEST", lambda: True, "request alone", refuse)
+    yield _value("a class", "ALLOW_REQUEST", NotAFunction, "is a class", refuse)
+    yield _value("a partial", "ALLOW_REQUEST", partial(two_arguments, 1, 2), "alone", refuse)
+
+
+MISTAKES = tuple(_all())

@@ -1,0 +1,94 @@
+"""A real nginx before a real server, as users have it: `nginx-light` of Debian.
+
+>>> with nginx(f"location / {{ {PASS} }}", port, tmp_path) as url:
+...     report = examine_at(url)
+
+In a configuration, `UP` stands for the server's address, ``http://127.0.0.1:…``.
+"""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.broken_servers import free_port
+from tests.support.harness import wait_until
+
+#: What nginx needs to pass on all that a Socket.IO server has to know, WebSocket included.
+HOST = "proxy_set_header Host $http_host;"
+UPGRADE = (
+    "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
+    'proxy_set_header Connection "upgrade";'
+)
+PASS = f"{UPGRADE} {HOST} proxy_pass UP;"
+
+_CONFIG = """
+daemon off; user root; pid {home}/pid; error_log {home}/error.log; worker_processes 1;
+events {{ worker_connections 200; }}
+http {{
+    access_log off;
+    client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
+    fastcgi_temp_path {home}/fastcgi; uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
+    {http}
+    server {{ listen 127.0.0.1:{port}{ssl}; {server} }}
+}}
+"""
+
+
+def require_nginx() -> None:
+    """Leave the test out where nginx is missing, and say how to get it; fail it in CI."""
+    if _program() is not None:
+        return
+    reason = "nginx is not installed: apt-get install nginx-light"
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def _program() -> str | None:
+    # It is where only root's path leads.
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@contextmanager
+def nginx(server: str, upstream: int, home: Path, http: str = "") -> Iterator[str]:
+    """Run nginx with this configuration of a server; yields its address.
+
+    It has TLS where the configuration names a certificate.
+
+    :param upstream: the port on 127.0.0.1 that `UP` stands for.
+    :param home: a directory for all that it writes.
+    :param http: what stands before the server in the configuration.
+    """
+    require_nginx()
+    port, up = free_port(), f"http://127.0.0.1:{upstream}"
+    home = home / f"nginx-{port}"
+    ssl = " ssl" if "ssl_certificate" in server else ""
+    home.mkdir()
+    text = _CONFIG.format(home=home, http=http, port=port, ssl=ssl, server=server)
+    (home / "nginx.conf").write_text(re.sub(r"\bUP\b", up, text))
+    program = _program()
+    assert program is not None
+    arguments = [program, "-p", str(home), "-c", str(home / "nginx.conf")]
+    process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(lambda: _listens(process, port), 10)
+        yield f"{'https' if ssl else 'http'}://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+def _listens(process: subprocess.Popen[str], port: int) -> bool:
+    assert process.poll() is None, process.communicate()[1]
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
