@@ -16,7 +16,8 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response as AnyResponse
 
 from flask_sio_cors import ConfigError
-from flask_sio_cors.door.policy import Outcome, Policy, complete
+from flask_sio_cors.door.policy import Policy, complete
+from flask_sio_cors.door.verdicts import Outcome
 
 from . import editor
 from .addresses import Addresses

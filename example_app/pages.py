@@ -8,8 +8,8 @@ from typing import Any, Final
 from flask import Flask, abort, redirect, render_template, request, session
 from werkzeug.wrappers import Response
 
-from flask_sio_cors.door.policy import Outcome as Decision
 from flask_sio_cors.door.refusals import explain_refusal
+from flask_sio_cors.door.verdicts import Outcome as Decision
 
 from .addresses import Addresses
 from .client import client_blueprint, installed_client
@@ -69,13 +69,15 @@ def explain_page(chat: Flask, origin: str, addresses: Addresses) -> dict[str, An
     A refusal itself says nothing of this: whoever is refused need not know what is allowed.
     """
     policy = chat.extensions["sio_cors"].policy(chat)
-    verdict, _ = policy.judge(environ_of(addresses.server, "GET", POLLING, {"Origin": origin}))
+    verdict, _, page = policy.judge(
+        environ_of(addresses.server, "GET", POLLING, {"Origin": origin})
+    )
     if verdict.outcome is Decision.REFUSED:
         listed = chat.config.get("SIO_CORS_ORIGINS", [])
         lines = to_source({"SIO_CORS_ORIGINS": [*listed, origin]})
         return {
             "answer": verdict.status,
-            "why": explain_refusal(verdict.reason, origin, policy.options),
+            "why": explain_refusal(verdict.reason, page, policy.options),
             "lines": lines if isinstance(listed, list) else "",
         }
     manual = next(way for way in WAYS if way.key == "manual")

@@ -12,8 +12,9 @@ from ..browser.wording import firefox_reason, visible
 from ..config.options import PREFIX, SETTINGS, Options, snapshot
 from ..config.problems import ConfigError
 from ..config.values import EveryOrigin
-from ..door.policy import PREFLIGHT, REFUSED, Policy, Reason, Verdict
+from ..door.policy import Policy
 from ..door.refusals import explain_refusal
+from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
 from ..origins.near import compare, variants
 from ..origins.sets import OriginSet
 from .question import Asking, Question, Step, answers_preflights, mount, usual_server
@@ -396,7 +397,7 @@ def _rule_of_set(origins: OriginSet, source: str, origin: str) -> str:
 
 def _why(options: Options, question: Question, server: str, step: Step) -> str:
     if step.verdict.outcome is REFUSED:
-        return _why_refused(options, question, server, step.verdict.reason)
+        return _why_refused(options, question, server, step)
     if step.block is not None:
         return _why_blocked(options, step.block)
     told = "The policy lets it in"
@@ -408,8 +409,9 @@ def _why(options: Options, question: Question, server: str, step: Step) -> str:
     return told
 
 
-def _why_refused(options: Options, question: Question, server: str, reason: Reason) -> str:
-    told = explain_refusal(reason, question.origin, options, thorough=True)
+def _why_refused(options: Options, question: Question, server: str, step: Step) -> str:
+    reason = step.verdict.reason
+    told = explain_refusal(reason, step.page, options, thorough=True)
     own = compare(question.origin, server) if reason is Reason.ORIGIN_NOT_ALLOWED else ()
     if not own or server not in variants(question.origin):
         return told

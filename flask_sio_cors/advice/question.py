@@ -20,7 +20,9 @@ from ..browser.fetch import (
 )
 from ..browser.wording import firefox_reason
 from ..config.options import Options
-from ..door.policy import ALLOWED, PREFLIGHT, REFUSED, Policy, Verdict, complete
+from ..door.identity import Identity
+from ..door.policy import Policy, complete
+from ..door.verdicts import ALLOWED, PREFLIGHT, REFUSED, Verdict
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -53,10 +55,12 @@ class Question:
 class Step:
     """One request of the browser, the policy's verdict, and the browser's on the answer.
 
+    :param page: who asked, as the policy has it.
     :param browser: what it does with the answer, in a clause.
     """
 
     request: str
+    page: Identity
     verdict: Verdict
     status: str
     block: Block | None
@@ -89,14 +93,14 @@ class Asking:
         names = unsafe_names(self.question.page)
         if names:
             headers["Access-Control-Request-Headers"] = ",".join(names)
-        verdict, shown = self._judge(policy, "OPTIONS", headers)
+        verdict, page, shown = self._judge(policy, "OPTIONS", headers)
         status = verdict.status
         if policy.preflight_continue and verdict.outcome is PREFLIGHT:
             answers = answers_preflights(self.app)
             status = "as the application's route answers" if answers else "404 Not Found"
         response = Response(int(status[:3]) if status[0].isdigit() else 200, "", verdict.headers)
         block = preflight_check(self.question.page, self.question.method, response)
-        return Step(shown, verdict, status, block, _browser(block))
+        return Step(shown, page, verdict, status, block, _browser(block))
 
     def _request(self, policy: Policy) -> Step:
         question, headers = self.question, {}
@@ -105,34 +109,37 @@ class Asking:
             headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
         elif is_same and question.method == "GET":
             headers = {"Sec-Fetch-Site": "same-origin"}
-        verdict, shown = self._judge(policy, question.method, headers)
+        verdict, page, shown = self._judge(policy, question.method, headers)
         if question.is_websocket:
-            return _websocket_step(shown, verdict)
+            return _websocket_step(shown, page, verdict)
         status = "as Engine.IO answers" if verdict.outcome is ALLOWED else verdict.status
         if is_same:
             return Step(
-                shown, verdict, status, None, "reads the answer, as it is of its own origin"
+                shown, page, verdict, status, None, "reads the answer, as it is of its own origin"
             )
         response = Response(int(verdict.status[:3]), "", verdict.headers)
         block = cors_check(question.page, response)
-        return Step(shown, verdict, status, block, _browser(block))
+        return Step(shown, page, verdict, status, block, _browser(block))
 
-    def _judge(self, policy: Policy, method: str, headers: dict[str, str]) -> tuple[Verdict, str]:
+    def _judge(
+        self, policy: Policy, method: str, headers: dict[str, str]
+    ) -> tuple[Verdict, Identity, str]:
         query = f"EIO=4&transport={self.question.transport}"
         if "Sec-Fetch-Site" not in headers:
             headers = {"Origin": self.question.origin, **headers}
         path = mount(self.app)
         builder = EnvironBuilder(path, self.server, query, method=method, headers=Headers(headers))
-        return complete(policy.judge(builder.get_environ())), f"{method} {path}?{query}"
+        judgement = policy.judge(builder.get_environ())
+        return complete(judgement), judgement[2], f"{method} {path}?{query}"
 
 
-def _websocket_step(shown: str, verdict: Verdict) -> Step:
+def _websocket_step(shown: str, page: Identity, verdict: Verdict) -> Step:
     if verdict.outcome is ALLOWED:
         # The servers write this answer themselves, and it needs no CORS header.
         silent = verdict._replace(headers=())
         opens = "opens the WebSocket, and asks for no CORS header"
-        return Step(shown, silent, "101 Switching Protocols", None, opens)
-    return Step(shown, verdict, verdict.status, None, "opens no WebSocket")
+        return Step(shown, page, silent, "101 Switching Protocols", None, opens)
+    return Step(shown, page, verdict, verdict.status, None, "opens no WebSocket")
 
 
 def _browser(block: Block | None) -> str:

@@ -13,7 +13,8 @@ from ..browser.fetch import Block, Check
 from ..config.options import PREFIX, SETTINGS, Options
 from ..config.problems import ConfigError
 from ..config.values import EveryOrigin
-from ..door.policy import REFUSED, Policy, Reason
+from ..door.policy import Policy
+from ..door.verdicts import REFUSED, Reason
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
 from ..origins.sets import OriginSet
 from .question import Asking, Question, Step

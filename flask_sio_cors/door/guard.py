@@ -8,15 +8,18 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import parse_qs
 
 from flask_socketio import ConnectionRefusedError
 
 from ..config.values import AllowRequest
 from .callbacks import Callback, Fault, Interrupter, call, never_interrupts
+from .identity import Identity
 from .journal import Journal
-from .policy import ALLOWED, REFUSED, Header, Headers, Policy, Reason, Verdict, is_handshake
+from .policy import Policy
 from .refusals import explain_refusal
 from .signals import request_refused
+from .verdicts import ALLOWED, REFUSED, Header, Headers, Reason, Verdict
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -93,15 +96,16 @@ class Guard:
     ) -> Iterable[bytes]:
         """Answer a request for Engine.IO; a WSGI application by another name."""
         policy = self.policy
-        verdict, own = policy.judge(environ)
+        verdict, own, page = policy.judge(environ)
         if verdict.outcome is REFUSED:
-            return self.refuse(environ, start_response, policy, verdict)
+            return self.refuse(environ, start_response, policy, verdict, page)
         headers = own + verdict.headers
         if verdict.outcome is ALLOWED:
             if policy.allow_request is not None and is_handshake(environ):
                 denial = self._ask(environ, policy, headers)
                 if denial is not None:
-                    return self.refuse(environ, start_response, policy, *denial)
+                    verdict, message = denial
+                    return self.refuse(environ, start_response, policy, verdict, page, message)
             environ[VERDICT] = verdict
             return self.engineio.handle_request(environ, _completing(start_response, headers))
         if policy.preflight_continue:
@@ -157,13 +161,15 @@ class Guard:
         start_response: StartResponse,
         policy: Policy,
         verdict: Verdict,
+        page: Identity,
         message: str | None = None,
     ) -> list[bytes]:
         """Answer with the refusal, after telling the log and the application's receivers.
 
+        :param page: who asked.
         :param message: the application's own words for it.
         """
-        body = self.report(environ["flask.app"], environ, policy, verdict, message)
+        body = self.report(environ["flask.app"], environ, policy, verdict, page, message)
         websocket = environ.get("wsgi.websocket")
         if websocket is not None:
             end_websocket(websocket, body, self.interrupter)
@@ -178,13 +184,14 @@ class Guard:
         environ: WSGIEnvironment,
         policy: Policy,
         verdict: Verdict,
+        page: Identity,
         message: str | None = None,
     ) -> bytes:
         """Log a refusal, send `request_refused`, and return the answer's JSON body."""
-        origin, reason = environ.get("HTTP_ORIGIN"), verdict.reason
+        origin, reason = page.origin, verdict.reason
 
         def explanation() -> str:
-            return explain_refusal(reason, origin, policy.options)
+            return explain_refusal(reason, page, policy.options)
 
         self.journal.refused(origin, reason, explanation)
         for receiver in request_refused.receivers_for(app):
@@ -226,6 +233,13 @@ def _await_farewell(websocket: Any) -> None:
         if len(head) < 2 or head[0] & 0x0F == websocket.OPCODE_CLOSE or head[1] & 0x7F > 125:
             return
         websocket.raw_read(4 + (head[1] & 0x7F))
+
+
+def is_handshake(environ: WSGIEnvironment) -> bool:
+    """Tell whether Engine.IO would open a session; it reads the query exactly like this."""
+    return environ["REQUEST_METHOD"] == "GET" and "sid" not in parse_qs(
+        environ.get("QUERY_STRING", "")
+    )
 
 
 def _words_of(refusal: ConnectionRefusedError) -> str | None:

@@ -7,19 +7,21 @@ from ..config.values import EveryOrigin
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
 from ..origins.near import Near, nearest, respelt
 from ..origins.sets import OriginSet
-from .policy import Reason
+from .identity import Identity
+from .verdicts import Reason
 
 
 def explain_refusal(
-    reason: Reason, origin: str | None, options: Options, *, thorough: bool = False
+    reason: Reason, page: Identity, options: Options, *, thorough: bool = False
 ) -> str:
     """Say what was refused, why, and what to write where it should pass.
 
     :param reason: of a refused verdict.
-    :param origin: the request's ``Origin`` header, as it came.
+    :param page: who asked.
     :param options: the configuration that refused it.
     :param thorough: whether to look for a similar origin as long as it takes.
     """
+    origin = page.origin
     shown = ascii(origin[:120]) if origin is not None else "a request without an Origin header"
     credentials = options.sources.get("SUPPORTS_CREDENTIALS", f"{PREFIX}SUPPORTS_CREDENTIALS")
     if reason is Reason.ORIGIN_NOT_ALLOWED and origin is not None:

@@ -13,8 +13,9 @@ from flask import Request, Response, current_app, request
 from werkzeug.datastructures import Headers
 
 from .guard import VERDICT, Guard, completed, end_websocket
-from .policy import REFUSED, Outcome, complete
-from .policy import Headers as CorsHeaders
+from .policy import complete
+from .verdicts import PREFLIGHT, REFUSED
+from .verdicts import Headers as CorsHeaders
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -49,13 +50,14 @@ def _is_stray(request: Request, mount: str) -> bool:
 
 def _answer(guard: Guard, mount: str) -> Response:
     policy, environ = guard.policy, request.environ
-    verdict = complete(policy.judge(environ))
+    judgement = policy.judge(environ)
+    verdict, page = complete(judgement), judgement[2]
     if verdict.outcome is REFUSED:
         # Not environ["flask.app"]: the request may have come past Flask-SocketIO's middleware.
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        body = guard.report(app, environ, policy, verdict)
+        body = guard.report(app, environ, policy, verdict, page)
         return _respond(verdict.status, verdict.headers, body)
-    if verdict.outcome is Outcome.PREFLIGHT:
+    if verdict.outcome is PREFLIGHT:
         return _respond(verdict.status, verdict.headers, b"")
     message = (
         f"There is no Socket.IO server at {request.script_root}{request.path}; this application's "

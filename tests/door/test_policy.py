@@ -5,7 +5,8 @@ import re
 import pytest
 
 from flask_sio_cors.config.options import Options
-from flask_sio_cors.door.policy import Outcome, Policy, Reason, complete, status_line
+from flask_sio_cors.door.policy import Policy, complete
+from flask_sio_cors.door.verdicts import Outcome, Reason, status_line
 
 APP = "https://app.example.com"
 EVIL = "https://evil.example.net"
@@ -336,7 +337,7 @@ def test_a_host_of_any_length_is_not_kept():
     for number in range(3000):
         host = f"{number}.{'a.' * 500}example.com"
         assert guarded.judge(environ(HTTP_HOST=host))[0].outcome is Outcome.ALLOWED
-    assert not guarded._seen_hosts
+    assert not guarded._pages._seen_hosts
 
 
 def test_an_empty_text_of_trusted_hosts_trusts_every_host_as_flask_does():

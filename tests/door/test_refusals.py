@@ -5,8 +5,9 @@ import re
 import pytest
 
 from flask_sio_cors.config.options import Options
-from flask_sio_cors.door.policy import Reason
+from flask_sio_cors.door.identity import Identity, Who
 from flask_sio_cors.door.refusals import explain_refusal
+from flask_sio_cors.door.verdicts import Reason
 from flask_sio_cors.origins.near import SCANNED
 
 STRANGER = "https://stranger.example"
@@ -14,7 +15,8 @@ STRANGER = "https://stranger.example"
 
 def explain(origin: str, **config: object) -> str:
     options = Options.from_config({f"SIO_CORS_{key}": value for key, value in config.items()})
-    return explain_refusal(Reason.ORIGIN_NOT_ALLOWED, origin, options)
+    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin", origin)
+    return explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, options)
 
 
 def test_where_expressions_are_listed_it_says_how_they_match():
@@ -153,6 +155,7 @@ def test_what_is_everybodys_is_not_proposed_for_the_list():
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if "allowed" not in reason.value])
 def test_every_refusal_has_a_sentence_without_control_characters(reason):
-    said = explain_refusal(reason, "https://\r\n\x00\x1b[31m.example", Options.from_config({}))
+    page = Identity(Who.STRANGER, reason, "Origin", "https://\r\n\x00\x1b[31m.example")
+    said = explain_refusal(reason, page, Options.from_config({}))
     assert said.isprintable()
     assert said.endswith((".", "]"))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from flask_sio_cors import ConfigError
 from flask_sio_cors.config.options import Options
-from flask_sio_cors.door.policy import Outcome, Policy, complete
+from flask_sio_cors.door.policy import Policy, complete
+from flask_sio_cors.door.verdicts import Outcome
 from flask_sio_cors.origins.grammar import (
     MAX_ORIGIN_LENGTH,
     is_insecure,

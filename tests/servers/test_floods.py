@@ -13,7 +13,8 @@ import pytest
 
 from flask_sio_cors.config.options import Options
 from flask_sio_cors.door.journal import LIMIT, Journal
-from flask_sio_cors.door.policy import Outcome, Policy
+from flask_sio_cors.door.policy import Policy
+from flask_sio_cors.door.verdicts import Outcome
 from flask_sio_cors.origins.grammar import MAX_ORIGIN_LENGTH
 from flask_sio_cors.origins.sets import OriginSet
 from tests.support.harness import REPOSITORY

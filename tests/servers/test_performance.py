@@ -11,7 +11,8 @@ import tracemalloc
 import pytest
 
 from flask_sio_cors.config.options import Options
-from flask_sio_cors.door.policy import SEEN_LIMIT, Outcome, Policy
+from flask_sio_cors.door.policy import SEEN_LIMIT, Policy
+from flask_sio_cors.door.verdicts import Outcome
 from flask_sio_cors.origins.grammar import MAX_ORIGIN_LENGTH
 
 KINDS = {
@@ -157,7 +158,7 @@ def test_only_so_many_hosts_are_remembered():
     judging = policy(TRUSTED_HOSTS=[".example.org"])
     for number in range(2 * SEEN_LIMIT):
         judging.judge(environ("null", HTTP_HOST=f"a{number}.example.org"))
-    assert len(judging._seen_hosts) <= SEEN_LIMIT
+    assert len(judging._pages._seen_hosts) <= SEEN_LIMIT
 
 
 def test_refused_and_same_origins_are_never_remembered():
