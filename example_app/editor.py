@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from flask_sio_cors import ConfigError
-from flask_sio_cors.config.options import PREFIX
+from flask_sio_cors.config.keys import PREFIX
 from flask_sio_cors.config.problems import Problem
 
 

@@ -8,7 +8,7 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from flask_sio_cors.config.options import Options
-from flask_sio_cors.config.values import EveryOrigin
+from flask_sio_cors.config.origins import EveryOrigin
 from flask_sio_cors.door.policy import Policy
 
 from .addresses import Addresses

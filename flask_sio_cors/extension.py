@@ -7,9 +7,9 @@ import weakref
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from .config.functions import AllowRequest
 from .config.options import Options
 from .config.problems import Problem
-from .config.values import AllowRequest
 from .door.callbacks import Interrupter, never_interrupts
 from .door.guard import Guard
 from .door.journal import Journal

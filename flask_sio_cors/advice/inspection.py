@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from ..browser.fetch import Block
+from ..browser.fetch import Block, Check
 from ..browser.wording import firefox_reason, visible
-from ..config.options import PREFIX, SETTINGS, Options, snapshot
+from ..config.keys import PREFIX
+from ..config.options import SETTINGS, Options, snapshot
+from ..config.origins import EveryOrigin
 from ..config.problems import ConfigError
-from ..config.values import EveryOrigin
 from ..door.policy import Policy
 from ..door.refusals import explain_refusal
 from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
@@ -111,7 +112,7 @@ def describe(policy: Policy, app: Flask) -> PolicyShown:
             setting.name,
             _value(setting.name, setting.field, options),
             options.sources.get(setting.name, "default"),
-            _MEANINGS[setting.name](options),
+            setting.meaning(getattr(options, setting.field)),
         )
         for setting in SETTINGS
     )
@@ -144,100 +145,6 @@ def _source(value: object) -> str:
     if isinstance(value, frozenset):
         return repr(set(value))
     return repr(list(value) if isinstance(value, tuple) else value)
-
-
-def _origins_meaning(options: Options) -> str:
-    origins = options.origins
-    if origins is EveryOrigin.WILDCARD:
-        return "Every site may connect, by polling without cookies; answered with “*”."
-    if origins is EveryOrigin.REFLECTED:
-        return "Every site may connect, by polling without cookies; answered with its origin."
-    if not isinstance(origins, OriginSet):
-        return "The function is asked for each request of another origin."
-    if not origins:
-        return "Only pages of the server's own origin may connect."
-    return "Pages of these origins may connect, and those of the server's own."
-
-
-def _or(condition: bool, yes: str, no: str) -> str:
-    return yes if condition else no
-
-
-def _exposed_meaning(options: Options) -> str:
-    if not options.expose_headers:
-        return "Pages may read no special headers of the answers."
-    which = "all" if "*" in options.expose_headers else "these"
-    return f"Pages may read {which} headers of the answers."
-
-
-def _age_meaning(options: Options) -> str:
-    age = options.max_age
-    if age is None:
-        return "Browsers keep a preflight's answer for their own default, 5 seconds."
-    if age == 0:
-        return "Browsers keep no preflight's answer, and ask before each request."
-    told = f"Browsers keep a preflight's answer for {age} second{'s' * (age != 1)}"
-    return told + _or(age > _CHROMIUMS_MAX_AGE, f", Chromium for {_CHROMIUMS_MAX_AGE}.", ".")
-
-
-#: In seconds; it keeps a preflight's answer no longer.
-_CHROMIUMS_MAX_AGE: Final = 7200
-
-
-def _headers_meaning(options: Options) -> str:
-    if options.allow_headers is None:
-        return "Clients may send any extraHeaders."
-    if "*" in options.allow_headers:
-        return "Clients may send any extraHeaders; browsers will want Authorization by its name."
-    return f"Clients may send these extraHeaders: {', '.join(options.allow_headers) or 'none'}."
-
-
-_MEANINGS: Final[dict[str, Callable[[Options], str]]] = {
-    "ORIGINS": _origins_meaning,
-    "SUPPORTS_CREDENTIALS": lambda options: _or(
-        options.supports_credentials,
-        "Clients may use withCredentials: true, so that cookies come along.",
-        "Clients with withCredentials: true are blocked by their browsers.",
-    ),
-    "ALLOW_HEADERS": _headers_meaning,
-    "EXPOSE_HEADERS": _exposed_meaning,
-    "METHODS": lambda options: (
-        f"Preflights are answered with {', '.join(options.methods)}; GET and POST, all that "
-        "Socket.IO needs, pass in any case."
-    ),
-    "MAX_AGE": _age_meaning,
-    "PREFLIGHT_CONTINUE": lambda options: _or(
-        options.preflight_continue,
-        "A route of the application answers allowed preflights.",
-        "Preflights are answered before they reach the application.",
-    ),
-    "OPTIONS_SUCCESS_STATUS": lambda options: (
-        f"An allowed preflight is answered {options.options_success_status}."
-    ),
-    "ALLOW_REQUEST": lambda options: _or(
-        options.allow_request is not None,
-        "The function is asked about each handshake that the origins let pass.",
-        "No function is asked about handshakes.",
-    ),
-    "CALLBACK_TIMEOUT": lambda options: (
-        f"A function that takes longer than {options.callback_timeout:g} s counts as a refusal."
-    ),
-    "ALLOW_PRIVATE_NETWORK": lambda options: _or(
-        options.allow_private_network,
-        "Public sites may ask this server inside a private network.",
-        "Browsers that ask are not told that public sites may enter a private network.",
-    ),
-    "TOLERATE_INSECURE_ORIGINS": lambda options: _or(
-        options.tolerate_insecure_origins,
-        "Origins with http: may come with credentials.",
-        "Origins with http: cannot come with credentials, loopback ones aside.",
-    ),
-    "TOLERATE_PUBLIC_SUFFIXES": lambda options: _or(
-        options.tolerate_public_suffixes,
-        "Wildcards under public suffixes may come with credentials.",
-        "Wildcards under public suffixes (https://*.github.io) cannot come with credentials.",
-    ),
-}
 
 
 def _warnings(options: Options, app: Flask) -> Iterable[str]:
@@ -423,14 +330,14 @@ def _why_refused(options: Options, question: Question, server: str, step: Step) 
 
 def _why_blocked(options: Options, block: Block) -> str:
     listed = {
-        "credentials-not-true": "credentials are not allowed",
-        "wildcard-with-credentials": "“*” does not go with credentials",
-        "header-not-listed": f"the header {block.value} is not in the list",
-        "method-not-listed": f"the method {block.value} is not in the list",
-        "preflight-status": (
+        Check.CREDENTIALS_NOT_TRUE: "credentials are not allowed",
+        Check.WILDCARD_WITH_CREDENTIALS: "“*” does not go with credentials",
+        Check.HEADER_NOT_LISTED: f"the header {block.value} is not in the list",
+        Check.METHOD_NOT_LISTED: f"the method {block.value} is not in the list",
+        Check.PREFLIGHT_STATUS: (
             f"{PREFIX}PREFLIGHT_CONTINUE leaves the preflight to the application, and no route "
             "there takes OPTIONS requests"
         ),
     }
-    told = listed.get(block.check.value, "the headers are not what the browser needs")
+    told = listed.get(block.check, "the headers are not what the browser needs")
     return f"The origin is let in, but its browser blocks the answer: {told}."

@@ -10,9 +10,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..browser.fetch import Block, Check
-from ..config.options import PREFIX, SETTINGS, Options
+from ..config.keys import PREFIX
+from ..config.options import SETTINGS, Options
+from ..config.origins import EveryOrigin
 from ..config.problems import ConfigError
-from ..config.values import EveryOrigin
 from ..door.policy import Policy
 from ..door.verdicts import REFUSED, Reason
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure

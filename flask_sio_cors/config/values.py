@@ -8,51 +8,17 @@ from __future__ import annotations
 
 import ast
 import difflib
-import inspect
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
-from enum import Enum
-from typing import Any, Final, NamedTuple
-
-from flask import Request
-from werkzeug.utils import import_string
+from typing import Any, Final
 
 from ..browser.fetch import FORBIDDEN_METHODS, TOKEN, is_forbidden_header
-from ..origins.grammar import EXAMPLE, OriginPattern, parse_pattern
-from ..origins.sets import OriginSet
-
-#: ``(origin) -> bool``: decides about an origin at each request.
-OriginCallable = Callable[[str], bool]
-#: ``(request) -> bool``: decides about a handshake (Socket.IO's ``allowRequest``).
-AllowRequest = Callable[[Request], bool]
-
-
-class EveryOrigin(Enum):
-    """The two ways to let every origin in; neither goes with credentials."""
-
-    WILDCARD = "*"  #: answered ``Access-Control-Allow-Origin: *``
-    REFLECTED = True  #: answered with the request's own origin
-
 
 Report = Callable[[object, str, str], None]
 """Takes ``(value, reason, correction)`` of a problem with the setting that is being read."""
-
-
-class Listed(NamedTuple):
-    """The entries of ``SIO_CORS_ORIGINS``, compiled and as they are written.
-
-    What they were parsed into is not kept: a million tuples keep the garbage collector busy.
-    """
-
-    origins: OriginSet
-    texts: list[str]
-    regexes: list[re.Pattern[str]]
-
-
-NOTHING_LISTED: Final = Listed(OriginSet(), [], [])
 
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
@@ -61,7 +27,7 @@ _FALSE: Final = frozenset({"0", "false", "no", "off", "n", "f"})
 _MEANT: Final = {"enabled": True, "include": True, "allow": True, "disabled": False, "omit": False}
 
 
-def _spelled_bool(value: object) -> bool | None:
+def spelled_bool(value: object) -> bool | None:
     if isinstance(value, str):
         word = value.strip().lower()
         return True if word in _TRUE else False if word in _FALSE else None
@@ -69,7 +35,7 @@ def _spelled_bool(value: object) -> bool | None:
 
 
 def read_bool(value: Any, report: Report) -> bool:
-    answer = _spelled_bool(value)
+    answer = spelled_bool(value)
     if answer is None:
         word = value.strip().lower() if isinstance(value, str) else ""
         meant = difflib.get_close_matches(word, (*_TRUE, *_FALSE, *_MEANT), 1)
@@ -137,7 +103,7 @@ def read_timeout(value: Any, report: Report) -> float:
     return float(seconds)
 
 
-def _kind(value: object) -> str:
+def kind_of(value: object) -> str:
     if isinstance(value, bytes):
         return "bytes"
     name = type(value).__name__
@@ -148,7 +114,7 @@ def _kind(value: object) -> str:
 _COMMA: Final = re.compile(r",(?![^\[({]{0,99}[\])}])")
 
 
-def _items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
+def read_items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
     """Read a list that may be written as one item or, from the environment, with commas."""
     if isinstance(value, str):
         listed = _list_in_text(value)
@@ -158,7 +124,7 @@ def _items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
         return [item.strip() for item in _COMMA.split(value) if item.strip()]
     if isinstance(value, (list, tuple, set, frozenset)):
         return list(value)
-    report(value, f"is {_kind(value)}, where a list of {what} is needed", correction)
+    report(value, f"is {kind_of(value)}, where a list of {what} is needed", correction)
     return []
 
 
@@ -174,9 +140,9 @@ def _list_in_text(text: str) -> list[Any] | None:
 
 def _tokens(value: Any, report: Report, what: str, correction: str) -> list[str]:
     tokens = []
-    for item in _items(value, report, what, f"[{correction}]"):
+    for item in read_items(value, report, what, f"[{correction}]"):
         if not isinstance(item, str):
-            report(item, f"is {_kind(item)}, where one of the {what} is needed", correction)
+            report(item, f"is {kind_of(item)}, where one of the {what} is needed", correction)
         elif not TOKEN.fullmatch(item.strip()):
             report(item, *_correct_token(item, what, correction))
         else:
@@ -252,152 +218,3 @@ def read_expose_headers(value: Any, report: Report) -> tuple[str, ...]:
     if len(names) > 1 and "*" in names:
         report(value, "names every header and then single ones", "'*'")
     return tuple(dict.fromkeys(names))
-
-
-#: Keeps everybody out until the function that was meant is there.
-_REFUSE_ALL: Final = "lambda request: False"
-
-
-def read_allow_request(value: Any, report: Report) -> AllowRequest | None:
-    function = value
-    if isinstance(value, str):
-        try:
-            function = import_string(value.strip())
-        except ImportError as error:
-            cause = getattr(error, "exception", error)  # import_string's own words tell too much
-            reason = f'cannot be imported ({cause}); it is spelled "module:name"'
-            report(value, reason, _nearest_import(value.strip()) or _REFUSE_ALL)
-            return None
-        except Exception as error:  # noqa: BLE001 - the application's own module may raise anything
-            report(value, f"raised {error!r} while it was imported", _REFUSE_ALL)
-            return None
-    is_fit = _is_asked_with_one(function, value, "request", _REFUSE_ALL, report)
-    return function if is_fit else None
-
-
-def _nearest_import(path: str) -> str | None:
-    """Find the function that `module:nmae` misspells; Python source."""
-    module_name, _, name = path.replace(":", ".").rpartition(".")
-    try:
-        module = import_string(module_name)
-    except Exception:  # noqa: BLE001 - the application's own module may raise anything
-        return None
-    fit = inspect.getmembers(module, lambda member: not _why_not_asked_with_one(member, "request"))
-    nearest = difflib.get_close_matches(name, [known for known, _ in fit], 1)
-    return repr(f"{module_name}:{nearest[0]}") if nearest else None
-
-
-def _is_asked_with_one(
-    function: Any, value: Any, argument: str, correction: str, report: Report
-) -> bool:
-    """Tell whether a configured function can be called as ``function(argument)`` -> bool."""
-    reason = _why_not_asked_with_one(function, argument)
-    if reason:
-        report(value, reason, correction)
-    return not reason
-
-
-def _why_not_asked_with_one(function: Any, argument: str) -> str:
-    if not callable(function):
-        return f"is {_kind(function)}, where a function of one argument is needed"
-    if isinstance(function, type):
-        return "is a class, and calling it makes an object, which is neither True nor False"
-    for called in (function, type(function).__call__):
-        if inspect.iscoroutinefunction(called):
-            return "is asynchronous, and nobody would await its answer"
-        if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
-            return "is a generator, so that calling it answers neither True nor False"
-    try:
-        inspect.signature(function).bind(object())
-    except TypeError as error:
-        return f"cannot be called with the {argument} alone ({error})"
-    except ValueError:
-        pass  # built-in functions do not always tell
-    return ""
-
-
-def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCallable:
-    spelled = _spelled_bool(value)
-    if spelled is not None:
-        return EveryOrigin.REFLECTED if spelled else NOTHING_LISTED
-    if isinstance(value, str) and value.strip() == "*":
-        return EveryOrigin.WILDCARD
-    if callable(value):
-        _is_asked_with_one(value, value, "origin", "None", report)
-        return value  # type: ignore[no-any-return]
-    if isinstance(value, re.Pattern):
-        value = [value]
-    items = _items(value, report, "origins", f"[{EXAMPLE}]")
-    texts: list[str] = []
-    others: list[Any] = []
-
-    def patterns() -> Iterable[OriginPattern]:
-        for item in items:
-            pattern = parse_pattern(item) if isinstance(item, str) else None
-            if pattern is not None:
-                texts.append(item)
-                yield pattern
-            elif not _is_regex(item):
-                others.append(item)
-
-    regexes = [item for item in items if _is_regex(item)]
-    listed = Listed(OriginSet(patterns(), regexes), texts, regexes)
-    _report_slow(regexes, report)
-    if any(map(_stands_alone, others)):
-        _report_company(value, items, report)
-    for item in others:
-        if not _stands_alone(item):
-            _report_origin(item, report)
-    return listed
-
-
-def _is_regex(item: Any) -> bool:
-    return isinstance(item, re.Pattern) and isinstance(item.pattern, str)
-
-
-def _report_slow(regexes: Iterable[re.Pattern[str]], report: Report) -> None:
-    for regex in regexes:
-        from ..origins.backtracking import slow_origin  # which only regular expressions need
-
-        origin = slow_origin(regex)
-        if origin is not None:
-            reason = (
-                f"takes so long with {origin!r}, and ever longer with more letters, that one "
-                "request stops the server; do not repeat what contains a repetition"
-            )
-            report(regex, reason, "'https://*.example.com'")
-
-
-def _stands_alone(item: Any) -> bool:
-    is_star = isinstance(item, str) and item.strip() == "*"
-    return is_star or isinstance(item, bool) or callable(item)
-
-
-def _report_company(value: Any, items: list[Any], report: Report) -> None:
-    """Report a list that holds what decides about every origin: ``*``, a bool, a function."""
-    others = [item for item in items if not _stands_alone(item)]
-    single = next(item for item in items if _stands_alone(item))
-    if isinstance(single, str):
-        single = single.strip()
-    shown = "a function" if callable(single) else repr(single)
-    reason = f"is a list with {shown}, which decides about every origin and so stands alone"
-    report(value, reason, repr(others) if others or callable(single) else repr(single))
-
-
-def _report_origin(item: Any, report: Report) -> None:
-    if isinstance(item, str):
-        from ..origins.spelling import correct  # which only a mistake needs
-
-        report(item, *correct(item))
-    elif isinstance(item, re.Pattern):
-        pattern = item.pattern.decode("latin-1")
-        report(item, "matches bytes, and an origin is text", f"re.compile({pattern!r})")
-    elif isinstance(item, bytes):
-        report(item, "is bytes, and an origin is text", repr(item.decode("latin-1")))
-    elif item is None:
-        report(item, "is None, which is what an unset variable gives", EXAMPLE)
-    elif isinstance(item, (list, tuple, set, frozenset)) and item:
-        reason = f"is {_kind(item)} within the list, where its items belong into the list itself"
-        report(item, reason, ", ".join(map(repr, item)))
-    else:
-        report(item, f"is {_kind(item)}, where an origin is needed", EXAMPLE)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from ..config.options import Options
-from ..config.values import EveryOrigin
+from ..config.origins import EveryOrigin
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
 from ..origins.sets import OriginSet
 from .callbacks import Callback, Interrupter

@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 
 from flask_socketio import ConnectionRefusedError
 
-from ..config.values import AllowRequest
+from ..config.functions import AllowRequest
 from .callbacks import Callback, Fault, Interrupter, call, never_interrupts
 from .identity import Identity
 from .journal import Journal

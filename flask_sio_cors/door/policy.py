@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..config.options import Options
-from ..config.values import EveryOrigin
+from ..config.origins import EveryOrigin
 from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.sets import OriginSet
 from .callbacks import Interrupter, never_interrupts

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..config.options import PREFIX, Options
-from ..config.values import EveryOrigin
+from ..config.keys import PREFIX
+from ..config.options import Options
+from ..config.origins import EveryOrigin
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
 from ..origins.near import Near, nearest, respelt
 from ..origins.sets import OriginSet

@@ -7,7 +7,8 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from flask_sio_cors import ConfigError, SioCors
-from flask_sio_cors.config.options import FALLBACK_PREFIX, SETTINGS, Options
+from flask_sio_cors.config.keys import FALLBACK_PREFIX
+from flask_sio_cors.config.options import SETTINGS, Options
 from tests.support.config_mistakes import CREDENTIALS, MISTAKES, ORIGINS
 
 KNOWN_KEYS = {s.key for s in SETTINGS} | {f"{FALLBACK_PREFIX}{s.name}" for s in SETTINGS}

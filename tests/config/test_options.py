@@ -10,7 +10,7 @@ from flask import Flask
 
 from flask_sio_cors import ConfigError
 from flask_sio_cors.config.options import SETTINGS, Options
-from flask_sio_cors.config.values import EveryOrigin
+from flask_sio_cors.config.origins import EveryOrigin
 from flask_sio_cors.origins.grammar import parse_pattern
 from flask_sio_cors.origins.sets import OriginSet
 

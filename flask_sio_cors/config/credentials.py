@@ -1,0 +1,170 @@
+"""What must not be answered together with cookies and HTTP authentication."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from ..origins.grammar import (
+    DEFAULT_PORTS,
+    EXAMPLE,
+    OPAQUE_ORIGINS,
+    OriginPattern,
+    is_loopback,
+    parse_pattern,
+)
+from .keys import PREFIX
+from .origins import EveryOrigin, Listed
+from .problems import Problem
+
+# Origins that have nothing in common. Who lets them all in has named nobody (RFC 2606, section 2).
+_STRANGERS: Final = ("https://a.invalid", "https://b-2.site.test", "https://localhost.example")
+
+
+def check_credentials(
+    values: Mapping[str, Any], sources: Mapping[str, str], found: list[Problem]
+) -> None:
+    """Report what must not be answered together with cookies and HTTP authentication."""
+    if not values["supports_credentials"]:
+        return
+    origins = values["origins"]
+    switch = sources["SUPPORTS_CREDENTIALS"]
+    if isinstance(origins, EveryOrigin):
+        reason = (
+            f"lets every site act in its visitors' name, since {sources['ORIGINS']} is "
+            f"{origins.value!r}; list the origins that may, or do without credentials"
+        )
+        found.append(Problem(switch, True, reason, "False"))
+    elif isinstance(origins, Listed):
+        for pattern in filter(None, map(parse_pattern, origins.texts)):
+            _check_credentialed(pattern, values, sources, found)
+        for regex in origins.regexes:
+            mistake = _credentialed_regex_mistake(regex, values["tolerate_public_suffixes"])
+            if mistake:
+                reason = f"{mistake[0]}, with {switch} set"
+                found.append(Problem(sources["ORIGINS"], regex, reason, mistake[1]))
+    if "*" in values["expose_headers"]:
+        reason = f'means a header called "*" where {switch} is set (Fetch, 3.3.3); name them'
+        found.append(Problem(sources["EXPOSE_HEADERS"], "*", reason, "'X-Request-Id'"))
+
+
+def fit_for_credentials(
+    problem: Problem, values: Mapping[str, Any], sources: Mapping[str, str]
+) -> Problem:
+    """Replace a correction of an origin that would itself be a mistake with credentials."""
+    if problem.key != sources["ORIGINS"] or not problem.correction.startswith("'"):
+        return problem
+    listed = ast.literal_eval(f"[{problem.correction}]")
+    refused: list[Problem] = []
+    for pattern in filter(None, map(parse_pattern, listed)):
+        _check_credentialed(pattern, values, sources, refused)
+    if not refused:
+        return problem
+    fit = [fault.correction for fault in refused if fault.key == problem.key]
+    refused_texts = {fault.value for fault in refused} | OPAQUE_ORIGINS
+    fit += [repr(text) for text in listed if text not in refused_texts]
+    reason = "; ".join(dict.fromkeys([problem.reason, *(fault.reason for fault in refused)]))
+    return problem._replace(reason=reason, correction=", ".join(dict.fromkeys(fit)) or EXAMPLE)
+
+
+def _credentialed_regex_mistake(
+    regex: re.Pattern[str], tolerates_suffixes: bool
+) -> tuple[str, str] | None:
+    """Return why an expression lets strangers act in visitors' names, and what to write."""
+    if all(map(regex.fullmatch, _STRANGERS)):
+        return "lets every site act in its visitors' name", "'https://*.example.com'"
+    from ..origins.backtracking import slow_origin
+    from ..origins.suffixes import stranger_let_in
+
+    # One that is slow is an error of its own, and is asked no more.
+    stranger = None if tolerates_suffixes or slow_origin(regex) else stranger_let_in(regex)
+    if stranger:
+        return (
+            f'lets in whoever registers a name such as "{stranger}" '
+            f"({PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it)",
+            "'https://*.example.com'",
+        )
+    return _missing_dot(regex) or _bare_dot(regex)
+
+
+def _missing_dot(regex: re.Pattern[str]) -> tuple[str, str] | None:
+    tail = _JOINED_TAIL.search(regex.pattern)
+    if tail is None:
+        return None
+    name = tail[1].replace("\\", "")
+    if not regex.fullmatch(f"https://x{name}") or not _public_suffix_within(name.partition(".")[2]):
+        return None
+    start = tail.start(1)
+    dotted = rf"{regex.pattern[:start]}\.{regex.pattern[start:]}"
+    reason = f'lets in "https://x{name}", which anybody may register'
+    return reason, f"re.compile({dotted!r}{_flags_of(regex)})"
+
+
+def _bare_dot(regex: re.Pattern[str]) -> tuple[str, str] | None:
+    escaped = _PIECES.sub(lambda piece: r"\." if piece[0] == "." else piece[0], regex.pattern)
+    if escaped == regex.pattern:
+        return None
+    reason = (
+        "has a dot that stands for any character, so that it lets names in which others can "
+        "register"
+    )
+    return reason, f"re.compile({escaped!r}{_flags_of(regex)})"
+
+
+def _flags_of(regex: re.Pattern[str]) -> str:
+    flags = regex.flags & ~re.UNICODE
+    return f", {flags}" if flags else ""
+
+
+# Anything at all, and then a name without a dot before it.
+_JOINED_TAIL: Final = re.compile(r"(?:\.|\[\^[^\]]*\])[*+]\??\)?([a-z0-9](?:[a-z0-9-]|\\\.)*)\$?$")
+# An escaped character, a class, or a dot that nothing repeats, where a name's dot would be.
+_PIECES: Final = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\.(?![*+?{])", re.DOTALL)
+
+
+def _check_credentialed(
+    pattern: OriginPattern,
+    values: Mapping[str, Any],
+    sources: Mapping[str, str],
+    found: list[Problem],
+) -> None:
+    if pattern.is_opaque:
+        reason = (
+            f'cannot go with "{pattern}" in {sources["ORIGINS"]}: any page can obtain that origin, '
+            "with a sandboxed iframe or a local file"
+        )
+        found.append(Problem(sources["SUPPORTS_CREDENTIALS"], True, reason, "False"))
+    if (
+        pattern.scheme == "http"
+        and not is_loopback(pattern.host)
+        and not values["tolerate_insecure_origins"]
+    ):
+        reason = (
+            f"is not encrypted, so that anyone on the way can speak in its name, with "
+            f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_INSECURE_ORIGINS = True "
+            "permits it"
+        )
+        port = "" if pattern.port == DEFAULT_PORTS["https"] else pattern.port
+        secure = str(pattern._replace(scheme="https", port=port))
+        found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(secure)))
+    if pattern.subdomains and not values["tolerate_public_suffixes"]:
+        suffix = _public_suffix_within(pattern.host)
+        if suffix:
+            reason = (
+                f'lets in whoever registers a name under "{suffix}", with '
+                f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_PUBLIC_SUFFIXES = True "
+                "permits it"
+            )
+            own = str(pattern._replace(host=f"your-name.{suffix}", subdomains=False))
+            found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(own)))
+
+
+def _public_suffix_within(host: str) -> str | None:
+    """Return the public suffix that the subdomains of `host` are registered under, if one is."""
+    if is_loopback(host):
+        return None
+    from ..origins.suffixes import public_suffix_within
+
+    return public_suffix_within(host)

@@ -1,0 +1,65 @@
+"""What the values of settings mean, in sentences, where one sentence will not do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from ..origins.sets import OriginSet
+from .origins import EveryOrigin, OriginCallable
+
+#: Seconds that Chromium keeps a preflight's answer, at most.
+_CHROMIUMS_MAX_AGE: Final = 7200
+
+
+def either(yes: str, no: str) -> Callable[[object], str]:
+    """Make the meaning of a setting that is on, or there, or not."""
+    return lambda value: no if value is None or value is False else yes
+
+
+def of_origins(origins: OriginSet | EveryOrigin | OriginCallable) -> str:
+    """Say who may connect."""
+    if origins is EveryOrigin.WILDCARD:
+        return "Every site may connect, by polling without cookies; answered with “*”."
+    if origins is EveryOrigin.REFLECTED:
+        return "Every site may connect, by polling without cookies; answered with its origin."
+    if not isinstance(origins, OriginSet):
+        return "The function is asked for each request of another origin."
+    if not origins:
+        return "Only pages of the server's own origin may connect."
+    return "Pages of these origins may connect, and those of the server's own."
+
+
+def of_allowed_headers(names: tuple[str, ...] | None) -> str:
+    """Say which headers clients may send."""
+    if names is None:
+        return "Clients may send any extraHeaders."
+    if "*" in names:
+        return "Clients may send any extraHeaders; browsers will want Authorization by its name."
+    return f"Clients may send these extraHeaders: {', '.join(names) or 'none'}."
+
+
+def of_exposed_headers(names: tuple[str, ...]) -> str:
+    """Say which headers pages may read."""
+    if not names:
+        return "Pages may read no special headers of the answers."
+    return f"Pages may read {'all' if '*' in names else 'these'} headers of the answers."
+
+
+def of_methods(methods: tuple[str, ...]) -> str:
+    """Say what a preflight is told."""
+    return (
+        f"Preflights are answered with {', '.join(methods)}; GET and POST, all that Socket.IO "
+        "needs, pass in any case."
+    )
+
+
+def of_max_age(seconds: int | None) -> str:
+    """Say how long browsers remember a preflight."""
+    if seconds is None:
+        return "Browsers keep a preflight's answer for their own default, 5 seconds."
+    if seconds == 0:
+        return "Browsers keep no preflight's answer, and ask before each request."
+    told = f"Browsers keep a preflight's answer for {seconds} second{'s' * (seconds != 1)}"
+    is_long = seconds > _CHROMIUMS_MAX_AGE
+    return told + (f", Chromium for {_CHROMIUMS_MAX_AGE}." if is_long else ".")

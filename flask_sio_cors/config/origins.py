@@ -1,0 +1,124 @@
+"""``SIO_CORS_ORIGINS``: read into a set of origins, every origin, or a function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+from ..origins.grammar import EXAMPLE, OriginPattern, parse_pattern
+from ..origins.sets import OriginSet
+from .functions import is_asked_with_one
+from .values import Report, kind_of, read_items, spelled_bool
+
+#: ``(origin) -> bool``: decides about an origin at each request.
+OriginCallable = Callable[[str], bool]
+
+
+class EveryOrigin(Enum):
+    """The two ways to let every origin in; neither goes with credentials."""
+
+    WILDCARD = "*"  #: answered ``Access-Control-Allow-Origin: *``
+    REFLECTED = True  #: answered with the request's own origin
+
+
+class Listed(NamedTuple):
+    """The entries of ``SIO_CORS_ORIGINS``, compiled and as they are written.
+
+    What they were parsed into is not kept: a million tuples keep the garbage collector busy.
+    """
+
+    origins: OriginSet
+    texts: list[str]
+    regexes: list[re.Pattern[str]]
+
+
+NOTHING_LISTED: Final = Listed(OriginSet(), [], [])
+
+
+def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCallable:
+    spelled = spelled_bool(value)
+    if spelled is not None:
+        return EveryOrigin.REFLECTED if spelled else NOTHING_LISTED
+    if isinstance(value, str) and value.strip() == "*":
+        return EveryOrigin.WILDCARD
+    if callable(value):
+        is_asked_with_one(value, value, "origin", "None", report)
+        return value  # type: ignore[no-any-return]
+    if isinstance(value, re.Pattern):
+        value = [value]
+    items = read_items(value, report, "origins", f"[{EXAMPLE}]")
+    texts: list[str] = []
+    others: list[Any] = []
+
+    def patterns() -> Iterable[OriginPattern]:
+        for item in items:
+            pattern = parse_pattern(item) if isinstance(item, str) else None
+            if pattern is not None:
+                texts.append(item)
+                yield pattern
+            elif not _is_regex(item):
+                others.append(item)
+
+    regexes = [item for item in items if _is_regex(item)]
+    listed = Listed(OriginSet(patterns(), regexes), texts, regexes)
+    _report_slow(regexes, report)
+    if any(map(_stands_alone, others)):
+        _report_company(value, items, report)
+    for item in others:
+        if not _stands_alone(item):
+            _report_origin(item, report)
+    return listed
+
+
+def _is_regex(item: Any) -> bool:
+    return isinstance(item, re.Pattern) and isinstance(item.pattern, str)
+
+
+def _report_slow(regexes: Iterable[re.Pattern[str]], report: Report) -> None:
+    for regex in regexes:
+        from ..origins.backtracking import slow_origin  # which only regular expressions need
+
+        origin = slow_origin(regex)
+        if origin is not None:
+            reason = (
+                f"takes so long with {origin!r}, and ever longer with more letters, that one "
+                "request stops the server; do not repeat what contains a repetition"
+            )
+            report(regex, reason, "'https://*.example.com'")
+
+
+def _stands_alone(item: Any) -> bool:
+    is_star = isinstance(item, str) and item.strip() == "*"
+    return is_star or isinstance(item, bool) or callable(item)
+
+
+def _report_company(value: Any, items: list[Any], report: Report) -> None:
+    """Report a list that holds what decides about every origin: ``*``, a bool, a function."""
+    others = [item for item in items if not _stands_alone(item)]
+    single = next(item for item in items if _stands_alone(item))
+    if isinstance(single, str):
+        single = single.strip()
+    shown = "a function" if callable(single) else repr(single)
+    reason = f"is a list with {shown}, which decides about every origin and so stands alone"
+    report(value, reason, repr(others) if others or callable(single) else repr(single))
+
+
+def _report_origin(item: Any, report: Report) -> None:
+    if isinstance(item, str):
+        from ..origins.spelling import correct  # which only a mistake needs
+
+        report(item, *correct(item))
+    elif isinstance(item, re.Pattern):
+        pattern = item.pattern.decode("latin-1")
+        report(item, "matches bytes, and an origin is text", f"re.compile({pattern!r})")
+    elif isinstance(item, bytes):
+        report(item, "is bytes, and an origin is text", repr(item.decode("latin-1")))
+    elif item is None:
+        report(item, "is None, which is what an unset variable gives", EXAMPLE)
+    elif isinstance(item, (list, tuple, set, frozenset)) and item:
+        reason = f"is {kind_of(item)} within the list, where its items belong into the list itself"
+        report(item, reason, ", ".join(map(repr, item)))
+    else:
+        report(item, f"is {kind_of(item)}, where an origin is needed", EXAMPLE)
