@@ -23,6 +23,7 @@ from benchmarks import chart, report, resources, wire
 from benchmarks.report import Figures
 
 NODE = Path(__file__).with_name("node")
+Keep = Callable[[str, float], None]
 TABLE_BEGINS, TABLE_ENDS = "<!-- table -->\n", "\n<!-- end of table -->"
 
 
@@ -34,22 +35,8 @@ def measure(rounds: int, million: int, hostile: int) -> Figures:
 
     keep("million", million)
     keep("hostile", hostile)
-    for number in range(rounds):
-        say(f"round {number + 1} of {rounds}: decisions")
-        measure_decisions(keep)
-        for size in wire.SIZES:
-            say(f"round {number + 1} of {rounds}: a server with {size:,} origins")
-            for found in wire.measure(size, 1, reverse=number % 2 == 1):
-                for name, told in found.items():
-                    for figure, value in told.items():
-                        keep(f"{name}/{figure}", value)
-    say("start")
-    for value in resources.imported(7):
-        keep("import", value)
-    for _ in range(min(rounds, 3)):
-        keep("read/one", resources.measure("read", "exact", 1)["seconds"])
-        for kind in ("exact", "wildcard"):
-            keep(f"read/{kind}", resources.measure("read", kind, million)["seconds"])
+    _measure_rounds(rounds, keep)
+    _measure_reading(min(rounds, 3), million, keep)
     say("memory")
     for kind in ("exact", "wildcard"):
         for figure, value in resources.measure("memory", kind, million).items():
@@ -59,7 +46,29 @@ def measure(rounds: int, million: int, hostile: int) -> Figures:
     return figures
 
 
-def measure_decisions(keep: Callable[[str, float], None]) -> None:
+def _measure_rounds(rounds: int, keep: Keep) -> None:
+    for number in range(rounds):
+        say(f"round {number + 1} of {rounds}: decisions")
+        measure_decisions(keep)
+        for size in wire.SIZES:
+            say(f"round {number + 1} of {rounds}: a server with {size:,} origins")
+            for found in wire.measure(size, 1, reverse=number % 2 == 1):
+                for name, told in found.items():
+                    for figure, value in told.items():
+                        keep(f"{name}/{figure}", value)
+
+
+def _measure_reading(rounds: int, million: int, keep: Keep) -> None:
+    say("start")
+    for value in resources.imported(7):
+        keep("import", value)
+    for _ in range(rounds):
+        keep("read/one", resources.measure("read", "exact", 1)["seconds"])
+        for kind in ("exact", "wildcard"):
+            keep(f"read/{kind}", resources.measure("read", kind, million)["seconds"])
+
+
+def measure_decisions(keep: Keep) -> None:
     """Ask pyperf and Node; keep microseconds a decision."""
     with TemporaryDirectory() as folder:
         path = f"{folder}/decisions.json"

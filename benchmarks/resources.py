@@ -10,9 +10,11 @@ import re
 import subprocess
 import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import process_time
+from typing import Any
 
 from benchmarks.origins import ENVIRON, listed
 
@@ -103,7 +105,7 @@ def imported(rounds: int) -> list[float]:
     ]
 
 
-CHILDREN = {
+CHILDREN: dict[str, Callable[..., Any]] = {
     "memory": lambda kind, size: memory(kind, int(size)),
     "flood": lambda count: flood(int(count)),
     "read": lambda kind, size: read(kind, int(size)),

@@ -187,15 +187,8 @@ def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blue
         # The host was compared above, so that a rebound name does not get here either.
         if request.headers.get("Origin") != addresses.page:
             abort(403)
-        form = request.get_json()
-        before = {f.key: chat.config[f.key] for f in editor.FIELDS if f.key in chat.config}
-        editor.replace_settings(chat.config, editor.to_config(form))
-        try:
-            cors.reconfigure(chat)
-        except ConfigError as error:
-            editor.replace_settings(chat.config, before)
-            return {"problems": editor.to_marks(error)}, 422
-        return describe()
+        error = _reconfigure(chat, request.get_json())
+        return describe() if error is None else ({"problems": editor.to_marks(error)}, 422)
 
     @blueprint.get("/answers/<probe>")
     def answers(probe: str) -> list[dict[str, Any]]:
@@ -208,6 +201,18 @@ def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blue
         return response
 
     return blueprint
+
+
+def _reconfigure(chat: Flask, form: dict[str, Any]) -> ConfigError | None:
+    """Put the policy of a form in force; return what is wrong with it, and keep the old one."""
+    before = {f.key: chat.config[f.key] for f in editor.FIELDS if f.key in chat.config}
+    editor.replace_settings(chat.config, editor.to_config(form))
+    try:
+        chat.extensions["sio_cors"].reconfigure(chat)
+    except ConfigError as error:
+        editor.replace_settings(chat.config, before)
+        return error
+    return None
 
 
 def _as_json(predictions: Mapping[str, Mapping[str, Prediction]]) -> dict[str, Any]:

@@ -44,10 +44,12 @@ class Question:
 
     @property
     def is_websocket(self) -> bool:
+        """Whether it opens a WebSocket at once, as ``transports: ["websocket"]`` does."""
         return self.transport == "websocket"
 
     @property
     def page(self) -> Page:
+        """The page, as the Fetch standard sees it."""
         return Page(self.origin, self.with_credentials, self.headers)
 
 
@@ -68,6 +70,7 @@ class Step:
 
     @property
     def is_passed(self) -> bool:
+        """Whether neither the policy nor the browser stands in the way."""
         return self.block is None and self.verdict.outcome is not REFUSED
 
 

@@ -43,6 +43,7 @@ class Response:
 
     @property
     def is_ok(self) -> bool:
+        """Whether the status is one of success (Fetch, "ok status")."""
         return 200 <= self.status <= 299
 
     @property

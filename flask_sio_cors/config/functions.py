@@ -20,6 +20,10 @@ _REFUSE_ALL: Final = "lambda request: False"
 
 
 def read_allow_request(value: Any, report: Report) -> AllowRequest | None:
+    """Read a function of the request, or its name; ``None`` where it was no such thing.
+
+    Socket.IO's ``allowRequest``.
+    """
     function = value
     if isinstance(value, str):
         try:

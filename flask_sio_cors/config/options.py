@@ -117,10 +117,12 @@ class Setting(NamedTuple):
 
     @property
     def key(self) -> str:
+        """The configuration key, with its prefix."""
         return PREFIX + self.name
 
     @property
     def field(self) -> str:
+        """The name of the field in `Options`."""
         return self.name.lower()
 
     def source(self, config: Mapping[str, Any]) -> str | None:

@@ -38,6 +38,10 @@ NOTHING_LISTED: Final = Listed(OriginSet(), [], [])
 
 
 def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCallable:
+    """Read what decides about origins: a list, every origin, or a function of the origin.
+
+    The npm package's ``origin``.
+    """
     spelled = spelled_bool(value)
     if spelled is not None:
         return EveryOrigin.REFLECTED if spelled else NOTHING_LISTED
@@ -46,8 +50,10 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
     if callable(value):
         is_asked_with_one(value, value, "origin", "None", report)
         return value  # type: ignore[no-any-return]
-    if isinstance(value, re.Pattern):
-        value = [value]
+    return _read_listed([value] if isinstance(value, re.Pattern) else value, report)
+
+
+def _read_listed(value: Any, report: Report) -> Listed:
     items = read_items(value, report, "origins", f"[{EXAMPLE}]")
     texts: list[str] = []
     others: list[Any] = []

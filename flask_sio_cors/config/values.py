@@ -28,6 +28,7 @@ _MEANT: Final = {"enabled": True, "include": True, "allow": True, "disabled": Fa
 
 
 def spelled_bool(value: object) -> bool | None:
+    """Return a truth value, however it is written; ``None`` for anything else."""
     if isinstance(value, str):
         word = value.strip().lower()
         return True if word in _TRUE else False if word in _FALSE else None
@@ -35,6 +36,7 @@ def spelled_bool(value: object) -> bool | None:
 
 
 def read_bool(value: Any, report: Report) -> bool:
+    """Read a truth value; ``False`` where it was none."""
     answer = spelled_bool(value)
     if answer is None:
         word = value.strip().lower() if isinstance(value, str) else ""
@@ -55,6 +57,7 @@ def _read_integer(value: Any) -> int | None:
 
 
 def read_max_age(value: Any, report: Report) -> int | None:
+    """Read a number of seconds, 0 to 86,400; ``Access-Control-Max-Age``."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     age = _read_integer(seconds)
     if age is None:
@@ -80,6 +83,7 @@ def _guess_seconds(value: Any) -> int:
 
 
 def read_status(value: Any, report: Report) -> int:
+    """Read the status of allowed preflights, 200 to 299; npm's ``optionsSuccessStatus``."""
     status = _read_integer(value)
     if status is None:
         report(value, "is not the number of an HTTP status", "204")
@@ -93,6 +97,7 @@ def read_status(value: Any, report: Report) -> int:
 
 
 def read_timeout(value: Any, report: Report) -> float:
+    """Read a number of seconds, above 0 and up to 60."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     try:
         seconds = float(seconds) if not isinstance(seconds, bool) else math.nan
@@ -104,6 +109,7 @@ def read_timeout(value: Any, report: Report) -> float:
 
 
 def kind_of(value: object) -> str:
+    """Return what a value is, with its article."""
     if isinstance(value, bytes):
         return "bytes"
     name = type(value).__name__
@@ -179,6 +185,7 @@ _STANDARD_METHODS: Final = frozenset(
 
 
 def read_methods(value: Any, report: Report) -> tuple[str, ...]:
+    """Read the methods that preflights are told (Fetch, section 2.2.1)."""
     methods = _tokens(value, report, "methods", "'GET', 'POST'")
     for method in methods:
         upper = method.upper()
@@ -194,6 +201,7 @@ def read_methods(value: Any, report: Report) -> tuple[str, ...]:
 
 
 def read_allow_headers(value: Any, report: Report) -> tuple[str, ...]:
+    """Read the names of the headers that pages may send (Fetch, section 2.2.2)."""
     names = _tokens(value, report, "header names", "'X-Requested-With'")
     for name in names:
         lower = name.lower()
@@ -210,6 +218,7 @@ def read_allow_headers(value: Any, report: Report) -> tuple[str, ...]:
 
 
 def read_expose_headers(value: Any, report: Report) -> tuple[str, ...]:
+    """Read the names of the headers that pages may read (Fetch, section 2.2.2)."""
     names = _tokens(value, report, "header names", "'X-Request-Id'")
     for name in names:
         if name.lower() in ("set-cookie", "set-cookie2"):

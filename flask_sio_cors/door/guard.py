@@ -60,7 +60,9 @@ class EngineIO(Protocol):
 
     def handle_request(
         self, environ: WSGIEnvironment, start_response: StartResponse
-    ) -> Iterable[bytes]: ...
+    ) -> Iterable[bytes]:
+        """Answer a request, as a WSGI application does."""
+        ...
 
 
 class Guard:

@@ -37,6 +37,7 @@ class Near(NamedTuple):
 
     @property
     def is_misspelling(self) -> bool:
+        """Whether one letter makes the difference."""
         return self.differences[0].endswith(_ONE_OFF)
 
     @property
