@@ -247,7 +247,8 @@ def is_handshake(environ: WSGIEnvironment) -> bool:
 def _words_of(refusal: ConnectionRefusedError) -> str | None:
     # A subclass may have forgotten to initialise its base, or brought words that are none.
     words = getattr(refusal, "error_args", None)
-    message = words.get("message") if isinstance(words, dict) else None
+    # Before python-socketio 5.1 the words themselves stood there.
+    message = words.get("message") if isinstance(words, dict) else words
     return message if isinstance(message, str) else None
 
 
