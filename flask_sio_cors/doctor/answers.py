@@ -12,20 +12,13 @@ from ..browser import wording
 from ..browser.fetch import Page, Response
 from . import gatekeepers
 from .browser import Fetched
-from .findings import (
-    Finding,
-    Severity,
-    Told,
-    error_of,
-    is_extension,
-    is_host_refused,
-    proof_of,
-    raised,
-    session_of,
-)
-from .fixes import DEFAULT_PATH, Fix, allowing
+from .findings import Finding, Severity, Told
+from .fixes import Fix, allowing
+from .handshake import error_of, is_extension, is_host_refused, session_of
+from .proof import proof_of, raised
 from .protocol import Protocol, protocol_of
 from .proxies import REMOVE_SENDER, is_own_page, proxy_of
+from .target import DEFAULT_PATH
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"

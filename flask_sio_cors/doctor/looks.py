@@ -10,11 +10,13 @@ from ..browser.fetch import Check, Header, Page, Response, cors_check
 from . import proxies, redirects, security
 from .browser import Fetched, origin_of, preflight
 from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble
-from .findings import Finding, error_of, is_extension, is_python, named_path, proof_of, session_of
-from .fixes import DEFAULT_PATH, Fix, allowing
+from .findings import Finding
+from .fixes import Fix, allowing
+from .handshake import error_of, is_extension, is_python, named_path, session_of
 from .probe import Probe
+from .proof import proof_of
 from .protocol import V3, V4
-from .target import Target
+from .target import DEFAULT_PATH, Target
 from .variants import look_at_variants
 
 

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 from ..browser.fetch import Block, Page, Response, cors_check
 from .browser import Fetched, origin_of, resolve
 from .exchange import Exchange, Failure, Trouble
-from .findings import Finding, Severity, Told, error_of, proof_of, session_of
+from .findings import Finding, Severity, Told
 from .fixes import Fix, allowing
+from .handshake import error_of, session_of
 from .probe import Probe
+from .proof import proof_of
 
 #: How many redirects are followed to see where they lead.
 _MAX_HOPS: Final = 5
