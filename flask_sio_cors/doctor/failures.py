@@ -245,6 +245,7 @@ _FAILURES: Final[dict[Trouble, Callable[[str, Failure], Told]]] = {
 
 
 def redirect_loop(fetched: Fetched) -> Finding:
+    """Tell of a server that redirects for ever."""
     url = fetched.last.url
     return Finding(
         "redirect-loop",

@@ -96,7 +96,7 @@ def _path_options(path: str) -> Iterable[str]:
         yield "addTrailingSlash: false,"
 
 
-def allowing(
+def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
     page: Page,
     *,
     adds: bool = True,

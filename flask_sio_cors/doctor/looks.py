@@ -92,7 +92,7 @@ def _cookies(probe: Probe, finding: Finding) -> Finding:
 
 
 def _cache(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
-    """A session that comes twice comes from a cache."""
+    """Look for a cache: a session that comes twice comes from one."""
     if session_of(fetched.last) is None:
         return finding
     again = probe.browser.fetch("GET", probe.target.polling(), patience=SHORT_PATIENCE)
@@ -201,7 +201,7 @@ def _has_cors(probe: Probe) -> bool:
 
 
 def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
-    """An origin that is not the page's, from a server that only repeats what it is told."""
+    """Find who rewrites an origin, where the server only repeats what it is told."""
     block, page = fetched.block, probe.page
     if finding.id != "origin-mismatch" or block is None:
         return finding
@@ -224,8 +224,10 @@ def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
 
 
 def _replaced(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
-    """See whether “*” is the server's own: python-engineio sends it never, and this extension
-    never with credentials."""
+    """See whether “*” is the server's own.
+
+    python-engineio sends it never, and this extension never with credentials.
+    """
     response = fetched.response
     if response is None or not is_python(response):
         return finding

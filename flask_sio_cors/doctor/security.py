@@ -37,6 +37,7 @@ class Stage:
 
     @property
     def page(self) -> Page:
+        """The page that asks."""
         return self.browser.page
 
 
