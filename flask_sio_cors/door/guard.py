@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -203,7 +204,9 @@ class Guard:
                 complaint = f"a receiver {fault.complaint}; the refusal stands"
                 self.journal.fault("request_refused", fault.error, complaint)
         code, body = _ERRORS.get(reason, _FORBIDDEN)
-        if message is None and not app.debug:
+        # What gevent-websocket has opened, any page can read.
+        explains = app.debug and environ.get("wsgi.websocket") is None
+        if message is None and not explains:
             return body
         return _error_body(code, explanation() if message is None else message)
 
@@ -229,7 +232,9 @@ def end_websocket(websocket: Any, error: bytes, interrupter: Interrupter) -> Non
 
 def _await_farewell(websocket: Any) -> None:
     """Wait for the client's close frame; Firefox shows its page nothing of a hasty connection."""
-    while True:
+    # A client that never pauses lets no timer through.
+    deadline = time.monotonic() + _FAREWELL_SECONDS
+    while time.monotonic() < deadline:
         # RFC 6455, section 5.2: the opcode, and a length that is its own up to 125.
         head = websocket.raw_read(2)
         if len(head) < 2 or head[0] & 0x0F == websocket.OPCODE_CLOSE or head[1] & 0x7F > 125:

@@ -83,13 +83,12 @@ class Policy:
             readable.append(_ALLOW_CREDENTIALS)
         if options.expose_headers:
             readable.append(_list_header("Access-Control-Expose-Headers", options.expose_headers))
-        # No cache keeps a refusal (RFC 9111, section 3), nor an answer to OPTIONS.
-        refused = _vary_header(*vary)
-        common = (_NO_STORE, *refused)
+        # Refusals too: a verdict also hangs on Sec-Fetch-Site, and some proxies cache every status.
+        common = (_NO_STORE, *_vary_header(*vary))
         actual = (*readable, *common)
         to_nobody = common if self._names_origin else actual
         without_origin = Verdict(ALLOWED, Reason.NO_ORIGIN, to_nobody)
-        self._verdicts = {reason: _refusal(reason, refused) for reason in Reason}
+        self._verdicts = {reason: _refusal(reason, common) for reason in Reason}
         self._verdicts |= {
             Reason.ORIGIN_ALLOWED: Verdict(ALLOWED, Reason.ORIGIN_ALLOWED, actual),
             Reason.SAME_ORIGIN: Verdict(ALLOWED, Reason.SAME_ORIGIN, actual),

@@ -50,7 +50,7 @@ def test_an_allowed_origin_gets_its_own_name_back():
 
 def test_an_origin_that_is_not_allowed_gets_403_and_no_cors_header():
     verdict = judged([APP], EVIL)
-    refused = (Outcome.REFUSED, Reason.ORIGIN_NOT_ALLOWED, (VARY,), "403 Forbidden")
+    refused = (Outcome.REFUSED, Reason.ORIGIN_NOT_ALLOWED, (NO_STORE, VARY), "403 Forbidden")
     assert verdict == refused
 
 
