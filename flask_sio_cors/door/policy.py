@@ -127,7 +127,7 @@ class Policy:
         :param environ: its WSGI environment, which is left as it is.
         """
         judged = self._seen.get(environ.get("HTTP_ORIGIN"))
-        if judged is None or (self._checks_hosts and not self._pages.is_trusted_host(environ)):
+        if judged is None or (self._checks_hosts and not self._pages.own.is_trusted_host(environ)):
             judged = self._judge_page(self._pages.identify(environ))
             if judged[0].outcome is REFUSED:
                 return judged

@@ -52,8 +52,8 @@ def explain_refusal(
             "WebSocket."
         ),
         Reason.HOST_NOT_TRUSTED: (
-            "The Host header is not in TRUSTED_HOSTS. Add the host that users see, or make the "
-            "proxy send it."
+            f"The {page.header} header is not in TRUSTED_HOSTS. Add the host that users see, or "
+            "make the proxy send it."
         ),
         Reason.DENIED: "allow_request refused the handshake.",
         Reason.ALLOW_REQUEST_FAILED: (

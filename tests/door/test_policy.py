@@ -337,7 +337,7 @@ def test_a_host_of_any_length_is_not_kept():
     for number in range(3000):
         host = f"{number}.{'a.' * 500}example.com"
         assert guarded.judge(environ(HTTP_HOST=host))[0].outcome is Outcome.ALLOWED
-    assert not guarded._pages._seen_hosts
+    assert not guarded._pages.own._seen_hosts
 
 
 def test_an_empty_text_of_trusted_hosts_trusts_every_host_as_flask_does():
