@@ -329,6 +329,14 @@ def explain(
     help="The client's option transports, where it names only one.  [default: both]",
 )
 @click.option(
+    "--timeout",
+    type=click.FloatRange(1, 25),
+    default=20,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the page waits for its connection, as the client's option timeout; up to 25.",
+)
+@click.option(
     "--watch",
     type=click.FloatRange(0, 25),
     default=5,
@@ -347,6 +355,7 @@ def doctor(
     no_trailing_slash: bool,
     method: str | None,
     transports: tuple[str, ...],
+    timeout: float,
     watch: float,
     as_json: bool,
 ) -> None:
@@ -366,7 +375,7 @@ def doctor(
         from .browser.fetch import Page
         from .doctor import examine
         from .doctor import report as telling
-        from .doctor.exchange import Wire
+        from .doctor.exchange import Patience, Wire
         from .doctor.target import Target, TargetError
     except ModuleNotFoundError as error:
         raise NotAskedError(
@@ -383,7 +392,8 @@ def doctor(
     page = Page(asker, bool(with_credentials), headers)
     try:
         with _Progress() as progress:
-            wire, asked = Wire(progress.tell), transports or ("polling", "websocket")
+            wire = Wire(progress.tell, patience=Patience.of(timeout))
+            asked = transports or ("polling", "websocket")
             report = examine.Examination(target, page, wire, method, watch, asked).run()
     except KeyboardInterrupt:
         click.echo("Interrupted.", err=True)

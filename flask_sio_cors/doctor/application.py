@@ -135,7 +135,7 @@ def unanswered(exchanges: Iterable[Exchange], target: Target, patience: float) -
     """
     cause = (
         "CORS is in order, and the server answers; but the application has not said within "
-        f"{patience:.0f} seconds whether the client may join {target.name or '/'}. Most often its "
+        f"{patience:g} seconds whether the client may join {target.name or '/'}. Most often its "
         "connect handler raises an exception: the page then gets no event at all, neither connect "
         "nor connect_error. Or it takes that long."
     )

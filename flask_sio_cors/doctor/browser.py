@@ -23,7 +23,7 @@ from ..browser.fetch import (
     unsafe_names,
 )
 from ..origins.grammar import DEFAULT_PORTS
-from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Failure, Pending, Wire
+from .exchange import Exchange, Failure, Pending, Wire
 
 #: How many redirects are followed, as in browsers.
 MAX_REDIRECTS: Final = 20
@@ -90,15 +90,16 @@ class Browser:
         self._passed: set[tuple[str, str]] = set()
 
     def fetch(
-        self, method: str, url: str, body: bytes | None = None, patience: float = PATIENCE
+        self, method: str, url: str, body: bytes | None = None, patience: float | None = None
     ) -> Fetched:
         """Fetch as a page's XMLHttpRequest does.
 
-        :param patience: how long it may take in seconds, preflights and redirects included.
+        :param patience: how long it may take in seconds, preflights and redirects included; without
+            it, as long as a page's connection.
         :raise SpentError: if the bounds of the examination are reached.
         """
         page, exchanges, visits = self.page, [], Counter[str]()
-        end = self.wire.seconds + patience
+        end = self.wire.seconds + self._patience(patience)
         is_cross_origin = origin_of(url) != page.origin
         for _ in range(MAX_REDIRECTS + 1):
             visits[url] += 1
@@ -132,19 +133,23 @@ class Browser:
         return Fetched(tuple(exchanges), redirected_for_good=True)
 
     def begin(
-        self, method: str, url: str, body: bytes | None = None, patience: float = PATIENCE
+        self, method: str, url: str, body: bytes | None = None, patience: float | None = None
     ) -> Waiting:
         """Send a request of a session, as `fetch` would, and leave its answer for later.
 
         A redirect is not followed.
         """
         page, is_cross_origin = self.page, origin_of(url) != self.page.origin
+        patience = self._patience(patience)
         if is_cross_origin and needs_preflight(page, method):
             asked = self._ask_first(page, method, url, patience)
             if asked is not None and (asked[1] is not None or _head(asked[0]) is None):
                 return Waiting(page, asked[0], asked[1])
         headers = self._headers(page, url, is_cross_origin or method != "GET")
         return Waiting(page, self.wire.begin(method, url, headers, body, patience))
+
+    def _patience(self, seconds: float | None) -> float:
+        return self.wire.patience.page if seconds is None else seconds
 
     def _ask_first(
         self, page: Page, method: str, url: str, patience: float
@@ -210,10 +215,10 @@ class Waiting:
         """Whether the server has said all that it will say."""
         return self._pending is None or self._pending.is_answered
 
-    def has_left(self) -> None:
-        """Wait, for a short time, until the request has left."""
+    def has_left(self, seconds: float) -> None:
+        """Wait until the request has left, for so long at most."""
         if self._pending is not None:
-            self._pending.is_sent(SHORT_PATIENCE)
+            self._pending.is_sent(seconds)
 
     def wait(self, seconds: float) -> None:
         """Wait for the answer, for so long at most."""
@@ -247,7 +252,7 @@ def preflight(
     page: Page,
     method: str,
     url: str,
-    patience: float = PATIENCE,
+    patience: float,
     *,
     is_browser: bool = True,
 ) -> Exchange:

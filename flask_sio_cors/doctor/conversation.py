@@ -10,7 +10,7 @@ from typing import Final
 from . import application, polling, redirects
 from .answers import ONE_WORKER
 from .browser import Fetched, Waiting
-from .exchange import PATIENCE, SHORT_PATIENCE, UNANSWERED, Exchange, Trouble
+from .exchange import UNANSWERED, Exchange, Patience, Trouble
 from .findings import Finding, Severity
 from .fixes import Fix
 from .handshake import Session, is_python, packets_of, session_of
@@ -19,9 +19,6 @@ from .probe import Probe
 from .proof import proof_of
 from .sockets import starting
 
-#: How long the application may take for its answer to a client that connects, in seconds, and the
-#: server for a request while it holds a poll open. Handlers that ask a database take less.
-ANSWER_PATIENCE: Final = 10.0
 #: Requests that are sent while a poll waits, so that each of a few workers gets one.
 _BEATS: Final = 6
 #: The same where they have to come one by one; those who share work that way take turns.
@@ -72,6 +69,10 @@ class Conversation:
             return finding
         return look_for_cache(self.probe, finding, Fetched((answered,)))
 
+    @property
+    def _patience(self) -> Patience:
+        return self.probe.wire.patience
+
     def _join(self, packet: str) -> Fetched:
         """Send a packet while a poll waits, as clients do."""
         if not self.is_direct:
@@ -80,30 +81,34 @@ class Conversation:
         self._begin_poll().wait(_ARRIVAL)
         body = self.probe.target.protocol.encode(packet)
         sent = self.probe.browser.begin("POST", self._address(), body)
-        sent.wait(ANSWER_PATIENCE)
-        if sent.is_answered or _is_read(self._post(self._beat, SHORT_PATIENCE)):
+        sent.wait(self._patience.application)
+        if sent.is_answered or _is_read(self._post(self._beat, self._patience.aside)):
             return sent.end()
         return sent.give_up()
 
     def _begin_poll(self) -> Waiting:
         self._poll = self.probe.browser.begin("GET", self._address())
-        self._poll.has_left()
+        self._poll.has_left(self._patience.aside)
         return self._poll
 
     def _next(self) -> Fetched:
         """Return what the next poll brings; `UNANSWERED` where only that keeps waiting."""
         if not self.is_direct:
-            return self.probe.browser.fetch("GET", self._address(), patience=ANSWER_PATIENCE)
+            return self.probe.browser.fetch(
+                "GET", self._address(), patience=self._patience.application
+            )
         poll = self._poll or self._begin_poll()
         self._poll = None
-        poll.wait(ANSWER_PATIENCE)
-        if not poll.is_answered and _is_read(self._post(self._beat, SHORT_PATIENCE)):
+        poll.wait(self._patience.application)
+        if not poll.is_answered and _is_read(self._post(self._beat, self._patience.aside)):
             return poll.give_up()
         return poll.end()
 
     def _unanswered(self, polled: Fetched) -> Finding:
         """Tell an application that says nothing from a server that does not wake what waits."""
-        found = application.unanswered(polled.exchanges, self.probe.target, ANSWER_PATIENCE)
+        found = application.unanswered(
+            polled.exchanges, self.probe.target, self._patience.application
+        )
         cached = look_for_cache(self.probe, found, polled)
         if cached is not found or not is_python(self.opened.response):
             return cached
@@ -115,13 +120,13 @@ class Conversation:
     def _answer_afterwards(self) -> Exchange | None:
         """Join in a new session, and poll only then; return the answer, if one comes."""
         browser, target = self.probe.browser, self.probe.target
-        opened = browser.fetch("GET", target.polling(), patience=SHORT_PATIENCE).last
+        opened = browser.fetch("GET", target.polling(), patience=self._patience.aside).last
         session = session_of(opened)
         if session is None:
             return None
         other = Conversation(self.probe, opened, session, self.url, False)
-        other._post(target.connecting, SHORT_PATIENCE)
-        polled = browser.fetch("GET", other._address(), patience=SHORT_PATIENCE).last
+        other._post(target.connecting, self._patience.aside)
+        polled = browser.fetch("GET", other._address(), patience=self._patience.aside).last
         is_answered = application.answer_of(packets_of(polled), target) is not None
         self.probe.close(target, opened, opened.headers)
         return polled if is_answered else None
@@ -169,26 +174,28 @@ class Conversation:
         """Of workers that wait for a connection, it is often the same one that gets the next."""
         body = self.probe.target.protocol.encode(self._beat)
         begin = self.probe.browser.begin
-        sent = [begin("POST", self._address(), body, ANSWER_PATIENCE) for _ in range(_BEATS)]
+        sent = [
+            begin("POST", self._address(), body, self._patience.application) for _ in range(_BEATS)
+        ]
         return [beat.end() for beat in sent]
 
     def _beats_in_turn(self) -> Iterable[Fetched]:
         """Socket.IO for Node.js ends a session that posts two things at once."""
         for _ in range(_BEATS_IN_TURN):
-            yield self._post(self._beat, ANSWER_PATIENCE)
-            if self.probe.wire.seconds > ANSWER_PATIENCE:
+            yield self._post(self._beat, self._patience.application)
+            if self.probe.wire.seconds > self._patience.application:
                 return
 
     def close(self) -> None:
         """Take leave, which ends the poll that waits, too."""
-        self._post("1", SHORT_PATIENCE)
+        self._post("1", self._patience.aside)
         if self._poll is not None:
             self._poll.give_up()
 
     def _address(self) -> str:
         return f"{self.url}&t={secrets.token_hex(4)}&sid={self.session.sid}"
 
-    def _post(self, packet: str, patience: float = PATIENCE) -> Fetched:
+    def _post(self, packet: str, patience: float | None = None) -> Fetched:
         body = self.probe.target.protocol.encode(packet)
         return self.probe.browser.fetch("POST", self._address(), body, patience)
 
@@ -205,7 +212,7 @@ class Conversation:
         failure = fetched.failure
         is_waiting = self._poll is not None and not self._poll.is_answered
         if failure is not None and failure.trouble is Trouble.SILENT and is_waiting:
-            return _one_at_a_time(fetched)
+            return _one_at_a_time(fetched, self._patience)
         finding = look_at_session(self.probe, polling.explain(fetched, self.probe.page), fetched)
         if finding.id in ("session-lost", "cached"):
             return replace(finding, client=client)
@@ -223,10 +230,10 @@ def _is_read(fetched: Fetched) -> bool:
     return fetched.readable is not None and fetched.readable.status == 200
 
 
-def _one_at_a_time(fetched: Fetched) -> Finding:
+def _one_at_a_time(fetched: Fetched, patience: Patience) -> Finding:
     cause = (
         "While one request of the page waits for news, as a client always has one waiting, the "
-        f"server answered no other within {ANSWER_PATIENCE:.0f} seconds: it has one worker that "
+        f"server answered no other within {patience.application:g} seconds: it has one worker that "
         "does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends "
         "that worker, after 30 seconds, it gets connect_error: xhr poll error."
     )

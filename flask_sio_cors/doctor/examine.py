@@ -10,8 +10,8 @@ from ..browser import wording
 from ..browser.fetch import Page, Response
 from . import application, polling, reach, security, sockets, unsent
 from .browser import Fetched, fetch_metadata, judge_preflight, origin_of, preflight
-from .conversation import ANSWER_PATIENCE, Conversation
-from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, SpentError, Talk, Trouble, Wire, listen
+from .conversation import Conversation
+from .exchange import Exchange, Patience, SpentError, Talk, Trouble, Wire, listen
 from .findings import Finding, Severity
 from .fixes import Fix, allowing
 from .handshake import Session, error_of, is_extension, session_of
@@ -190,7 +190,7 @@ class Examination:
             if finding.id not in known:
                 self._add(finding)
         if self.wire.late > late:
-            self._add(_unanswered())
+            self._add(_unanswered(self.wire.patience))
 
     def _go_without_polling(self, fetched: Fetched, finding: Finding) -> None:
         """Look at what works without polling: a WebSocket alone, and what is open to others."""
@@ -239,7 +239,7 @@ class Examination:
     def _ask_method(self, url: str) -> None:
         if self._method is None or origin_of(url) == self.page.origin:
             return
-        exchange = preflight(self.wire, self.page, self._method, url)
+        exchange = preflight(self.wire, self.page, self._method, url, self.wire.patience.page)
         block = judge_preflight(self.page, self._method, exchange)
         if block is not None or exchange.response is None:
             self._add(polling.explain(Fetched((exchange,), block), self.page))
@@ -302,7 +302,8 @@ class Examination:
         # Firefox sends these, Chromium does not; what needs their absence does not work.
         metadata = fetch_metadata(self.page.origin, url, mode="websocket")
         headers = (*metadata, *self.browser.headers(self.target.base))
-        patience = PATIENCE if session is not None else ANSWER_PATIENCE
+        limits = self.wire.patience
+        patience = limits.page if session is not None else limits.application
         exchange = self.wire.shake_hands(url, headers, self.page.origin, talk, patience)
         polling_works = bool(self._polling)
         finding = sockets.explain(exchange, self.page, polling_works=polling_works, refusal=refusal)
@@ -410,19 +411,19 @@ def _spent(wire: Wire, *, is_known: bool) -> Finding:
     """
     cause = f"It ended after {wire.requests} requests and {wire.seconds:.0f} seconds, its bounds."
     fix = Fix()
-    if wire.slowest > SHORT_PATIENCE:
+    if wire.slowest > wire.patience.aside:
         cause += (
             f" The server is slow: one answer took {wire.slowest:.0f} seconds. Socket.IO's client "
-            f"waits {PATIENCE:.0f} seconds for a connection, so that pages may get one."
+            f"waits {wire.patience.page:g} seconds for a connection, so that pages may get one."
         )
         fix = Fix(elsewhere="Ask again when the server is less busy.")
     severity = Severity.NOTE if is_known else Severity.BROKEN
     return Finding("incomplete", severity, "The examination is incomplete.", cause, fix)
 
 
-def _unanswered() -> Finding:
+def _unanswered(patience: Patience) -> Finding:
     cause = (
-        f"Some requests in the name of other origins got no answer within {SHORT_PATIENCE:.0f} "
+        f"Some requests in the name of other origins got no answer within {patience.aside:g} "
         "seconds, so that it is not known whom else the server lets in."
     )
     fix = Fix(elsewhere="Ask again when the server is less busy.")

@@ -28,14 +28,33 @@ from ..browser.fetch import Header, Response
 #: How many requests one examination may send, and how long it may take in seconds.
 MAX_REQUESTS: Final = 40
 MAX_SECONDS: Final = 30.0
-#: How long a page waits for its connection, in seconds (``timeout`` of Socket.IO's client).
-PATIENCE: Final = 20.0
-#: The same of a request that only tells causes apart.
-SHORT_PATIENCE: Final = 2.0
 #: How much of an answer is read, in bytes.
 MAX_BODY: Final = 64 * 1024
 
 _AGENT: Final = "Mozilla/5.0 (compatible; sio-cors doctor)"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long is waited for what, in seconds.
+
+    :param page: for a page's connection (``timeout`` of Socket.IO's client).
+    :param application: for its answer to a client that connects, and for the server's to a request
+        while it holds a poll open. Handlers that ask a database take less.
+    :param aside: for a request that only tells causes apart.
+    """
+
+    page: float = 20.0
+    application: float = 10.0
+    aside: float = 2.0
+
+    @classmethod
+    def of(cls, timeout: float) -> Patience:
+        """Return that of a client with this ``timeout``, in seconds.
+
+        What is waited for inside of a connection has half its time at most.
+        """
+        return cls(timeout, min(cls.application, timeout / 2), min(cls.aside, timeout / 2))
 
 
 class Trouble(Enum):
@@ -109,6 +128,7 @@ class Wire:
 
     :param tell: called with each request before it is sent, to show progress.
     :param max_seconds: how long all of them together may take.
+    :param patience: how long each of them may take.
     :param requests: how many were sent.
     :param late: how many of them were not answered in time.
     :param slowest: the longest that an answer took, in seconds.
@@ -116,6 +136,7 @@ class Wire:
 
     tell: Callable[[str], None] = lambda line: None
     max_seconds: float = MAX_SECONDS
+    patience: Patience = Patience()
     requests: int = 0
     late: int = 0
     slowest: float = 0.0
@@ -137,11 +158,11 @@ class Wire:
         url: str,
         headers: tuple[Header, ...] = (),
         body: bytes | None = None,
-        patience: float = SHORT_PATIENCE,
+        patience: float | None = None,
     ) -> Exchange:
         """Send one request and read its answer; redirects are not followed.
 
-        :param patience: how long it may take, in seconds.
+        :param patience: how long it may take, in seconds; without it, as long as one aside.
         :raise SpentError: if the bounds of the examination are reached.
         """
         return self.begin(method, url, headers, body, patience).end()
@@ -152,7 +173,7 @@ class Wire:
         url: str,
         headers: tuple[Header, ...] = (),
         body: bytes | None = None,
-        patience: float = SHORT_PATIENCE,
+        patience: float | None = None,
     ) -> Pending:
         """Send one request, and leave its answer for later; the parameters are those of `send`.
 
@@ -170,12 +191,12 @@ class Wire:
         headers: tuple[Header, ...],
         origin: str,
         talk: Talk | None = None,
-        patience: float = SHORT_PATIENCE,
+        patience: float | None = None,
     ) -> Exchange:
         """Open a WebSocket, exchange some packets, and close it.
 
         :param talk: what to exchange; without it, one packet is read.
-        :param patience: how long it may take, in seconds.
+        :param patience: how long it may take, in seconds; without it, as long as one aside.
         :return: an exchange whose response has status 101 and the packets that came as its body,
             with U+001E between them.
         :raise SpentError: if the bounds of the examination are reached.
@@ -199,10 +220,11 @@ class Pending:
         self,
         wire: Wire,
         asked: Exchange,
-        patience: float,
+        patience: float | None,
         work: Callable[[_Attempt], Response | Failure],
     ) -> None:
         remaining = wire.remaining
+        patience = wire.patience.aside if patience is None else patience
         if wire.requests >= MAX_REQUESTS or remaining <= 0:
             raise SpentError
         wire.requests += 1
@@ -281,7 +303,7 @@ class _Attempt:
     @property
     def told(self) -> str:
         """What its time was spent on."""
-        return f"{self.limit:.0f} s{' to look the name up' * (self.connection is None)}"
+        return f"{self.limit:.3g} s{' to look the name up' * (self.connection is None)}"
 
     def abandoned(self) -> Failure:
         return Failure(Trouble.SILENT if self.is_connected else Trouble.NO_CONNECTION)

@@ -138,7 +138,7 @@ def _no_connection(url: str, failure: Failure) -> Told:
     cause = (
         "The connection was neither accepted nor refused: a firewall drops it, or the address "
         "belongs to a network that only others are in. Browsers wait for more than a minute, "
-        "Socket.IO's client gives up before, after 20 seconds."
+        "Socket.IO's client gives up before, after its timeout, 20 seconds by default."
     )
     fix = "Open the port in the firewall or security group, or use the server's public address."
     return "no-connection", f"{origin_of(url)} does not answer.", cause, Fix(elsewhere=fix)
@@ -180,9 +180,9 @@ def _closed(url: str, failure: Failure) -> Told:
 def _silent(url: str, failure: Failure) -> Told:
     cause = (
         "The server accepts the connection and does not answer in time: Socket.IO's client gives "
-        "up after 20 seconds, preflight included, and the browser prints nothing. A server that "
-        "is busy with something else does that: one worker, blocked by a slow request or by all "
-        "its long polls."
+        "up after its timeout, 20 seconds by default, preflight included, and the browser prints "
+        "nothing. A server that is busy with something else does that: one worker, blocked by a "
+        "slow request or by all its long polls."
     )
     run = "socketio.run(app)  # with eventlet installed: pip install eventlet"
     fix = Fix(run, "", "Restart the server; do not block its event loop.")

@@ -9,7 +9,7 @@ from typing import Final
 from ..browser.fetch import Check, Header, Page, Response, cors_check
 from . import proxies, redirects, security
 from .browser import Fetched, origin_of, preflight
-from .exchange import PATIENCE, SHORT_PATIENCE, Exchange, Trouble
+from .exchange import Exchange, Trouble
 from .findings import Finding
 from .fixes import Fix, allowing
 from .handshake import error_of, is_extension, is_python, named_path, session_of
@@ -95,7 +95,8 @@ def _cache(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
     """Look for a cache: a session that comes twice comes from one."""
     if session_of(fetched.last) is None:
         return finding
-    again = probe.browser.fetch("GET", probe.target.polling(), patience=SHORT_PATIENCE)
+    aside = probe.wire.patience.aside
+    again = probe.browser.fetch("GET", probe.target.polling(), patience=aside)
     if not security.is_cached(fetched.last, again.last):
         return finding
     cached = security.cached_finding([*fetched.exchanges, again.last], probe.page)
@@ -193,10 +194,8 @@ def _own_pages(probe: Probe, finding: Finding) -> Finding:
 
 def _has_cors(probe: Probe) -> bool:
     """Tell whether a server that sends no CORS header with sessions knows any."""
-    page = replace(probe.page, headers=())
-    answer = preflight(
-        probe.wire, page, "POST", probe.target.polling(), SHORT_PATIENCE, is_browser=False
-    )
+    page, aside = replace(probe.page, headers=()), probe.wire.patience.aside
+    answer = preflight(probe.wire, page, "POST", probe.target.polling(), aside, is_browser=False)
     return proxies.is_engineio_preflight(answer.response)
 
 
@@ -255,9 +254,8 @@ def _meant_for_another(probe: Probe, finding: Finding, fetched: Fetched, own: Ex
     """See whether a preflight fares better at another address, which no cache knows."""
     asked, is_certain = own, _is_from_cache(fetched.response)
     if fetched.last.method == "OPTIONS":
-        asked = preflight(
-            probe.wire, probe.page, "GET", probe.target.polling(), SHORT_PATIENCE, is_browser=False
-        )
+        wire, url = probe.wire, probe.target.polling()
+        asked = preflight(wire, probe.page, "GET", url, wire.patience.aside, is_browser=False)
         answer = asked.response
         if answer is None or cors_check(Page(probe.page.origin), answer) is not None:
             return finding if is_certain else proxies.preflight_not_its_own(finding)
@@ -390,7 +388,8 @@ def _alive(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
         return finding
     cause = (
         "The web server answers other requests at once, the Socket.IO server none within "
-        f"{PATIENCE:.0f} seconds, after which its client gives up; the browser prints nothing. "
+        f"{probe.wire.patience.page:g} seconds, after which its client gives up; the browser "
+        "prints nothing. "
         "Something is waited for without end: in Node.js, the function of cors.origin, "
         "allowRequest or a middleware that never calls back; in Python, a function that blocks."
     )

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import ipaddress
 import threading
+from typing import Final
 from urllib.parse import urlsplit
 
 from ..browser import wording
 from ..browser.fetch import Page
 from ..origins.grammar import is_loopback
-from .exchange import SHORT_PATIENCE, addresses
+from .exchange import addresses
 from .findings import Finding, Severity
 from .fixes import Fix
 from .target import Target
+
+#: How long a name is looked up, in seconds.
+_LOOK_UP: Final = 2.0
 
 _LOOPBACK, _LOCAL, _PUBLIC = "loopback", "local", "public"
 
@@ -49,7 +53,7 @@ def _look_up(host: str) -> tuple[str, ...]:
 
     thread = threading.Thread(target=look_up, daemon=True)
     thread.start()
-    thread.join(SHORT_PATIENCE)
+    thread.join(_LOOK_UP)
     return results[0] if results else ()
 
 

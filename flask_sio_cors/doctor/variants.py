@@ -12,7 +12,7 @@ from ..browser.fetch import cors_check
 from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_loopback, is_well_formed
 from ..origins.near import compare, split, variants
 from .browser import Fetched, preflight, registrable
-from .exchange import SHORT_PATIENCE, Exchange
+from .exchange import Exchange
 from .findings import Finding
 from .handshake import session_of
 from .probe import Probe
@@ -69,7 +69,8 @@ def _capitalized(host: str) -> str:
 def _ask(probe: Probe, origin: str) -> Exchange:
     """Ask whether an origin is let in, by a preflight, which opens nothing."""
     page, url = replace(probe.page, origin=origin, headers=()), probe.target.polling()
-    return preflight(probe.wire, page, "POST", url, SHORT_PATIENCE, is_browser=False)
+    aside = probe.wire.patience.aside
+    return preflight(probe.wire, page, "POST", url, aside, is_browser=False)
 
 
 def _is_readable(probe: Probe, origin: str, asked: Exchange) -> bool:

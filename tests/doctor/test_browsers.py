@@ -48,8 +48,9 @@ def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
 
 def examine(url: str, origin: str, *arguments: str) -> dict[str, Any]:
     """Run the doctor as a machine would, and return what it prints."""
+    limits = ["--watch=0", f"--timeout={consoles.CLIENT_SECONDS}"]
     result = CliRunner().invoke(
-        main, ["doctor", url, "--origin", origin, "--watch=0", "--json", *arguments]
+        main, ["doctor", url, "--origin", origin, *limits, "--json", *arguments]
     )
     report: dict[str, Any] = json.loads(result.stdout)
     assert result.exit_code == (0 if report["works"] else 1)

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from flask_sio_cors.browser.fetch import Page
-from flask_sio_cors.doctor.conversation import ANSWER_PATIENCE
 from flask_sio_cors.doctor.examine import Examination, Report
-from flask_sio_cors.doctor.exchange import MAX_REQUESTS
+from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Patience, Wire
 from flask_sio_cors.doctor.findings import Severity
 from flask_sio_cors.doctor.report import as_text
 from flask_sio_cors.doctor.target import Target
@@ -32,8 +31,13 @@ PAGE = Page(ORIGIN)
 ALLOWED = f'app.config["SIO_CORS_ORIGINS"] = ["{ORIGIN}"]'
 
 
-def examine(url: str, page: Page = PAGE) -> Report:
-    return Examination(Target.parse(url, page.origin), page).run()
+USUAL = Patience()
+#: For servers that keep the doctor waiting to the end.
+SHORT = Patience(page=6, application=2)
+
+
+def examine(url: str, page: Page = PAGE, patience: Patience = USUAL) -> Report:
+    return Examination(Target.parse(url, page.origin), page, Wire(patience=patience)).run()
 
 
 def ids(report: Report) -> list[str]:
@@ -44,11 +48,11 @@ def ids(report: Report) -> list[str]:
 
 
 def test_a_worker_that_does_one_thing_at_a_time_is_told(serve) -> None:
-    report = examine(serve(ALLOWED, server="gunicorn, sync").url)
+    report = examine(serve(ALLOWED, server="gunicorn, sync").url, patience=SHORT)
     assert ids(report) == ["one-at-a-time"]
     assert "--threads 100" in report.findings[0].fix.extension
     assert not report.works
-    assert report.seconds < 2 * ANSWER_PATIENCE
+    assert report.seconds < SHORT.page + 2 * SHORT.application
 
 
 @pytest.mark.parametrize(
@@ -82,7 +86,7 @@ def test_a_server_that_is_fit_is_left_in_peace(server: str, serve) -> None:
 
 
 def test_a_server_that_does_not_wake_what_waits_is_told(serve) -> None:
-    report = examine(serve(ALLOWED, server="gunicorn, eventlet by threads").url)
+    report = examine(serve(ALLOWED, server="gunicorn, eventlet by threads").url, patience=SHORT)
     assert report.findings[0].id == "never-woken"
     assert 'async_mode="threading"' in report.findings[0].fix.extension
     assert not report.works
@@ -117,7 +121,7 @@ def handling(handler: str) -> str:
 @pytest.mark.parametrize("handler", HANDLERS.values(), ids=HANDLERS)
 def test_a_connect_handler_that_raises_is_told(handler: str, stack: ExitStack) -> None:
     port = stack.enter_context(serving(flask_app(handling(handler))))
-    report = examine(f"http://127.0.0.1:{port}")
+    report = examine(f"http://127.0.0.1:{port}", patience=SHORT)
     first = report.findings[0]
     assert first.id == "connect-unanswered"
     assert "traceback in the server's log" in first.fix.elsewhere
@@ -158,7 +162,7 @@ def test_a_page_with_websocket_alone_is_said_to_connect_where_it_does(stack: Exi
 def test_a_page_that_the_application_keeps_out_is_not(middleware: str, stack: ExitStack) -> None:
     use = f"io.use((socket, next) => {{ {middleware} }})"
     url = stack.enter_context(node_server(f"new Server(httpServer); {use}"))
-    report = examine(url)
+    report = examine(url, patience=SHORT)
     assert report.websocket
     assert not report.connects_by_websocket
     assert ALONE not in re.sub(r"\s+", " ", as_text(report))
@@ -250,7 +254,8 @@ def test_a_session_starts_from_the_clients_address_each_time(
         return inside(environ, start_response)
 
     url = f"http://127.0.0.1:{stack.enter_context(serving(server))}"
-    report = Examination(Target.parse(url, ORIGIN, "/old"), PAGE).run()
+    wire = Wire(patience=SHORT)
+    report = Examination(Target.parse(url, ORIGIN, "/old"), PAGE, wire).run()
     assert report.polling is works
     first = report.findings[0]
     assert works or (first.id == "redirected" and f'io("{url}")' in first.fix.elsewhere)
@@ -286,7 +291,7 @@ def test_a_middleware_that_never_goes_on_is_told_from_a_server_that_hangs(
 ) -> None:
     server = 'new Server(httpServer, { cors: { origin: "*" } })'
     url = stack.enter_context(node_server(f"{server}; io.use(() => {{}})"))
-    report = examine(url)
+    report = examine(url, patience=SHORT)
     assert report.findings[0].id == "connect-unanswered"
     assert report.polling
 

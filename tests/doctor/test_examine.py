@@ -25,7 +25,7 @@ from flask_sio_cors.cli import main
 from flask_sio_cors.doctor import reach
 from flask_sio_cors.doctor.browser import resolve
 from flask_sio_cors.doctor.examine import Examination, Report
-from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Failure, Trouble, Wire
+from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Failure, Patience, Trouble, Wire
 from flask_sio_cors.doctor.findings import Severity
 from flask_sio_cors.doctor.lookalikes import neighbours
 from flask_sio_cors.doctor.report import as_json, as_text
@@ -519,11 +519,29 @@ def is_handshake(environ: Any) -> bool:
 
 
 def test_a_server_may_take_as_long_as_the_client_waits(stack: ExitStack) -> None:
-    app = late(choosing(engine(), lambda origin: origin == ORIGIN), 9, is_handshake)
-    report = examine(app, stack)
+    patience = Patience(page=8, aside=1)
+    app = late(choosing(engine(), lambda origin: origin == ORIGIN), 2, is_handshake)
+    report = examine(app, stack, wire=Wire(patience=patience))
     assert report.polling
     assert report.works
     assert "silent" not in ids(report)
+
+
+def test_the_clients_timeout_is_that_of_the_doctor(stack: ExitStack) -> None:
+    url = f"http://127.0.0.1:{stack.enter_context(listening(silent))}"
+    command = ["doctor", url, "--origin", ORIGIN, "--timeout", "1.5", "--json"]
+    report = json.loads(CliRunner().invoke(main, command).stdout)
+    (finding,) = report["findings"]
+    assert finding["id"] == "silent"
+    assert "no answer within the time limit (1.5 s)" in finding["proof"][-1]
+
+
+@pytest.mark.parametrize("timeout", [1, 6, 20, 25])
+def test_what_is_waited_for_in_a_connection_leaves_time_for_the_rest(timeout: float) -> None:
+    patience = Patience.of(timeout)
+    assert patience.page == timeout
+    assert patience.aside <= patience.application <= timeout / 2
+    assert Patience.of(20) == Patience()
 
 
 def test_a_server_that_is_too_slow_for_the_bounds_is_not_called_silent(stack: ExitStack) -> None:

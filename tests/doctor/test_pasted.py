@@ -10,6 +10,7 @@ from flask_socketio import SocketIO
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.exchange import Patience, Wire
 from flask_sio_cors.doctor.findings import Finding
 from flask_sio_cors.doctor.target import Target
 from tests.conftest import RunClients
@@ -195,8 +196,9 @@ def test_a_handler_that_needs_auth_gets_a_signature(
 ) -> None:
     options = f', cors_allowed_origins=["{ORIGIN}"]'
     broken = '@socketio.on("connect")\ndef connect(auth):\n    auth["token"]'
-    report = examine(serve(plain(broken, options=options), stack))
-    fix = found(report, "connect-unanswered").fix
+    target = Target.parse(serve(plain(broken, options=options), stack), ORIGIN)
+    wire = Wire(patience=Patience(page=6, application=2))
+    fix = found(Examination(target, page_of({}), wire).run(), "connect-unanswered").fix
     url = serve(plain(f"{fix.extension}\n{HANDLERS}", options=options), stack)
     (outcome,) = run_clients(page(url, ORIGIN))
     assert outcome.connected

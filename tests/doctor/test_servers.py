@@ -14,6 +14,7 @@ import pytest
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.exchange import Patience, Wire
 from flask_sio_cors.doctor.target import Target
 from tests.support.broken_servers import flask_app, free_port, guarded, node_server, plain, serving
 from tests.support.harness import wait_until
@@ -22,8 +23,13 @@ ORIGIN = "https://app.example.com"
 PAGE = Page(ORIGIN)
 
 
-def examine(url: str, page: Page = PAGE) -> Report:
-    return Examination(Target.parse(url, page.origin), page).run()
+USUAL = Patience()
+#: For servers that keep the doctor waiting to the end.
+SHORT = Patience(page=6, application=2)
+
+
+def examine(url: str, page: Page = PAGE, patience: Patience = USUAL) -> Report:
+    return Examination(Target.parse(url, page.origin), page, Wire(patience=patience)).run()
 
 
 def node(construction: str, stack: ExitStack) -> Report:
@@ -167,7 +173,7 @@ def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
 
 def test_an_app_that_is_run_without_its_socketio_is_named_and_mended(tmp_path: Path) -> None:
     with started(tmp_path, "app.run()") as url:
-        report = examine(url)
+        report = examine(url, patience=SHORT)
     finding = report.findings[0]
     assert finding.id in ("never-woken", "websocket-unsupported")
     assert "nginx" not in finding.fix.elsewhere
@@ -181,7 +187,7 @@ def test_an_app_that_is_run_without_its_socketio_is_named_and_mended(tmp_path: P
 def test_a_gunicorn_without_the_right_worker_is_named_and_mended(tmp_path: Path) -> None:
     gunicorn = ("-m", "gunicorn", "-b", "127.0.0.1:PORT", "server:app")
     with started(tmp_path, "pass", *gunicorn, "--threads", "20", mode="gevent") as url:
-        report = examine(url)
+        report = examine(url, patience=SHORT)
     finding = report.findings[0]
     assert finding.id in ("never-woken", "websocket-unsupported")
     assert "nginx" not in finding.fix.elsewhere

@@ -7,6 +7,7 @@ import pytest
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.exchange import Patience, Wire
 from flask_sio_cors.doctor.target import Target, TargetError
 from tests.support.broken_servers import (
     ALLOWED,
@@ -125,8 +126,11 @@ def test_a_function_that_never_calls_back_is_told(options: str, stack: ExitStack
         "httpServer.on('request', (request, response) => "
         "request.url.startsWith('/socket.io') || response.end('home'))"
     )
-    first = examine(stack.enter_context(node_server(server))).findings[0]
+    target = Target.parse(stack.enter_context(node_server(server)), ORIGIN)
+    wire = Wire(patience=Patience(page=3))
+    first = Examination(target, PAGE, wire).run().findings[0]
     assert first.id == "silent"
+    assert "none within 3 seconds" in first.cause
     assert "never calls back" in first.cause
     assert first.client == "timeout"
 

@@ -36,6 +36,8 @@ from tests.support.harness import wait_until
 CLIENT = Path(__file__).parent / "node/node_modules/socket.io-client/dist/socket.io.min.js"
 START_SECONDS = 60
 PATIENCE_SECONDS = 20
+#: What the pages give their clients as ``timeout``, and the doctor as ``--timeout``, in seconds.
+CLIENT_SECONDS = 6
 #: A host that no server certificate and no browser takes for this machine, though it is.
 PUBLIC_NAME = "api.broken.test"
 
@@ -43,7 +45,9 @@ _PAGE = b"<!doctype html><link rel=icon href=data:,><script src=/client.js></scr
 
 # The last line is asked for by the page when its attempt is over: consoles are in order, so that
 # whatever stands before the complaint about it is all that the attempt has printed.
-_ATTEMPT = """
+_ATTEMPT = (
+    f"const timeout = {CLIENT_SECONDS * 1000};"
+    + """
 const [url, options, sentinel, done] = arguments;
 let ended = false;
 const over = result => {
@@ -51,7 +55,7 @@ const over = result => {
   ended = true;
 };
 try {
-  const socket = io(url, {timeout: 9000, ...options, forceNew: true, reconnection: false});
+  const socket = io(url, {timeout, ...options, forceNew: true, reconnection: false});
   const end = result => { over(result); socket.close(); };
   const engine = socket.io.engine;
   let upgrading = false, connected = false;
@@ -65,9 +69,10 @@ try {
   socket.on("connect", () => { connected = true; settle(); });
   socket.on("connect_error", error => end("failed: " + error.message));
   socket.on("disconnect", reason => end("failed: " + reason));
-  setTimeout(() => end("nothing happened"), 12000);
+  setTimeout(() => end("nothing happened"), timeout + 2000);
 } catch (error) { over("failed: " + error.message); }
 """
+)
 
 
 _FETCH = """
