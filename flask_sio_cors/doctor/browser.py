@@ -23,6 +23,7 @@ from ..browser.fetch import (
     unsafe_names,
 )
 from ..origins.grammar import DEFAULT_PORTS
+from ..origins.suffixes import registered_part
 from .exchange import Exchange, Failure, Pending, Wire
 
 #: How many redirects are followed, as in browsers.
@@ -328,12 +329,10 @@ def _site(origin: str, url: str) -> str:
 
 def registrable(host: str | None) -> str:
     """Return the part of a host's name that its owner registered; an IP address as it is."""
-    from publicsuffixlist import PublicSuffixList
-
     name = (host or "").rstrip(".")
     if ":" in name or name.rpartition(".")[2].isdigit() or "." not in name:
         return name
-    return PublicSuffixList().privatesuffix(name) or name
+    return registered_part(name) or name
 
 
 def _redirect(

@@ -58,6 +58,12 @@ def public_suffix_within(host: str) -> str | None:
     return host if suffixes.rules.is_public(host) else suffixes.below.get(host)
 
 
+def registered_part(name: str) -> str | None:
+    """Return the part of a host's name that its owner registered; ``None`` where it has none."""
+    part: str | None = _suffixes().rules.privatesuffix(name)
+    return part
+
+
 def stranger_let_in(regex: re.Pattern[str]) -> str | None:
     """Return an origin that a stranger could register and an expression matches, or ``None``."""
     origins = (f"https://{_STRANGER}.{suffix}" for suffix in _suffixes().names)

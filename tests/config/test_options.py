@@ -92,7 +92,17 @@ def test_nothing_allows_the_servers_own_origin_only(nobody):
         [re.compile("https://[ab][.]example")],
         re.compile("https://[ab][.]example"),
     ],
-    ids=str,
+    ids=[
+        "list",
+        "tuple",
+        "set",
+        "frozen set",
+        "text",
+        "text with blanks",
+        "expression in a list",
+        "expression for both in a list",
+        "expression",
+    ],
 )
 def test_origins_are_a_list_or_a_text_with_commas_or_a_regular_expression(listed):
     origins = read(ORIGINS=listed).origins
@@ -132,7 +142,7 @@ class Asked:
         str.islower,
         "".startswith,
     ],
-    ids=repr,
+    ids=["function", "object", "method", "partial", "built-in", "of a class", "of a text"],
 )
 def test_anything_that_can_be_called_with_an_origin_decides_itself(function):
     assert read(ORIGINS=function).origins is function
@@ -458,7 +468,7 @@ def test_an_unset_variable_in_a_list_is_a_mistake_of_its_own():
         [],
         lambda origin: True,
     ],
-    ids=str,
+    ids=["https", "wildcard", "loopback", "apps", "expressions", "nothing", "function"],
 )
 def test_what_names_a_site_goes_with_credentials(origins):
     assert read(ORIGINS=origins, SUPPORTS_CREDENTIALS=True).supports_credentials

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flask_sio_cors.origins.suffixes import public_suffix_within
+from flask_sio_cors.origins.suffixes import public_suffix_within, registered_part
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,16 @@ def test_a_rule_with_a_wildcard_is_shown_with_a_name_in_its_place():
 )
 def test_a_registered_name_has_no_strangers_below_it(host):
     assert public_suffix_within(host) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "part"),
+    [
+        ("a.b.example.com", "example.com"),
+        ("example.co.uk", "example.co.uk"),
+        ("co.uk", None),
+        ("a.b.github.io", "b.github.io"),
+    ],
+)
+def test_the_part_that_an_owner_registered_is_known(host, part):
+    assert registered_part(host) == part
