@@ -21,7 +21,7 @@ from flask import Request
 from werkzeug.utils import import_string
 
 from ..browser.fetch import FORBIDDEN_METHODS, TOKEN, is_forbidden_header
-from ..origins.grammar import EXAMPLE, OriginPattern, parse_pattern
+from ..origins.grammar import EXAMPLE, OriginPattern, ends_with_dot, parse_pattern
 from ..origins.sets import OriginSet
 
 #: ``(origin) -> bool``: decides about an origin at each request.
@@ -329,6 +329,7 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
         value = [value]
     items = _items(value, report, "origins", f"[{EXAMPLE}]")
     texts: list[str] = []
+    dotted: list[str] = []
     others: list[Any] = []
 
     def patterns() -> Iterable[OriginPattern]:
@@ -336,6 +337,8 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
             pattern = parse_pattern(item) if isinstance(item, str) else None
             if pattern is not None:
                 texts.append(item)
+                if ends_with_dot(pattern):
+                    dotted.append(item)
                 yield pattern
             elif not _is_regex(item):
                 others.append(item)
@@ -348,7 +351,19 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
     for item in others:
         if not _stands_alone(item):
             _report_origin(item, report)
+    _report_dotted(dotted, texts, report)
     return listed
+
+
+def _report_dotted(dotted: list[str], texts: list[str], report: Report) -> None:
+    """Report hosts with a dot at their end, unless it is meant: the same without it is listed too.
+
+    Browsers do send the dot, for a page that was opened with it; it is hardly ever the only one.
+    """
+    known = set(texts) if dotted else frozenset()
+    for text in dotted:
+        if text.removesuffix(".") not in known:
+            _report_origin(text, report)
 
 
 def _is_regex(item: Any) -> bool:
