@@ -921,7 +921,29 @@ def test_the_extension_imports_nothing_of_the_doctor() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("absent", ["ada_url", "urllib3", "websocket"])
+ORDINARY = """https://example.com https://*.example.com http://localhost:* http://127.0.0.1:5000
+http://[::1]:5000 null file:// capacitor://localhost http://example.com.:81"""
+
+
+@pytest.mark.parametrize(
+    ("listed", "asks"),
+    [(ORDINARY, False), ("https://xn--bcher-kva.example", True), ("https://A.example", True)],
+)
+def test_the_url_parser_is_imported_only_where_something_is_misspelt_or_punycode(
+    listed: str, asks: bool
+) -> None:
+    code = """if 1:
+        import contextlib, sys
+        from flask_sio_cors import ConfigError
+        from flask_sio_cors.config.options import Options
+        with contextlib.suppress(ConfigError):
+            Options.from_config({"SIO_CORS_ORIGINS": sys.argv[1].split()})
+        print("ada_url" in sys.modules)
+    """
+    assert python(code, listed).stdout.split() == [str(asks)]
+
+
+@pytest.mark.parametrize("absent", ["urllib3", "websocket"])
 def test_without_the_extra_the_doctor_says_what_to_install(absent: str) -> None:
     code = f"""if 1:
         import sys
