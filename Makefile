@@ -15,9 +15,17 @@ BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
+# They start servers, browsers and other programs, and wait for them.
+SLOW := tests/servers tests/browsers tests/doctor
+
+.PHONY: quick
+quick: $(VENV_READY) ## Run the tests that start nothing and wait for nothing (ARGS="-k words" to choose)
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(SLOW:%=--ignore=%) $(ARGS)
+
+# More processes than processors, since they wait most of the time.
 .PHONY: test
-test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what the tests need, and run them (ARGS="-k words" to choose)
-	$(VENV)/bin/python -m pytest $(ARGS)
+test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what all tests need, and run them (ARGS="-k words" to choose)
+	$(VENV)/bin/python -m pytest -n 8 --dist loadgroup $(ARGS)
 
 .PHONY: check
 check: $(VENV_READY) ## Lint, formatting, types

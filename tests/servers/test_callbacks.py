@@ -1,6 +1,5 @@
 """Whatever the application's own functions do wrong, nobody gets in and the server lives on."""
 
-import logging
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,10 +7,7 @@ from contextlib import contextmanager
 from textwrap import indent
 
 import pytest
-from greenlet import GreenletExit
 
-from flask_sio_cors.door.callbacks import Callback
-from flask_sio_cors.door.journal import Journal
 from tests.support.clients import page, python_client
 from tests.support.harness import Server, wait_until
 from tests.support.raw_http import POLLING, Response
@@ -253,24 +249,3 @@ def test_gevent_survives_and_interrupts_a_function(serve, fault, complaint):
     assert time.monotonic() - started < 5
     assert knock(server, FRIEND).status == 200
     assert f"{ORIGINS}: {complaint}; the request was refused" in server.log()[start:]
-
-
-@pytest.mark.parametrize("ending", [KeyboardInterrupt, GreenletExit])
-def test_what_ends_the_server_or_the_request_is_not_a_functions_fault(ending):
-    def interrupted(argument):
-        raise ending
-
-    with pytest.raises(ending):
-        Callback(interrupted, "function", 1, Journal()).ask("https://app.example")
-
-
-def test_a_fault_that_goes_on_is_a_line_without_its_traceback_at_debug_level(caplog):
-    def fail(argument):
-        raise LookupError("away")
-
-    callback = Callback(fail, "function", 1, Journal())
-    with caplog.at_level(logging.DEBUG, "flask_sio_cors"):
-        assert [callback.ask("first"), callback.ask("second")] == [None, None]
-    first, second = caplog.records
-    assert (first.levelname, bool(first.exc_info)) == ("ERROR", True)
-    assert (second.levelname, bool(second.exc_info)) == ("DEBUG", False)
