@@ -15,7 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from flask_sio_cors.cli import main
-from tests.support.broken_servers import free_port, listening, saying, silent
+from tests.support.broken_servers import listening, saying, silent
+from tests.support.ports import free_port
 from tests.support.questions import FRIEND
 
 # --- The terminal ------------------------------------------------------------------------------

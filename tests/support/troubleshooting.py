@@ -72,7 +72,7 @@ def _as_typed(word: str) -> str:
 
 
 def _without_chance(text: str) -> str:
-    ports = dict.fromkeys(re.findall(r"127\.0\.0\.1:([3-6]\d{4})", text))
+    ports = dict.fromkeys(re.findall(r"127\.0\.0\.1:([2-6]\d{4})", text))
     for n, port in enumerate(ports):
         text = text.replace(port, str(50000 + n))
     for pattern, constant in (
