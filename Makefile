@@ -8,9 +8,10 @@ NODE_READY := tests/support/node/node_modules/.ready
 DEMO_READY := example_app/node_modules/.ready
 LOWEST := .venv-lowest
 LOWEST_READY := $(LOWEST)/.ready
-QUICK := $(filter-out tests/servers/ tests/browsers/ tests/doctor/ tests/support/ %__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 BENCH_READY := $(VENV)/.bench-ready
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
+# They start servers, browsers and other programs, and wait for them.
+SLOW := tests/servers tests/browsers tests/doctor
 
 .DEFAULT_GOAL := help
 
@@ -18,13 +19,19 @@ BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
+.PHONY: quick
+quick: $(VENV_READY) ## Run the tests that start nothing and wait for nothing (ARGS="-k words" to choose)
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(SLOW:%=--ignore=%) $(ARGS)
+
+# More processes than processors, since they wait most of the time.
 .PHONY: test
-test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what the tests need, and run them (ARGS="-k words" to choose)
-	$(VENV)/bin/python -m pytest $(ARGS)
+test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what all tests need, and run them (ARGS="-k words" to choose)
+	$(VENV)/bin/python -m pytest -n 8 --dist loadgroup $(ARGS)
 
 .PHONY: lowest
 lowest: $(LOWEST_READY) $(NODE_READY) ## The quick tests, and a server's, with the lowest versions that pyproject.toml permits
-	$(LOWEST)/bin/python -m pytest -o filterwarnings=default -W ignore $(QUICK) tests/servers/test_guard.py $(ARGS)
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -W ignore $(SLOW:%=--ignore=%) $(ARGS)
+	$(LOWEST)/bin/python -m pytest -W ignore tests/servers/test_guard.py $(ARGS)
 
 .PHONY: check
 check: $(VENV_READY) $(NODE_READY) ## Lint, formatting, types

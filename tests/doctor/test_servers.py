@@ -16,8 +16,9 @@ from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.exchange import Patience, Wire
 from flask_sio_cors.doctor.target import Target
-from tests.support.broken_servers import flask_app, free_port, guarded, node_server, plain, serving
+from tests.support.broken_servers import flask_app, guarded, node_server, plain, serving
 from tests.support.harness import wait_until
+from tests.support.ports import free_port
 
 ORIGIN = "https://app.example.com"
 PAGE = Page(ORIGIN)
@@ -155,7 +156,7 @@ def started(home: Path, run: str, *command: str, mode: str = "eventlet") -> Iter
             [sys.executable, *words], cwd=home, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        wait_until(lambda: _answers(process, port), 20)
+        wait_until(lambda: _answers(process, port), 60)
         yield f"http://127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGKILL)

@@ -19,7 +19,7 @@ from tests.support.example import REPOSITORY, Example, free_addresses, port_opti
 
 HEADER = "my-custom-header"
 BROWSER_SECONDS = 60
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 20
 
 
 @pytest.fixture(scope="module")

@@ -24,6 +24,7 @@ from flask_socketio import SocketIO
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from flask_sio_cors import SioCors
+from tests.support.ports import free_port
 
 Wsgi = Callable[..., Iterable[bytes]]
 Headers = list[tuple[str, str]]
@@ -484,12 +485,6 @@ def _asked_without_tls(stack: ExitStack) -> str:
 
 def _asked_with_tls(stack: ExitStack) -> str:
     return _own(*ALLOWED)(stack).replace("http", "https")
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def _html(status: str, text: str, *headers: tuple[str, str]) -> Serve:

@@ -22,9 +22,9 @@ import socketio
 import websocket
 
 CLIENT = Path(__file__).parent / "node" / "client.mjs"
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 20
 # Every client gives up by itself long before this.
-NODE_SECONDS = 60
+NODE_SECONDS = 120
 
 ClientDescription = dict[str, Any]
 

@@ -35,7 +35,7 @@ from tests.support.harness import wait_until
 
 CLIENT = Path(__file__).parent / "node/node_modules/socket.io-client/dist/socket.io.min.js"
 START_SECONDS = 60
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 #: What the pages give their clients as ``timeout``, and the doctor as ``--timeout``, in seconds.
 CLIENT_SECONDS = 6
 #: A host that no server certificate and no browser takes for this machine, though it is.
@@ -274,7 +274,7 @@ class Firefox:
             return any(sentinel in line for line in lines)
 
         lines: list[str] = []
-        wait_until(ended, 10)
+        wait_until(ended, 30)
         end = next(n for n, line in enumerate(lines) if sentinel in line)
         return lines[:end]
 

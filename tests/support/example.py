@@ -2,10 +2,8 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +11,18 @@ import requests
 
 from example_app.addresses import Addresses
 from tests.support.harness import wait_until
+from tests.support.ports import free_port
 
 REPOSITORY = Path(__file__).parents[2]
-START_SECONDS = 30
-STOP_SECONDS = 5
-REQUEST_SECONDS = 10
+START_SECONDS = 60
+STOP_SECONDS = 20
+REQUEST_SECONDS = 30
 PORT_ATTEMPTS = 5
 
 
 def free_addresses() -> Addresses:
     """Addresses whose three ports nobody listens on."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(3)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return Addresses(*(probe.getsockname()[1] for probe in probes))
+    return Addresses(free_port(), free_port(), free_port())
 
 
 def port_options(addresses: Addresses) -> list[str]:

@@ -4,7 +4,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,12 +14,13 @@ from pathlib import Path
 from textwrap import dedent
 
 from tests.support import raw_http
+from tests.support.ports import free_port
 from tests.support.raw_http import Header, Response
 
 REPOSITORY = Path(__file__).parents[2]
 #: The Node programs, and what they have installed.
 NODE = Path(__file__).parent / "node"
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 5
 PORT_ATTEMPTS = 5
 
@@ -109,7 +109,7 @@ class Server:
     def __init__(self, description: Description, directory: Path):
         launch = (SERVERS | MISFITS)[description.server]
         self.description = description
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._token = secrets.token_hex(8)
         self._log_file = directory / f"{self.port}-{self._token}.log"
@@ -241,16 +241,10 @@ def start(description: Description, directory: Path) -> Server:
     raise ServerDiedError(f"{PORT_ATTEMPTS} free ports in a row were taken by others")
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 5) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Ask `condition` until it holds; raises `TimeoutError` when it does not in `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"the condition did not hold within {seconds} s")
         time.sleep(0.02)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.broken_servers import free_port
 from tests.support.harness import wait_until
+from tests.support.ports import free_port
 
 #: What nginx needs to pass on all that a Socket.IO server has to know, WebSocket included.
 HOST = "proxy_set_header Host $http_host;"
@@ -78,11 +78,11 @@ def nginx(server: str, upstream: int, home: Path, http: str = "") -> Iterator[st
     arguments = [program, "-p", str(home), "-c", str(home / "nginx.conf")]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
     try:
-        wait_until(lambda: _listens(process, port), 10)
+        wait_until(lambda: _listens(process, port), 30)
         yield f"{'https' if ssl else 'http'}://127.0.0.1:{port}"
     finally:
         process.terminate()
-        process.communicate(timeout=10)
+        process.communicate(timeout=30)
 
 
 def _listens(process: subprocess.Popen[str], port: int) -> bool:

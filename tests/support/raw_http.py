@@ -55,7 +55,7 @@ class Response:
         return json.loads(self.body.removeprefix(b"0"))["sid"]
 
 
-def exchange(port: int, raw: bytes, *, timeout: float = 10) -> Response:
+def exchange(port: int, raw: bytes, *, timeout: float = 30) -> Response:
     """Send exactly `raw` to a loopback port and read one response; `timeout` in seconds a read."""
     with (
         socket.create_connection(("127.0.0.1", port), timeout) as connection,

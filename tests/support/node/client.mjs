@@ -18,7 +18,7 @@ import { createInterface } from "node:readline/promises";
 import { CookieJar, JSDOM, VirtualConsole } from "jsdom";
 import { io } from "socket.io-client";
 
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 20000;
 
 const BROWSER_BUNDLE = readFileSync(
   createRequire(import.meta.url).resolve("socket.io-client/dist/socket.io.js"),

@@ -1,0 +1,125 @@
+"""``flask sio-cors show``: the policy in force, and what is odd about it."""
+
+import pytest
+
+from flask_sio_cors.cli import flask_group
+from tests.support.questions import FRIEND, STRANGER, application, only_friends, run, run_json
+
+
+def test_show_names_each_setting_its_value_and_where_it_came_from() -> None:
+    app = application(SIO_CORS_ORIGINS=[FRIEND], CORS_MAX_AGE=600)
+    settings = run_json(app, "show")["settings"]
+    assert len(settings) == 13
+    assert settings["ORIGINS"]["value"] == f"['{FRIEND}']"
+    assert settings["ORIGINS"]["source"] == "SIO_CORS_ORIGINS"
+    assert settings["MAX_AGE"]["value"] == "600"
+    assert settings["MAX_AGE"]["source"] == "CORS_MAX_AGE"
+    assert settings["METHODS"]["source"] == "default"
+    assert all(shown["meaning"].endswith(".") for shown in settings.values())
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_show_is_read_by_people(columns: int) -> None:
+    many = [f"https://customer-{n}.example.com" for n in range(400)]
+    app = application(SIO_CORS_ORIGINS=many, TRUSTED_HOSTS=["api.example.com"])
+    runner = app.test_cli_runner(env={"COLUMNS": str(columns)})
+    text = runner.invoke(flask_group, ["show"]).stdout
+    assert "SIO_CORS_ORIGINS\n    ['https://customer-0.example.com'," in text
+    assert f"({len(repr(many))} characters)" in text.replace("\n    ", " ")
+    assert "SIO_CORS_SUPPORTS_CREDENTIALS       False  (default)\n" in text
+    assert "TRUSTED_HOSTS                       ['api.example.com']\n" in text
+    assert max(map(len, text.splitlines())) <= columns
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"SIO_CORS_ORIGINS": "*"}, "Every site may connect"),
+        ({"SIO_CORS_ORIGINS": "*"}, "by WebSocket even with its visitors' cookies"),
+        ({"SIO_CORS_ORIGINS": ["null"]}, "any page can obtain the origin “null”"),
+        ({"SIO_CORS_ORIGINS": ["file://"]}, "every local file has the origin “file://”"),
+        (
+            {
+                "SIO_CORS_ORIGINS": ["http://intranet.example"],
+                "SIO_CORS_SUPPORTS_CREDENTIALS": True,
+                "SIO_CORS_TOLERATE_INSECURE_ORIGINS": True,
+            },
+            "network path",
+        ),
+    ],
+)
+def test_show_warns(config: dict[str, object], words: str) -> None:
+    assert words.lower() in " ".join(run_json(application(**config), "show")["warnings"]).lower()
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "meaning"),
+    [
+        ({"SIO_CORS_MAX_AGE": 0}, "MAX_AGE", "Browsers keep no preflight's answer"),
+        ({"SIO_CORS_MAX_AGE": 1}, "MAX_AGE", "for 1 second."),
+        ({"SIO_CORS_MAX_AGE": 86400}, "MAX_AGE", "for 86400 seconds, Chromium for 7200."),
+        ({"SIO_CORS_EXPOSE_HEADERS": "*"}, "EXPOSE_HEADERS", "Pages may read all headers"),
+        ({"SIO_CORS_ALLOW_HEADERS": "*"}, "ALLOW_HEADERS", "Authorization by its name"),
+        ({"SIO_CORS_METHODS": ["PUT"]}, "METHODS", "with PUT; GET and POST, all that Socket.IO"),
+        ({"SIO_CORS_ORIGINS": "*"}, "ORIGINS", "by polling without cookies"),
+    ],
+)
+def test_show_says_what_a_value_means(config: dict[str, object], name: str, meaning: str) -> None:
+    assert meaning in run_json(application(**config), "show")["settings"][name]["meaning"]
+
+
+def test_show_gives_a_set_as_it_is_written() -> None:
+    shown = run_json(application(SIO_CORS_ORIGINS={FRIEND}), "show")["settings"]["ORIGINS"]
+    assert shown["value"] == f"{{'{FRIEND}'}}"
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_show_tells_which_hosts_are_answered(columns: int) -> None:
+    hosts = [f"server-{n}.example.com" for n in range(9)]
+    environment = {"COLUMNS": str(columns)}
+    runner = application(TRUSTED_HOSTS=hosts).test_cli_runner(env=environment)
+    text = runner.invoke(flask_group, ["show"]).stdout
+    assert max(map(len, text.splitlines())) <= columns
+    assert text.endswith("    Requests to other hosts are refused.\n")
+    assert "Requests to any host are answered" in run(application(), "show").stdout
+
+
+def test_show_warns_of_a_key_that_was_set_too_late() -> None:
+    app = application()
+    app.config["SIO_CORS_ORIGINS"] = [FRIEND]
+    (warning,) = run_json(app, "show")["warnings"]
+    assert "SIO_CORS_ORIGINS" in warning
+    assert "reconfigure" in warning
+
+
+@pytest.mark.parametrize("key", ["SIO_CORS_ORIGINS", "CORS_ORIGINS"])
+def test_show_tells_what_is_in_force_of_a_list_that_was_changed_too_late(key: str) -> None:
+    app = application(**{key: [FRIEND]})
+    app.config[key].append(STRANGER)
+    shown = run_json(app, "show")
+    assert shown["settings"]["ORIGINS"]["value"] == f"['{FRIEND}']"
+    (warning,) = shown["warnings"]
+    assert warning.startswith(f"{key} was changed")
+
+    app.config[key] = "*"
+    assert len(run_json(app, "show")["warnings"]) == 1
+    app.extensions["sio_cors"].reconfigure(app)
+    assert run_json(app, "show")["settings"]["ORIGINS"]["value"] == "'*'"
+
+
+def test_show_warns_of_preflights_that_nobody_answers() -> None:
+    app = application(SIO_CORS_ORIGINS=[FRIEND], SIO_CORS_PREFLIGHT_CONTINUE=True)
+    assert "no route" in run_json(app, "show")["warnings"][0]
+    app.add_url_rule("/socket.io/", "preflight", lambda: "", methods=["OPTIONS"])
+    assert run_json(app, "show")["warnings"] == []
+
+
+def test_show_gives_machines_the_whole_value() -> None:
+    many = [f"https://customer-{n}.example.com" for n in range(400)]
+    value = run_json(application(SIO_CORS_ORIGINS=many), "show")["settings"]["ORIGINS"]["value"]
+    assert value == repr(many)
+
+
+def test_show_names_a_configured_function() -> None:
+    settings = run_json(application(SIO_CORS_ORIGINS=only_friends), "show")["settings"]
+    assert settings["ORIGINS"]["value"] == "tests.support.questions:only_friends"
