@@ -337,7 +337,7 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
             pattern = parse_pattern(item) if isinstance(item, str) else None
             if pattern is not None:
                 texts.append(item)
-                if ends_with_dot(pattern):
+                if item[-1] == "." and ends_with_dot(pattern):
                     dotted.append(item)
                 yield pattern
             elif not _is_regex(item):
