@@ -64,7 +64,7 @@ def _read_listed(value: Any, report: Report) -> Listed:
             pattern = parse_pattern(item) if isinstance(item, str) else None
             if pattern is not None:
                 texts.append(item)
-                if ends_with_dot(pattern):
+                if item[-1] == "." and ends_with_dot(pattern):
                     dotted.append(item)
                 yield pattern
             elif not _is_regex(item):
@@ -90,7 +90,7 @@ def _report_dotted(dotted: list[str], texts: list[str], report: Report) -> None:
     """
     known = set(texts) if dotted else frozenset()
     for text in dotted:
-        if text.endswith(".") and text.removesuffix(".") not in known:
+        if text.removesuffix(".") not in known:
             _report_origin(text, report)
 
 

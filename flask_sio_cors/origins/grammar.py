@@ -137,10 +137,10 @@ def _is_serialised_host(host: str, wildcard: str | None) -> bool:
     """Tell whether a browser writes this host so (URL standard, "host serialising")."""
     if host[0] == "[":
         return wildcard is None and _is_serialised_ipv6(host[1:-1])
-    name = host.removesuffix(".")
+    name = host[:-1] if host[-1] == "." else host
     if len(name) > MAX_HOST_LENGTH:
         return False
-    if is_address(name):
+    if is_number(name.rpartition(".")[2]):
         return wildcard is None and _IPV4.fullmatch(host) is not None
     return "xn--" not in name or not false_punycode(name)
 

@@ -11,7 +11,7 @@ import re
 import warnings
 from typing import Final
 
-from .grammar import EXAMPLE, is_loopback, parse_pattern
+from .grammar import DEFAULT_PORTS, EXAMPLE, is_loopback, parse_pattern
 
 _SIGNS: Final = re.compile(
     r"[\\^$()|{}]|\.[*+?]|\][*+]|\[[^\]:]{0,99}(?:\]\?|[|,])|\[[a-z0-9]-[a-z0-9]"
@@ -97,27 +97,35 @@ def _why_invalid(pattern: str) -> str:
     return ""
 
 
-def correct_network(scheme: str, text: str) -> str | None:
-    """Return an expression, or an example, for what is the network of an address."""
-    network = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3})/([0-9]{1,2})", text)
-    if network is None:
+def correct_network(scheme: str, network: str) -> str | None:
+    """Return an expression, or an example, for `10.1.0.0/16`; ``None`` for what is none."""
+    if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}", network):
         return None
-    kept = network[1].split(".")[: int(network[2]) // 8]
-    is_whole = network[2] in ("8", "16", "24")
-    return correct_glob(scheme, ".".join([*kept, "*"]), "")[1] if is_whole else EXAMPLE
+    address, _, bits = network.partition("/")
+    kept = address.split(".")[: int(bits) // 8]
+    is_whole = bits in ("8", "16", "24")
+    return correct_glob(scheme, ".".join([*kept, "*"]))[1] if is_whole else EXAMPLE
 
 
-def correct_glob(scheme: str, host: str, port: str) -> tuple[list[str], str]:
-    """Return why "*" can stand for nothing here, if so, and an expression or an example."""
-    star = "[a-z0-9-]+"
-    if re.fullmatch(r"[0-9]{1,3}(?:\.(?:[0-9]{1,3}|\*)){0,2}\.\*", host):
-        host, star = host + ".*" * (3 - host.count(".")), "[0-9]{1,3}"  # the bytes of an address
+_BYTES: Final = re.compile(r"(?:[0-9]{1,3}\.){1,3}(?:\*\.){0,2}\*(?::[0-9*]+)?")
+
+
+def correct_glob(scheme: str, site: str) -> tuple[list[str], str]:
+    """Return an expression for stars that no wildcard can say, or why not, and an example.
+
+    :param site: host and port; the host has a star other than before its first dot.
+    """
+    host, colon, port = site.partition(":")
+    star = "[a-z0-9-]+" if scheme in DEFAULT_PORTS else "[A-Za-z0-9._-]+"
     fixed = host.strip(".").rpartition("*")[2].partition(".")[2]
-    if star != "[0-9]{1,3}" and not fixed:
+    if _BYTES.fullmatch(site):
+        host, star = host + ".*" * (3 - host.count(".")), "[0-9]{1,3}"
+    elif scheme in DEFAULT_PORTS and not fixed:
         return ["and at the end of a host it lets in whichever domain anyone registers"], EXAMPLE
-    if star != "[0-9]{1,3}" and "." not in fixed and not is_loopback(fixed):
+    elif scheme in DEFAULT_PORTS and "." not in fixed and not is_loopback(fixed):
         return ["and here it lets in domains that anyone can register"], EXAMPLE
-    if not re.fullmatch(r"[a-z0-9_.*-]+", host):
+    if not re.fullmatch(r"[A-Za-z0-9_.*-]+(?::[0-9*]+)?", site):
         return [], EXAMPLE
-    name = re.sub(r"\*+", star, host.replace(".", r"\."))
-    return [], regex_source(f"{scheme}://{name}{port.replace('*', '[0-9]+')}")
+    name = f"{scheme}://{host}".replace(".", r"\.").replace("+", r"\+")
+    pattern = re.sub(r"\*+", lambda _: star, name) + colon + port.replace("*", "[0-9]+")
+    return [], regex_source(pattern)

@@ -9,6 +9,7 @@ lets in a domain that strangers can register unless the text named it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from .grammar import (
@@ -130,85 +131,6 @@ def _explain_several(text: str) -> _Explained:
 
 # --- An origin with mistakes ------------------------------------------------------------------
 
-_UNSEEN: Final = r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
-_SPACE: Final = rf"^\s+|\s+$|{_UNSEEN}+|\s+(?=[:/])|(?<=[:/])\s+"
-_WRAPPING: Final = rf"^[{_QUOTES}<>,;]+|[{_QUOTES}<>,;]+$"
-_APP: Final = "(?:capacitor|ionic|tauri|app|[a-z-]+-extension)"
-_SLASHES: Final = rf"(?i)^(?:(https?)(?:[:;.]?[/\\]+|[:;])|({_APP}):/?(?![/0-9]))"
-# Four digits at the end of a short address are rather a port.
-_IPV6: Final = (
-    r"^(.*//)?(?=[^/]*:[^/]*:)"
-    r"([0-9A-Fa-f:]*::[0-9A-Fa-f:]*[0-9A-Fa-f](?=:[0-9]{4,5}$)|[0-9A-Fa-f:]+)(:[0-9]+)?$"
-)
-# fmt: off
-# In this order: what no origin holds, what takes its place, and what is said of it.
-_SLIPS: Final = (
-    (r"(?<=\S)\s*[\r\n](?=.*\S).*", "", "has more than one line"),
-    (_SPACE, "", "has white space or control characters around or in it"),
-    (_WRAPPING, "", "has quotes, brackets or separators around it"),
-    (r"^([^\[]*)\]$|^\[([^\]]*)$", r"\1\2", "has quotes, brackets or separators around it"),
-    ("(?i)^(blob|filesystem|view-source):(?=[a-z]+:)", "", 'has "{}:" before the URL of the page'),
-    (_SLASHES, r"\1\2://", 'has no "://" after its scheme'),
-    (r"(:[0-9A-Fa-f]*:[0-9A-Fa-f.]*)%\w+", r"\1", "has an IPv6 zone, which no origin contains"),
-    (_IPV6, r"\1[\2]\3", "has an IPv6 address without its brackets"),
-)
-# What is seen in a part of the text that is left, and why it cannot stay there.
-_FAULTS: Final = (
-    ("user", ".", "has user information, which no origin contains"),
-    ("scheme", r"^$", "has no scheme, and every origin starts with one"),
-    ("scheme", r"^\*$", "has no scheme that browsers could send"),
-    ("scheme", "[A-Z]", "has upper-case letters in its scheme, which browsers send in lower case"),
-    ("scheme", "(?i)^wss?$", 'has the scheme of the socket ("{}:"), not that of the page'),
-    ("rest", ".+", "has a path, a query or a fragment ({!r:.40}), which no origin contains"),
-    ("host", "%", "has percent-encoding in its host, which browsers decode"),
-    ("host", "[A-Z]", "has upper-case letters in its host, which browsers send in lower case"),
-    ("host", "[^\0-\x7f]", "has letters outside ASCII in its host, sent as punycode by browsers"),
-    ("host", r"^\.", 'starts its host with a dot, where "*." stands for subdomains'),
-    ("host", r"\.\.", "has two dots in a row in its host"),
-    ("port", "^:$", "has a colon without a port"),
-    ("port", "^:0+[1-9]", "has a port with leading zeros"),
-)
-# fmt: on
-# Each part of any text may be empty; a port that is none stays with the host.
-_PARTS: Final = re.compile(
-    r"(?:(?P<scheme>[^:/?#\\@\[\]]*)://|//)?(?:(?P<user>[^/?#\\]*)@)?(?P<site>"
-    r"(?P<host>(?:\*\.)?\[[^\[\]]*\]|[^:\[\]/?#\\]*|[^/?#\\]*)(?P<port>:[^:/?#\\]*)?)"
-    r"(?P<rest>[/?#\\].*)?",
-    re.DOTALL,
-)
-_SOCKETS: Final = {"ws": "http", "wss": "https"}
-_MANY_PORTS: Final = re.compile(r":(?!-).*(?:[*?xX-]|any|all)")
-_DOT_AT_THE_END: Final = (
-    "ends its host with a dot, which makes it another host; where both are meant, list both"
-)
-_MISPLACED_STAR: Final = (
-    'has a "*" where none can stand: it stands for whole labels at the start of the host '
-    '("https://*.example.com") or for the port ("http://localhost:*")'
-)
-
-
-def _mend(text: str) -> tuple[str, str]:
-    reasons = []
-    for sign, replacement, reason in _SLIPS:
-        found = re.search(sign, text, re.DOTALL)
-        mended = re.sub(sign, replacement, text, flags=re.DOTALL)
-        if found and mended != text:
-            reasons.append(reason.format(*found.groups()))
-        text = mended
-    match = _PARTS.fullmatch(text)
-    parts = match.groupdict("") if match else {}
-    scheme = _scheme_of_page(parts["scheme"].lower(), parts["host"], parts["port"])
-    is_web = scheme in DEFAULT_PORTS
-    for part, sign, reason in _FAULTS:
-        found = re.search(sign, parts[part], re.DOTALL)
-        if found and (is_web or part in ("user", "scheme", "rest")):
-            reasons.append(reason.format(found[0]))
-    if is_web and parts["scheme"].lower() not in ("", "*", scheme, *_SOCKETS):
-        reasons.append(f'has the scheme "{parts["scheme"].lower()}:", which no page has')
-    correct_rest = _correct_web_origin if is_web else _correct_app_origin
-    more, correction = correct_rest(scheme, parts)
-    return "; ".join(dict.fromkeys([*reasons, *more])) or "is not an origin", correction
-
 
 def _host_of(url: str) -> str | None:
     """Return the host of a URL as browsers write it, or ``None`` where they take it for no URL."""
@@ -220,91 +142,149 @@ def _host_of(url: str) -> str | None:
         return None
 
 
-def _explain_file(text: str) -> tuple[str, str]:
-    if _host_of(text) == "":
+def _explain_file(url: str) -> tuple[str, str]:
+    if _host_of(url) == "":
         return "is a path, where browsers send the scheme alone", repr("file://")
     return 'names a host, and for files browsers send "file://" or "null" alone', EXAMPLE
 
 
-def _scheme_of_page(scheme: str, host: str, port: str) -> str:
-    if scheme in ("", "*"):
-        is_plain = is_loopback(host.lower().removeprefix("*.")) or port == ":80"
-        return "http" if is_plain else "https"
-    if scheme in DEFAULT_PORTS or is_app_scheme(scheme):
-        return scheme
-    if not re.fullmatch(r"[a-z][a-z0-9+.-]*|http.?", scheme):
-        return scheme  # which was meant, nobody can know
-    return _SOCKETS.get(scheme) or ("http" if set(scheme) <= set("htp") else "https")
+def _parsed(host: re.Match[str]) -> str:
+    return _host_of(f"http://{host[0]}") or host[0]
 
 
-def _correct_app_origin(scheme: str, parts: dict[str, str]) -> tuple[list[str], str]:
-    origin = f"{scheme}://{parts['site']}"
-    if not is_app_scheme(scheme):
-        return [f'has the scheme "{scheme}:", which no page has'], EXAMPLE
-    if "*" in origin:
-        pattern = rf"{re.escape(scheme)}://[A-Za-z0-9._-]+".replace(r"\-", "-")
-        reason = "has a wildcard, which only http: and https: origins can have"
-        return [reason], regex_source(pattern)
-    return ([], repr(origin)) if parse_pattern(origin) else ([_why_no_host(parts["site"])], EXAMPLE)
+def _lower(text: re.Match[str]) -> str:
+    return text[0].lower()
 
 
-def _correct_web_origin(scheme: str, parts: dict[str, str]) -> tuple[list[str], str]:
-    """Return further reasons, and the correction."""
-    host, port, reasons = parts["host"].lower(), *_mend_port(scheme, parts["port"])
-    if network := correct_network(scheme, host + parts["rest"]):
-        return ["is a network, and an origin names one host"], network
-    if re.match(r"\?[.-]", parts["rest"]):
-        return ['has a "?", which stands for nothing'], EXAMPLE
-    if "*" in host.removeprefix("*."):
-        reasons.append(_MISPLACED_STAR)
-        if host.strip("*") == "localhost":
-            host, port = "localhost", port or ":*"
-        host = re.sub(r"^\*[*.]*(?=[a-z0-9_])", "*.", host)
-        if "*" in host.removeprefix("*."):
-            reason, correction = correct_glob(scheme, host, port)
-            return [*reasons, *reason], correction
-    host, more = _mend_host(host, port)
-    origin = f"{scheme}://{host}{port}"
-    if parse_pattern(origin):
-        return [*more, *reasons], repr(origin)
-    return [*more, *reasons, _why_no_host(host)], EXAMPLE
+def _scheme_of_page(scheme: re.Match[str]) -> str:
+    if scheme[0] in ("*", *DEFAULT_PORTS) or is_app_scheme(scheme[0]):
+        return scheme[0]
+    if not re.fullmatch(r"[a-z][a-z0-9+.-]*|http.?", scheme[0]):
+        return scheme[0]  # which was meant, nobody can know
+    return "http" if set(scheme[0]) <= set("htp") else "https"
 
 
-def _mend_port(scheme: str, port: str) -> tuple[str, list[str]]:
-    number = port[1:].lstrip("0")
-    if port in ("", ":", ":*"):
-        return port.rstrip(":"), []
-    if not re.fullmatch(PORT, number):
-        reason = f"has the port {port[1:]!r:.40}, where a number from 1 to 65535 or * can stand"
-        return ":*" if _MANY_PORTS.match(port) else "", [reason]
-    if number == DEFAULT_PORTS[scheme]:
-        return "", [f'names the default port of "{scheme}:", which browsers leave out']
-    return f":{number}", []
+def _one_port_or_any(port: re.Match[str]) -> str:
+    return ":*" if re.match("(?!-).*(?:[*?xX-]|any|all)", port[1], re.DOTALL) else ""
 
 
-def _mend_host(host: str, port: str) -> tuple[str, list[str]]:
-    wildcard, host = ("*.", host[2:]) if host.startswith("*.") else ("", host)
-    serialised = re.sub(r"\.{2,}", ".", _host_of(f"http://{host}") or host)
-    reasons = []
-    # Before a port, a dot is nothing that the end of a sentence has left: it is meant.
-    if not port and serialised.endswith("."):
-        reasons.append(_DOT_AT_THE_END)
-        serialised = serialised.rstrip(".")
-    if serialised.startswith("."):
-        wildcard, serialised = "*.", serialised[1:]
-    if not is_address(serialised):
-        return wildcard + serialised, reasons
-    if wildcard:
-        reasons.append("has a wildcard before an IP address, which has no subdomains")
-    if serialised != host:
-        kind = "IPv6" if host.startswith("[") else "IPv4"
-        reasons.append(f"has an {kind} address that is not in the form that browsers send")
-    return serialised, reasons
+_UNSEEN: Final = r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
+_SPACE: Final = rf"^\s+|\s+$|{_UNSEEN}+|\s+(?=[:/])|(?<=[:/])\s+"
+_WRAPPING: Final = rf"^[{_QUOTES}<>,;]+|[{_QUOTES}<>,;]+$"
+_APP: Final = "(?:capacitor|ionic|tauri|app|[a-z-]+-extension)"
+_SLASHES: Final = rf"(?i)^(?:(https?)(?:[:;.]?[/\\]+|[:;])|({_APP}):/?(?!/|[0-9]+(?:[/?#]|$)))"
+_REST: Final = r"^((?:[^:/?#\\]*:?//)?[^/?#\\]+)((?!(?<=:)//)(?:[/#\\]|\?(?![.-])).*)"
+# Four digits at the end of a short address are rather a port.
+_IPV6: Final = (
+    r"^(.*//)?(?=[^/]*:[^/]*:)([0-9A-Fa-f:]*::[0-9A-Fa-f:]*[0-9A-Fa-f](?=:(?:[0-9]{4,5}|\*)$)"
+    r"|[0-9A-Fa-f:]+)(:[0-9*]+)?$"
+)
+_NUMBER: Final = r"(?:[^:\[/]*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?(?=:|$)"
+_MISPLACED_STAR: Final = (
+    'has a "*" where none can stand: it stands for whole labels at the start of the host '
+    '("https://*.example.com") or for the port ("http://localhost:*")'
+)
+# In this order: what no origin holds, what takes its place, and what is said of it.
+# fmt: off
+_IN_ANY_TEXT: Final = (
+    (r"(?<=\S)\s*[\r\n](?=.*\S).*", "", "has more than one line"),
+    (_SPACE, "", "has white space or control characters around or in it"),
+    (_WRAPPING, "", "has quotes, brackets or separators around it"),
+    (r"^([^\[]*)\]$|^\[([^\]]*)$", r"\1\2", "has quotes, brackets or separators around it"),
+    ("(?i)^(blob|filesystem|view-source):(?=[a-z]+:)", "", 'has "{1}:" before the URL of the page'),
+    (_SLASHES, r"\1\2://", 'has no "://" after its scheme'),
+    (r"(^|//)[^/?#\\]*@", r"\1", "has user information, which no origin contains"),
+    ("^[^:/]*[A-Z][^:/]*(?=://)", _lower,
+     "has upper-case letters in its scheme, which browsers send in lower case"),
+    ("^ws(s?)(?=://)", r"http\1", 'has the scheme of the socket ("{0}:"), not that of the page'),
+    ("^[^:/]+(?=://)", _scheme_of_page, 'has the scheme "{0}:", which no page has'),
+    (_REST, r"\1", "has a path, a query or a fragment ({2!r:.40}), which no origin contains"),
+    ("(?<=[^:/]):$", "", "has a colon without a port"),
+    (r"(:[0-9A-Fa-f]*:[0-9A-Fa-f.]*)%\w+", r"\1", "has an IPv6 zone, which no origin contains"),
+    (_IPV6, r"\1[\2]\3", "has an IPv6 address without its brackets"),
+)
+_IN_WEB_ORIGINS: Final = (
+    (r"(?<=//)[^:\[]*%[^:]*", _parsed, "has percent-encoding in its host, which browsers decode"),
+    (r"(?<=//)[^:]*[^\0-\x7f][^:]*", _parsed,
+     "has letters outside ASCII in its host, which browsers send as punycode"),
+    (r"(?<=//)[^:\[]*[A-Z][^:]*", _lower,
+     "has upper-case letters in its host, which browsers send in lower case"),
+    (":0+(?=[1-9][0-9]*$)", ":", "has a port with leading zeros"),
+    (rf":(?!//|\*$|{PORT}$|.*\?[.-])([^:\]]*)$", _one_port_or_any,
+     "has the port {1!r:.40}, where a number from 1 to 65535 or * can stand"),
+    ("^(?=http:.*:80$|https:.*:443$)([a-z]+)(://.*):[0-9]+$", r"\1\2",
+     'names the default port of "{1}:", which browsers leave out'),
+    (r"(?<=//)(?:\*localhost|localhost\*)$", "localhost:*", _MISPLACED_STAR),
+    (r"(?<=//)(?:\*localhost|localhost\*)(?=:)", "localhost", _MISPLACED_STAR),
+    (r"(?<=//)\*[*.]*(?=[a-z0-9_])", "*.", _MISPLACED_STAR),
+    (r"\.{2,}", ".", "has two dots in a row in its host"),
+    (r"(?<=//)\.(?=.)", "*.", 'starts its host with a dot, where "*." stands for subdomains'),
+    (rf"(?<=//)\*\.(?=\[|{_NUMBER})", "",
+     "has a wildcard before an IP address, which has no subdomains"),
+    (rf"(?<=//){_NUMBER}", _parsed, "has an IPv4 address in a form that no browser sends"),
+    (r"(?<=//)\[[^\]]*\](?=:|$)", _parsed, "has an IPv6 address in a form that no browser sends"),
+    # Before a port, a dot is nothing that the end of a sentence has left: there it is meant.
+    (r"(?<=[^*/.])\.$", "",
+     "ends its host with a dot, which makes it another host; where both are meant, list both"),
+)
+# fmt: on
+_Slips = tuple[tuple[str, str | Callable[[re.Match[str]], str], str], ...]
+
+
+def _replace(slips: _Slips, text: str, reasons: list[str]) -> str:
+    for sign, replacement, reason in slips:
+        found = re.search(sign, text, re.DOTALL)
+        mended = re.sub(sign, replacement, text, flags=re.DOTALL)
+        if found and mended != text:
+            reasons.append(reason.format(found[0], *found.groups()))
+        text = mended
+    return text
+
+
+def _mend(text: str) -> tuple[str, str]:
+    reasons: list[str] = []
+    network = re.fullmatch(r"(?:(https?)\W+)?([0-9.]+/[0-9]{1,2})", text.strip().lower())
+    if network and (correction := correct_network(network[1] or "https", network[2])):
+        return "is a network, and an origin names one host", correction
+    text = _with_scheme(_replace(_IN_ANY_TEXT, text, reasons), reasons)
+    if text.startswith(("http://", "https://")):
+        text = _replace(_IN_WEB_ORIGINS, text, reasons)
+    scheme, _, site = text.partition("://")
+    if parse_pattern(text):
+        correction = repr(text)
+    elif scheme in DEFAULT_PORTS and "*" in site.removeprefix("*.").removesuffix(":*"):
+        more, correction = correct_glob(scheme, site)
+        reasons += [_MISPLACED_STAR, *more]
+    elif is_app_scheme(scheme) and "*" in site:
+        _, correction = correct_glob(scheme, site)
+        reasons.append("has a wildcard, which only http: and https: origins can have")
+    else:
+        reasons.append(_why_no_origin(scheme, site))
+        correction = EXAMPLE
+    return "; ".join(dict.fromkeys(reasons)) or "is not an origin", correction
+
+
+def _with_scheme(text: str, reasons: list[str]) -> str:
+    scheme, separator, site = text.rpartition("//")
+    if separator and scheme not in ("", ":", "*:"):
+        return text
+    reasons.append("has no scheme that browsers could send, and every origin starts with one")
+    is_plain = site.endswith(":80") or is_loopback(re.sub(r"^\*\.|:[^:\]]*$", "", site.lower()))
+    return f"{'http' if is_plain else 'https'}://{site}"
+
+
+def _why_no_origin(scheme: str, site: str) -> str:
+    host = re.sub(r":[0-9*]+$", "", site)
+    if scheme not in DEFAULT_PORTS and not is_app_scheme(scheme):
+        return f'has the scheme "{scheme}:", which no page has'
+    if not host:
+        return "has no host"
+    return _why_no_host(host)
 
 
 def _why_no_host(host: str) -> str:
-    if not host:
-        return "has no host"
+    if re.search(r"\?[.-]", host):
+        return 'has a "?", which stands for nothing'
     if is_address(host) and host[0] != "[":
         return "ends in a number, which makes its host an IPv4 address, but it is not one"
     if set(host) & set("[]:"):

@@ -91,7 +91,7 @@ http://[::1]:5000 null file:// capacitor://localhost http://example.com.:81"""
 
 @pytest.mark.parametrize(
     ("listed", "asks"),
-    [(ORDINARY, False), ("https://xn--bcher-kva.example", True), ("https://A.example", True)],
+    [(ORDINARY, False), ("https://xn--bcher-kva.example", True), ("http://127.1", True)],
 )
 def test_the_url_parser_is_imported_only_where_something_is_misspelt_or_punycode(
     listed: str, asks: bool
