@@ -6,6 +6,11 @@ APP_READY := $(VENV)/.app-ready
 VENV_READY := $(VENV)/.ready
 NODE_READY := tests/support/node/node_modules/.ready
 DEMO_READY := example_app/node_modules/.ready
+LOWEST := .venv-lowest
+LOWEST_READY := $(LOWEST)/.ready
+# These start servers, browsers and other programs, and wait for them.
+SLOW := tests/servers/ tests/browsers/ tests/doctor/
+QUICK := $(filter-out $(SLOW) tests/support/ %__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 BENCH_READY := $(VENV)/.bench-ready
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 
@@ -15,23 +20,25 @@ BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
 
-# They start servers, browsers and other programs, and wait for them.
-SLOW := tests/servers tests/browsers tests/doctor
-
 .PHONY: quick
 quick: $(VENV_READY) ## Run the tests that start nothing and wait for nothing (ARGS="-k words" to choose)
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(SLOW:%=--ignore=%) $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(QUICK) $(ARGS)
 
 # More processes than processors, since they wait most of the time.
 .PHONY: test
 test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what all tests need, and run them (ARGS="-k words" to choose)
-	$(VENV)/bin/python -m pytest -n 8 --dist loadgroup $(ARGS)
+	$(VENV)/bin/python -m pytest -n 6 --dist loadgroup $(ARGS)
+
+.PHONY: lowest
+lowest: $(LOWEST_READY) $(NODE_READY) ## The quick tests, and a server's, with the lowest versions that pyproject.toml permits
+	$(LOWEST)/bin/python -m pytest -o filterwarnings=default -W ignore $(QUICK) tests/servers/test_guard.py $(ARGS)
 
 .PHONY: check
-check: $(VENV_READY) ## Lint, formatting, types
+check: $(VENV_READY) $(NODE_READY) ## Lint, formatting, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy --strict flask_sio_cors
+	$(VENV)/bin/mypy --strict flask_sio_cors example_app benchmarks
+	tests/support/node/node_modules/.bin/pyright --pythonpath $(VENV)/bin/python tests/support/typed_app.py
 
 .PHONY: bench
 bench: $(BENCH_READY) $(BENCH_NODE_READY) | need-wrk ## Measure what it costs, side by side with others (BENCH=quick for a glance)
@@ -48,7 +55,7 @@ demo-client:
 
 .PHONY: clean
 clean: ## Remove all that the other targets made
-	rm -rf $(VENV) tests/support/node/node_modules example_app/node_modules benchmarks/node/node_modules build dist *.egg-info
+	rm -rf $(VENV) $(LOWEST) tests/support/node/node_modules example_app/node_modules benchmarks/node/node_modules build dist *.egg-info
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
@@ -62,6 +69,17 @@ $(APP_READY): pyproject.toml | need-venv
 $(VENV_READY): $(APP_READY)
 	$(VENV)/bin/python -m pip install --quiet --group test
 	$(VENV)/bin/python -m pip install --quiet --upgrade --target $(VENV)/gunicorn-25 --group gunicorn-eventlet
+	touch $@
+
+# Of every package, transitive ones too; of those that exist for this Python as a wheel, since cffi's
+# first versions, which nobody's metadata rules out, can no longer be built.
+$(LOWEST_READY): pyproject.toml | need-venv
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/python -m pip install --quiet uv
+	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest --no-build \
+		--all-extras --output-file $(LOWEST)/lowest.txt pyproject.toml
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
+		--constraints $(LOWEST)/lowest.txt --group quick --editable ".[eventlet,doctor]"
 	touch $@
 
 $(BENCH_READY): pyproject.toml $(VENV_READY)

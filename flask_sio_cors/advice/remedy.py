@@ -78,6 +78,7 @@ def _changes(
     question, reason = asking.question, step.verdict.reason
     if reason is Reason.HOST_NOT_TRUSTED:
         host = urlsplit(asking.server).hostname or ""
+        host = f"[{host}]" if ":" in host else host
         return [_change("TRUSTED_HOSTS", [*options.trusted_hosts, host])]
     if reason is Reason.ORIGIN_INSECURE:
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
@@ -167,8 +168,6 @@ def _instead(options: Options, question: Question, step: Step) -> str:
     reason = step.verdict.reason
     if reason is Reason.ORIGIN_OPAQUE:
         return _NULL
-    if reason is Reason.HOST_NOT_TRUSTED:
-        return "Let pages reach the server under a name: TRUSTED_HOSTS takes no IPv6 address."
     function = f"{name_of(options.origins)}, in {options.sources.get('ORIGINS')}"
     if reason is Reason.ORIGIN_CALLABLE_FAILED:
         return (

@@ -167,4 +167,4 @@ def _public_suffix_within(host: str) -> str | None:
         return None
     from ..origins.suffixes import public_suffix_within
 
-    return public_suffix_within(host)
+    return public_suffix_within(host.removesuffix("."))

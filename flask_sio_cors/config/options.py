@@ -33,9 +33,11 @@ from .values import (
 class Options:
     """A configuration that holds together. Build it with :meth:`from_config`.
 
-    The fields are the settings of `SETTINGS` in lower case, and three more:
+    The fields are the settings of `SETTINGS` in lower case, and four more:
 
     :param trusted_hosts: Flask's ``TRUSTED_HOSTS``; empty where any host will do.
+    :param expects_https: whether Flask is told that users come by https:, by
+        ``SESSION_COOKIE_SECURE`` or ``PREFERRED_URL_SCHEME``.
     :param sources: the setting's name → the key that its value came from, ``"default"``, or
         ``"@cors.allow_request"``.
     :param written: the setting's name → a `snapshot` of that key's value.
@@ -55,6 +57,7 @@ class Options:
     tolerate_insecure_origins: bool
     tolerate_public_suffixes: bool
     trusted_hosts: tuple[str, ...] = ()
+    expects_https: bool = False
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     written: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
@@ -94,7 +97,13 @@ class Options:
             raise ConfigError(found, {sources[name]: value for name, value in written.items()})
         if isinstance(values["origins"], Listed):
             values["origins"] = values["origins"].origins
-        return cls(**values, trusted_hosts=trusted_hosts, sources=sources, written=written)
+        return cls(
+            **values,
+            trusted_hosts=trusted_hosts,
+            expects_https=_expects_https(config),
+            sources=sources,
+            written=written,
+        )
 
 
 class Setting(NamedTuple):
@@ -145,6 +154,11 @@ def snapshot(value: Any) -> Any:
         # Of texts alone, the garbage collector leaves a tuple in peace.
         return tuple(value)
     return frozenset(value) if isinstance(value, set) else value
+
+
+def _expects_https(config: Mapping[str, Any]) -> bool:
+    is_secure = bool(config.get("SESSION_COOKIE_SECURE"))
+    return is_secure or config.get("PREFERRED_URL_SCHEME") == "https"
 
 
 def _read_trusted_hosts(config: Mapping[str, Any], found: list[Problem]) -> tuple[str, ...]:

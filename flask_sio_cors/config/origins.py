@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from ..origins.grammar import EXAMPLE, OriginPattern, parse_pattern
+from ..origins.grammar import EXAMPLE, OriginPattern, ends_with_dot, parse_pattern
 from ..origins.sets import OriginSet
 from .functions import is_asked_with_one
 from .values import Report, kind_of, read_items, spelled_bool
@@ -56,6 +56,7 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
 def _read_listed(value: Any, report: Report) -> Listed:
     items = read_items(value, report, "origins", f"[{EXAMPLE}]")
     texts: list[str] = []
+    dotted: list[str] = []
     others: list[Any] = []
 
     def patterns() -> Iterable[OriginPattern]:
@@ -63,6 +64,8 @@ def _read_listed(value: Any, report: Report) -> Listed:
             pattern = parse_pattern(item) if isinstance(item, str) else None
             if pattern is not None:
                 texts.append(item)
+                if ends_with_dot(pattern):
+                    dotted.append(item)
                 yield pattern
             elif not _is_regex(item):
                 others.append(item)
@@ -75,7 +78,20 @@ def _read_listed(value: Any, report: Report) -> Listed:
     for item in others:
         if not _stands_alone(item):
             _report_origin(item, report)
+    _report_dotted(dotted, texts, report)
     return listed
+
+
+def _report_dotted(dotted: list[str], texts: list[str], report: Report) -> None:
+    """Report hosts with a dot at their end, unless it is meant: the same without it is listed too.
+
+    Browsers do send the dot, for a page that was opened with it; it is hardly ever the only one,
+    and more often a sentence's full stop. One before a port is none.
+    """
+    known = set(texts) if dotted else frozenset()
+    for text in dotted:
+        if text.endswith(".") and text.removesuffix(".") not in known:
+            _report_origin(text, report)
 
 
 def _is_regex(item: Any) -> bool:

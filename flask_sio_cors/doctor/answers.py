@@ -12,20 +12,13 @@ from ..browser import wording
 from ..browser.fetch import Page, Response
 from . import gatekeepers
 from .browser import Fetched
-from .findings import (
-    Finding,
-    Severity,
-    Told,
-    error_of,
-    is_extension,
-    is_host_refused,
-    proof_of,
-    raised,
-    session_of,
-)
-from .fixes import DEFAULT_PATH, Fix, allowing
+from .findings import Finding, Severity, Told
+from .fixes import Fix, allowing
+from .handshake import error_of, is_extension, is_host_refused, session_of
+from .proof import proof_of, raised
 from .protocol import Protocol, protocol_of
 from .proxies import REMOVE_SENDER, is_own_page, proxy_of
+from .target import DEFAULT_PATH
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"
@@ -112,8 +105,16 @@ def explain_status(
     fetched: Fetched, page: Page, response: Response, *, is_preflight: bool = False
 ) -> Told | None:
     """Name what an answer's status and body give away, whatever its CORS headers are."""
+    return (
+        _explain_message(fetched, page, response)
+        or _explain_text(fetched, page, response)
+        or _explain_number(fetched, response, is_preflight)
+    )
+
+
+def _explain_message(fetched: Fetched, page: Page, response: Response) -> Told | None:
+    """Name what a Socket.IO server says of itself: its error's message."""
     message, protocol = (error_of(response) or "").lower(), protocol_of(fetched.last.url)
-    text = response.body[:4096].decode("utf-8", "replace")
     if "unsupported" in message and "version" in message:
         return _unsupported(page, protocol)
     if "session" in message and ("unknown" in message or "invalid" in message):
@@ -124,6 +125,13 @@ def explain_status(
         return _host_not_trusted(fetched.last.url)
     if message in _NO_POLLING and "transport=polling" in fetched.last.url:
         return _not_offered(page, str(error_of(response)))
+    return None
+
+
+def _explain_text(fetched: Fetched, page: Page, response: Response) -> Told | None:
+    """Name what the body shows, whoever wrote it."""
+    message, protocol = (error_of(response) or "").lower(), protocol_of(fetched.last.url)
+    text = response.body[:4096].decode("utf-8", "replace")
     is_blocked = fetched.block is not None and "sid=" not in fetched.last.url
     if is_blocked and _is_function_error(response, message, text):
         return _origin_function(page, response)
@@ -133,9 +141,11 @@ def explain_status(
         return _https_needed(fetched.last.url)
     if response.status == 431 or re.search(_TOO_LARGE, text, re.IGNORECASE):
         return _headers_too_large(response)
-    gatekeeper = None if message else gatekeepers.explain(response, urlsplit(fetched.last.url).path)
-    if gatekeeper is not None:
-        return gatekeeper
+    return None if message else gatekeepers.explain(response, urlsplit(fetched.last.url).path)
+
+
+def _explain_number(fetched: Fetched, response: Response, is_preflight: bool) -> Told | None:
+    """Name what the status alone says."""
     if response.status in (502, 503, 504) or 520 <= response.status <= 530:
         # From 520 on they are Cloudflare's.
         return _proxy_error(response)

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .exchange import Exchange
-from .findings import Finding, Severity, proof_of
+from .findings import Finding, Severity
 from .fixes import Fix
+from .proof import proof_of
 from .target import Target
 
 # Socket.IO's own words for a namespace that nobody has defined: in Python, and in Node.js.

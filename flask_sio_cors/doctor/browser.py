@@ -47,6 +47,7 @@ class Fetched:
 
     @property
     def last(self) -> Exchange:
+        """The exchange that ended it."""
         return self.exchanges[-1]
 
     @property
@@ -212,6 +213,7 @@ class Waiting:
 
     @property
     def is_answered(self) -> bool:
+        """Whether the server has said all that it will say."""
         return self._pending is None or self._pending.is_answered
 
     def has_left(self, seconds: float) -> None:
@@ -282,8 +284,10 @@ def judge_preflight(page: Page, method: str, exchange: Exchange) -> Block | None
 
 
 def _head(exchange: Exchange) -> Response | None:
-    """Return an answer, or its headers where its body does not come: of preflights nothing else
-    counts."""
+    """Return an answer, or its headers where its body does not come.
+
+    Of preflights nothing else counts.
+    """
     outcome = exchange.outcome
     return outcome.response if isinstance(outcome, Failure) else outcome
 

@@ -11,10 +11,12 @@ from . import application, polling, redirects
 from .answers import ONE_WORKER
 from .browser import Fetched, Waiting
 from .exchange import UNANSWERED, Exchange, Patience, Trouble
-from .findings import Finding, Session, Severity, is_python, packets_of, proof_of, session_of
+from .findings import Finding, Severity
 from .fixes import Fix
+from .handshake import Session, is_python, packets_of, session_of
 from .looks import look_at_session, look_for_cache
 from .probe import Probe
+from .proof import proof_of
 from .sockets import starting
 
 #: Requests that are sent while a poll waits, so that each of a few workers gets one.

@@ -12,10 +12,12 @@ from . import application, polling, reach, security, sockets, unsent
 from .browser import Fetched, fetch_metadata, judge_preflight, origin_of, preflight
 from .conversation import Conversation
 from .exchange import Exchange, Patience, SpentError, Talk, Trouble, Wire, listen
-from .findings import Finding, Session, Severity, error_of, is_extension, proof_of, session_of
+from .findings import Finding, Severity
 from .fixes import Fix, allowing
+from .handshake import Session, error_of, is_extension, session_of
 from .looks import look_closer
 from .probe import Probe
+from .proof import proof_of
 from .target import Target
 
 

@@ -435,33 +435,36 @@ def _causes(error: BaseException) -> list[BaseException]:
     return chain
 
 
+#: What an exception means that means one thing; the first that fits counts.
+_TROUBLES: Final[tuple[tuple[type[BaseException], Trouble], ...]] = (
+    (socket.gaierror, Trouble.NAME),
+    (ConnectionRefusedError, Trouble.REFUSED),
+    (urllib3.exceptions.InvalidHeader, Trouble.MALFORMED),
+    (http.client.RemoteDisconnected, Trouble.CLOSED),
+    (ConnectionResetError, Trouble.CLOSED),
+    (ConnectionAbortedError, Trouble.CLOSED),
+    (BrokenPipeError, Trouble.CLOSED),
+    (http.client.UnknownProtocol, Trouble.NOT_HTTP),
+    (http.client.LineTooLong, Trouble.TOO_LARGE),
+)
+
+
 def _classify(error: BaseException, connected: bool) -> Failure | None:
     text = str(error)
     if isinstance(error, ssl.SSLCertVerificationError):
         return Failure(Trouble.CERTIFICATE, error.verify_message)
     if isinstance(error, ssl.SSLError):
         return Failure(Trouble.TLS, error.reason or text)
-    if isinstance(error, socket.gaierror):
-        return Failure(Trouble.NAME, text)
-    if isinstance(error, ConnectionRefusedError):
-        return Failure(Trouble.REFUSED, text)
-    if isinstance(error, urllib3.exceptions.InvalidHeader):
-        return Failure(Trouble.MALFORMED, text)
-    if isinstance(error, http.client.RemoteDisconnected):
-        return Failure(Trouble.CLOSED, text)
+    for kind, trouble in _TROUBLES:
+        if isinstance(error, kind):
+            return Failure(trouble, text[:200])
     if isinstance(error, http.client.BadStatusLine):
-        line = str(error).strip()[:80]
+        line = text.strip()[:80]
         known = Trouble.BAD_STATUS if line.startswith("HTTP/") else Trouble.NOT_HTTP
         return Failure(known, line)
-    if isinstance(error, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
-        return Failure(Trouble.CLOSED, text)
     if isinstance(error, TimeoutError):
         return Failure(Trouble.SILENT if connected else Trouble.NO_CONNECTION, text)
-    if isinstance(error, http.client.UnknownProtocol):
-        return Failure(Trouble.NOT_HTTP, text[:80])
-    if isinstance(error, http.client.LineTooLong) or "got more than" in text:
-        return Failure(Trouble.TOO_LARGE, text[:80])
-    return None
+    return Failure(Trouble.TOO_LARGE, text[:80]) if "got more than" in text else None
 
 
 # --- WebSocket -------------------------------------------------------------------------------

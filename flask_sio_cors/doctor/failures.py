@@ -11,8 +11,9 @@ from ..browser.fetch import Block, Check, Page
 from ..origins.grammar import is_loopback
 from .browser import Fetched, origin_of
 from .exchange import Failure, Trouble
-from .findings import Finding, Severity, Told, proof_of
+from .findings import Finding, Severity, Told
 from .fixes import Fix
+from .proof import proof_of
 
 _BROKEN: Final = Severity.BROKEN
 _POLL_ERROR: Final = "xhr poll error"
@@ -244,6 +245,7 @@ _FAILURES: Final[dict[Trouble, Callable[[str, Failure], Told]]] = {
 
 
 def redirect_loop(fetched: Fetched) -> Finding:
+    """Tell of a server that redirects for ever."""
     url = fetched.last.url
     return Finding(
         "redirect-loop",

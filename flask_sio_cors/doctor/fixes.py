@@ -5,18 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 from ..browser.fetch import Page
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
 from .browser import origin_of
-
-if TYPE_CHECKING:
-    from .target import Target
-
-#: Where a client looks for the server, and a server listens, if nobody says otherwise.
-DEFAULT_PATH: Final = "/socket.io/"
+from .target import DEFAULT_PATH, Target
 
 _CONSTRUCTOR: Final = "new Server(httpServer, {"
 
@@ -101,7 +96,7 @@ def _path_options(path: str) -> Iterable[str]:
         yield "addTrailingSlash: false,"
 
 
-def allowing(
+def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
     page: Page,
     *,
     adds: bool = True,

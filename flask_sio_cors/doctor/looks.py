@@ -10,11 +10,13 @@ from ..browser.fetch import Check, Header, Page, Response, cors_check
 from . import proxies, redirects, security
 from .browser import Fetched, origin_of, preflight
 from .exchange import Exchange, Trouble
-from .findings import Finding, error_of, is_extension, is_python, named_path, proof_of, session_of
-from .fixes import DEFAULT_PATH, Fix, allowing
+from .findings import Finding
+from .fixes import Fix, allowing
+from .handshake import error_of, is_extension, is_python, named_path, session_of
 from .probe import Probe
+from .proof import proof_of
 from .protocol import V3, V4
-from .target import Target
+from .target import DEFAULT_PATH, Target
 from .variants import look_at_variants
 
 
@@ -90,7 +92,7 @@ def _cookies(probe: Probe, finding: Finding) -> Finding:
 
 
 def _cache(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
-    """A session that comes twice comes from a cache."""
+    """Look for a cache: a session that comes twice comes from one."""
     if session_of(fetched.last) is None:
         return finding
     aside = probe.wire.patience.aside
@@ -198,7 +200,7 @@ def _has_cors(probe: Probe) -> bool:
 
 
 def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
-    """An origin that is not the page's, from a server that only repeats what it is told."""
+    """Find who rewrites an origin, where the server only repeats what it is told."""
     block, page = fetched.block, probe.page
     if finding.id != "origin-mismatch" or block is None:
         return finding
@@ -221,8 +223,10 @@ def _rewriting(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
 
 
 def _replaced(probe: Probe, finding: Finding, fetched: Fetched) -> Finding:
-    """See whether “*” is the server's own: python-engineio sends it never, and this extension
-    never with credentials."""
+    """See whether “*” is the server's own.
+
+    python-engineio sends it never, and this extension never with credentials.
+    """
     response = fetched.response
     if response is None or not is_python(response):
         return finding

@@ -16,8 +16,10 @@ from .answers import another_server, explain_content, explain_status
 from .browser import Fetched
 from .exchange import Trouble
 from .failures import explain_failure, redirect_loop
-from .findings import Finding, Severity, Told, error_of, is_python, proof_of, session_of
+from .findings import Finding, Severity, Told
 from .fixes import Fix, allowing
+from .handshake import error_of, is_python, session_of
+from .proof import proof_of
 from .proxies import REMOVE_SENDER
 
 _BROKEN: Final = Severity.BROKEN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..browser.fetch import Header, Page
 from .browser import Browser
 from .exchange import Exchange, Wire
-from .findings import is_extension, session_of
+from .handshake import is_extension, session_of
 from .target import Target
 
 

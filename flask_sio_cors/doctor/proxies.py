@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 
 from ..browser.fetch import Page, Response
 from .exchange import Exchange
-from .findings import Finding, is_extension, is_python, proof_of, session_of
+from .findings import Finding
 from .fixes import Fix, allowing
+from .handshake import is_extension, is_python, session_of
+from .proof import proof_of
 
 _ORIGIN: Final = (
     "Let the proxy forward the request's own Origin: in nginx, remove proxy_set_header Origin; in "

@@ -10,9 +10,11 @@ from urllib.parse import urlsplit
 from ..browser.fetch import Block, Page, Response, cors_check
 from .browser import Fetched, origin_of, resolve
 from .exchange import Exchange, Failure, Trouble
-from .findings import Finding, Severity, Told, error_of, proof_of, session_of
+from .findings import Finding, Severity, Told
 from .fixes import Fix, allowing
+from .handshake import error_of, session_of
 from .probe import Probe
+from .proof import proof_of
 
 #: How many redirects are followed to see where they lead.
 _MAX_HOPS: Final = 5
@@ -108,12 +110,14 @@ def body_lost(fetched: Fetched) -> Finding | None:
 
 
 def out_of_the_web(page: Page, response: Response, block: Block) -> Told:
+    """Tell of a redirect to another scheme than the web's."""
     cause = f"The server redirects to {block.value}, where no page can follow."
     fix = Fix(elsewhere="Remove the redirect, or let it lead to an http: or https: address.")
     return f"{block.check.value}", "The server redirects out of the web.", cause, fix
 
 
 def to_nowhere(page: Page, response: Response, block: Block) -> Told:
+    """Tell of a redirect whose address is none."""
     value = block.value if len(block.value) <= 100 else f"{block.value[:99]}…"
     what = f"“{value}”, which is no address" if value else "empty"
     cause = f"The server answers with a redirect ({response.status}), and its Location is {what}."

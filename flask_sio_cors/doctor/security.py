@@ -12,9 +12,11 @@ from ..browser.fetch import Page, cors_check, varies_by_origin
 from ..origins.grammar import is_loopback
 from .browser import Browser, fetch_metadata, origin_of
 from .exchange import Exchange, SpentError
-from .findings import Finding, Session, Severity, is_extension, proof_of, session_of
+from .findings import Finding, Severity
 from .fixes import Fix, allowing
+from .handshake import Session, is_extension, session_of
 from .lookalikes import longer_port, neighbours, other_port
+from .proof import proof_of
 from .protocol import protocol_of
 
 
@@ -35,6 +37,7 @@ class Stage:
 
     @property
     def page(self) -> Page:
+        """The page that asks."""
         return self.browser.page
 
 

@@ -12,8 +12,10 @@ from . import gatekeepers, redirects
 from .answers import ONE_WORKER
 from .exchange import Exchange, Failure, Trouble
 from .failures import network_error
-from .findings import Finding, Severity, Told, error_of, proof_of
+from .findings import Finding, Severity, Told
 from .fixes import Fix, allowing
+from .handshake import error_of
+from .proof import proof_of
 from .proxies import proxy_of
 
 _NGINX: Final = (

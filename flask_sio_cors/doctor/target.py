@@ -12,9 +12,11 @@ from ada_url import URL
 
 from ..origins.grammar import is_loopback
 from .browser import origin_of
-from .findings import Session
-from .fixes import DEFAULT_PATH
+from .handshake import Session
 from .protocol import V4, Protocol, protocol_of
+
+#: Where a client looks for the server, and a server listens, if nobody says otherwise.
+DEFAULT_PATH: Final = "/socket.io/"
 
 
 class TargetError(ValueError):

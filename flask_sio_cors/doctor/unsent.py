@@ -10,8 +10,9 @@ from ..browser import wording
 from ..browser.fetch import BAD_PORTS, Page
 from ..origins.grammar import is_loopback
 from .browser import origin_of
-from .findings import Finding, Severity, session_of
+from .findings import Finding, Severity
 from .fixes import Fix
+from .handshake import session_of
 from .probe import Probe
 
 

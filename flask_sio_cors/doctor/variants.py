@@ -13,8 +13,10 @@ from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_loopback, is_wel
 from ..origins.near import compare, split, variants
 from .browser import Fetched, preflight, registrable
 from .exchange import Exchange
-from .findings import Finding, proof_of, session_of
+from .findings import Finding
+from .handshake import session_of
 from .probe import Probe
+from .proof import proof_of
 
 #: How many are asked for, each with a request.
 MOST: Final = 5

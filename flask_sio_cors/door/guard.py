@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import struct
+import sys
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -13,7 +15,7 @@ from urllib.parse import parse_qs
 from flask_socketio import ConnectionRefusedError
 
 from ..config.functions import AllowRequest
-from .callbacks import Callback, Fault, Interrupter, call, never_interrupts
+from .callbacks import Callback, Fault, Interrupter, Overdue, call, never_interrupts
 from .identity import Identity
 from .journal import Journal
 from .policy import Policy
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from flask import Flask
+    from flask.sessions import SessionMixin
 
     _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
@@ -104,9 +107,10 @@ class Guard:
         headers = own + verdict.headers
         if verdict.outcome is ALLOWED:
             if policy.allow_request is not None and is_handshake(environ):
-                denial = self._ask(environ, policy, headers)
+                denial, message, cookies = self._ask(environ, policy)
+                headers += cookies
                 if denial is not None:
-                    verdict, message = denial
+                    verdict = _denied(denial, headers)
                     return self.refuse(environ, start_response, policy, verdict, page, message)
             environ[VERDICT] = verdict
             return self.engineio.handle_request(environ, _completing(start_response, headers))
@@ -126,17 +130,23 @@ class Guard:
         return bool(verdict.outcome is not REFUSED)
 
     def _ask(
-        self, environ: WSGIEnvironment, policy: Policy, headers: Headers
-    ) -> tuple[Verdict, str | None] | None:
-        """Ask ``allow_request``; return the refusal and its message, or ``None`` to let pass.
+        self, environ: WSGIEnvironment, policy: Policy
+    ) -> tuple[Reason | None, str | None, Headers]:
+        """Ask ``allow_request``.
 
-        :param headers: of the answer that it can refuse.
+        :return: why it refuses, ``None`` to let pass; its message; the session's cookies.
         """
         app: Flask = environ["flask.app"]
+        cookies: list[Header] = []
 
         def ask_in_context(allow_request: AllowRequest) -> bool:
             with app.request_context(environ) as context:
-                return allow_request(context.request)
+                try:
+                    return allow_request(context.request)
+                finally:
+                    # Not what an interrupted function has left half done.
+                    if not isinstance(sys.exc_info()[1], Overdue):
+                        cookies.extend(self._saved(app, context.session, environ, name))
 
         options = policy.options
         name = options.sources.get("ALLOW_REQUEST", "allow_request")
@@ -151,11 +161,29 @@ class Guard:
         try:
             answer = callback.ask(options.allow_request)
         except ConnectionRefusedError as refusal:
-            return _denied(Reason.DENIED, headers), _words_of(refusal)
+            return Reason.DENIED, _words_of(refusal), tuple(cookies)
         if answer:
-            return None
+            return None, None, tuple(cookies)
         reason = Reason.DENIED if answer is False else Reason.ALLOW_REQUEST_FAILED
-        return _denied(reason, headers), None
+        return reason, None, tuple(cookies)
+
+    def _saved(
+        self, app: Flask, session: SessionMixin | None, environ: WSGIEnvironment, name: str
+    ) -> Iterable[Header]:
+        """Save what ``allow_request`` did to the session; return the cookies of its answer."""
+        interface = app.session_interface
+        if session is None or interface.is_null_session(session) or not session.modified:
+            return ()
+        if environ.get("HTTP_UPGRADE", "").lower() == "websocket":
+            complaint = (
+                "changed the session, which is lost: the answer to a WebSocket carries no cookie. "
+                "Change it in a route, or let clients begin with polling"
+            )
+            self.journal.fault(name, None, complaint)
+            return ()
+        response = app.response_class()
+        interface.save_session(app, session, response)
+        return [("Set-Cookie", value) for value in response.headers.getlist("Set-Cookie")]
 
     def refuse(
         self,
@@ -193,7 +221,7 @@ class Guard:
         origin, reason = page.origin, verdict.reason
 
         def explanation() -> str:
-            return explain_refusal(reason, page, policy.options)
+            return explain_refusal(reason, page, policy.options, message=message)
 
         self.journal.refused(origin, reason, explanation)
         for receiver in request_refused.receivers_for(app):
@@ -203,7 +231,9 @@ class Guard:
                 complaint = f"a receiver {fault.complaint}; the refusal stands"
                 self.journal.fault("request_refused", fault.error, complaint)
         code, body = _ERRORS.get(reason, _FORBIDDEN)
-        if message is None and not app.debug:
+        # What gevent-websocket has opened, any page can read.
+        explains = app.debug and environ.get("wsgi.websocket") is None
+        if message is None and not explains:
             return body
         return _error_body(code, explanation() if message is None else message)
 
@@ -229,7 +259,9 @@ def end_websocket(websocket: Any, error: bytes, interrupter: Interrupter) -> Non
 
 def _await_farewell(websocket: Any) -> None:
     """Wait for the client's close frame; Firefox shows its page nothing of a hasty connection."""
-    while True:
+    # A client that never pauses lets no timer through.
+    deadline = time.monotonic() + _FAREWELL_SECONDS
+    while time.monotonic() < deadline:
         # RFC 6455, section 5.2: the opcode, and a length that is its own up to 125.
         head = websocket.raw_read(2)
         if len(head) < 2 or head[0] & 0x0F == websocket.OPCODE_CLOSE or head[1] & 0x7F > 125:
@@ -247,7 +279,8 @@ def is_handshake(environ: WSGIEnvironment) -> bool:
 def _words_of(refusal: ConnectionRefusedError) -> str | None:
     # A subclass may have forgotten to initialise its base, or brought words that are none.
     words = getattr(refusal, "error_args", None)
-    message = words.get("message") if isinstance(words, dict) else None
+    # Before python-socketio 5.1 the words themselves stood there.
+    message = words.get("message") if isinstance(words, dict) else words
     return message if isinstance(message, str) else None
 
 

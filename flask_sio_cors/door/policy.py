@@ -83,13 +83,12 @@ class Policy:
             readable.append(_ALLOW_CREDENTIALS)
         if options.expose_headers:
             readable.append(_list_header("Access-Control-Expose-Headers", options.expose_headers))
-        # No cache keeps a refusal (RFC 9111, section 3), nor an answer to OPTIONS.
-        refused = _vary_header(*vary)
-        common = (_NO_STORE, *refused)
+        # Refusals too: a verdict also hangs on Sec-Fetch-Site, and some proxies cache every status.
+        common = (_NO_STORE, *_vary_header(*vary))
         actual = (*readable, *common)
         to_nobody = common if self._names_origin else actual
         without_origin = Verdict(ALLOWED, Reason.NO_ORIGIN, to_nobody)
-        self._verdicts = {reason: _refusal(reason, refused) for reason in Reason}
+        self._verdicts = {reason: _refusal(reason, common) for reason in Reason}
         self._verdicts |= {
             Reason.ORIGIN_ALLOWED: Verdict(ALLOWED, Reason.ORIGIN_ALLOWED, actual),
             Reason.SAME_ORIGIN: Verdict(ALLOWED, Reason.SAME_ORIGIN, actual),
@@ -128,7 +127,7 @@ class Policy:
         :param environ: its WSGI environment, which is left as it is.
         """
         judged = self._seen.get(environ.get("HTTP_ORIGIN"))
-        if judged is None or (self._checks_hosts and not self._pages.is_trusted_host(environ)):
+        if judged is None or (self._checks_hosts and not self._pages.own.is_trusted_host(environ)):
             judged = self._judge_page(self._pages.identify(environ))
             if judged[0].outcome is REFUSED:
                 return judged

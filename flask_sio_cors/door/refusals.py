@@ -13,13 +13,19 @@ from .verdicts import Reason
 
 
 def explain_refusal(
-    reason: Reason, page: Identity, options: Options, *, thorough: bool = False
+    reason: Reason,
+    page: Identity,
+    options: Options,
+    *,
+    message: str | None = None,
+    thorough: bool = False,
 ) -> str:
     """Say what was refused, why, and what to write where it should pass.
 
     :param reason: of a refused verdict.
     :param page: who asked.
     :param options: the configuration that refused it.
+    :param message: the application's own words for it.
     :param thorough: whether to look for a similar origin as long as it takes.
     """
     origin = page.origin
@@ -52,14 +58,20 @@ def explain_refusal(
             "WebSocket."
         ),
         Reason.HOST_NOT_TRUSTED: (
-            "The Host header is not in TRUSTED_HOSTS. Add the host that users see, or make the "
-            "proxy send it."
+            f"The {page.header} header is not in TRUSTED_HOSTS. Add the host that users see, or "
+            "make the proxy send it."
         ),
-        Reason.DENIED: "allow_request refused the handshake.",
+        Reason.DENIED: _denial(shown, options, message),
         Reason.ALLOW_REQUEST_FAILED: (
             "allow_request gave no answer that counts; the log says what it did."
         ),
     }.get(reason, f"{shown} is not allowed.")
+
+
+def _denial(shown: str, options: Options, message: str | None) -> str:
+    name = options.sources.get("ALLOW_REQUEST", "allow_request")
+    said = f", and said {message[:120]!a}" if message else ""
+    return f"The function in {name} refused the handshake of {shown}{said}."
 
 
 def _explain_unlisted(origin: str, shown: str, options: Options, thorough: bool) -> str:

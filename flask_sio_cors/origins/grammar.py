@@ -13,6 +13,9 @@ from typing import Final, NamedTuple
 #: bracketed IPv6 address (253), ":" and port (6), and some air for extension identifiers.
 MAX_ORIGIN_LENGTH: Final = 300
 
+#: The longest name of a host (RFC 1035, section 2.3.4), without a dot at its end.
+MAX_HOST_LENGTH: Final = 253
+
 #: Origins without a host that browsers and app shells send for sandboxed documents and local
 #: files. Any page can obtain ``null`` (a sandboxed iframe suffices), so they identify nobody.
 OPAQUE_ORIGINS: Final = frozenset({"null", "file://"})
@@ -28,9 +31,12 @@ DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _LABEL: Final = r"[a-z0-9_-]{1,63}"
 #: A host name, as a part of a regular expression.
 HOST: Final = rf"{_LABEL}(?:\.{_LABEL})*"
-_PORT: Final = (
+#: A port, as a part of a regular expression.
+PORT: Final = (
     r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
 )
+_BYTE: Final = r"(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+_IPV4: Final = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 _IPV6: Final = r"\[[0-9a-f:]{2,39}\]"
 _APP_SCHEME: Final = r"(?!https?:)[a-z][a-z0-9+.-]{0,31}"
 _APP_HOST: Final = r"[A-Za-z0-9._~-]{0,253}"
@@ -42,14 +48,14 @@ _NO_PAGES: Final = re.compile(
 
 _WEB_HOST: Final = rf"(?:{HOST}\.?|{_IPV6})"
 _well_formed = re.compile(
-    rf"https://{_WEB_HOST}(?::(?!443\Z){_PORT})?"
-    rf"|http://{_WEB_HOST}(?::(?!80\Z){_PORT})?"
-    rf"|{_APP_SCHEME}://{_APP_HOST}(?::{_PORT})?"
+    rf"https://{_WEB_HOST}(?::(?!443\Z){PORT})?"
+    rf"|http://{_WEB_HOST}(?::(?!80\Z){PORT})?"
+    rf"|{_APP_SCHEME}://{_APP_HOST}(?::{PORT})?"
     r"|null"
 )
 _pattern = re.compile(
-    rf"(https?)://(\*\.)?({HOST}|{_IPV6})(?::({_PORT}|\*))?"
-    rf"|({_APP_SCHEME})://({_APP_HOST})(?::({_PORT}))?"
+    rf"(https?)://(\*\.)?({_WEB_HOST})(?::({PORT}|\*))?"
+    rf"|({_APP_SCHEME})://({_APP_HOST})(?::({PORT}))?"
 )
 
 
@@ -65,7 +71,8 @@ class OriginPattern(NamedTuple):
     """An origin of the configuration, or a family of origins that share a scheme.
 
     :param scheme: lower case, without the colon; ``null`` for the opaque origin.
-    :param host: without the leading ``*.``; ``""`` where the scheme has no host.
+    :param host: without the leading ``*.``; ``""`` where the scheme has no host. One that ends with
+        a dot is another host than the one without.
     :param port: digits; ``""`` for the scheme's default; ``"*"`` for any port, or none.
     :param subdomains: whether the pattern names one or more labels before `host` instead of it.
     """
@@ -99,12 +106,21 @@ def parse_pattern(text: str) -> OriginPattern | None:
         return None
     scheme, wildcard, host, port, app_scheme, app_host, app_port = match.groups()
     if app_scheme is not None:
-        if not is_app_scheme(app_scheme):
+        # Pages from files have no host: "file://", or "null".
+        if not is_app_scheme(app_scheme) or (app_scheme == "file" and text not in OPAQUE_ORIGINS):
             return None
         return OriginPattern(app_scheme, app_host, app_port or "", False)
-    if (port and not is_explicit_port(scheme, port)) or not _is_canonical_host(host, wildcard):
+    if (port and not is_explicit_port(scheme, port)) or not _is_serialised_host(host, wildcard):
         return None
     return OriginPattern(scheme, host, port or "", wildcard is not None)
+
+
+def ends_with_dot(pattern: OriginPattern) -> bool:
+    """Tell whether a web origin ends with a dot, as what was copied from a sentence does.
+
+    Before a port, or with apps, a dot does not come by accident.
+    """
+    return pattern.scheme in DEFAULT_PORTS and not pattern.port and pattern.host.endswith(".")
 
 
 def is_app_scheme(scheme: str) -> bool:
@@ -117,15 +133,36 @@ def is_explicit_port(scheme: str, port: str) -> bool:
     return port == "*" or (int(port) <= 65535 and DEFAULT_PORTS.get(scheme) != port)
 
 
-def _is_canonical_host(host: str, wildcard: str | None) -> bool:
-    if len(host) > 253:
-        return False
+def _is_serialised_host(host: str, wildcard: str | None) -> bool:
+    """Tell whether a browser writes this host so (URL standard, "host serialising")."""
     if host[0] == "[":
-        return wildcard is None and canonical_ipv6(host[1:-1]) == host
-    # The URL standard parses a host whose last label is a number as an IPv4 address.
-    if is_number(host.rpartition(".")[2]):
-        return wildcard is None and canonical_ipv4(host) == host
-    return True
+        return wildcard is None and _is_serialised_ipv6(host[1:-1])
+    name = host.removesuffix(".")
+    if len(name) > MAX_HOST_LENGTH:
+        return False
+    if is_address(name):
+        return wildcard is None and _IPV4.fullmatch(host) is not None
+    return "xn--" not in name or not false_punycode(name)
+
+
+def _is_serialised_ipv6(address: str) -> bool:
+    import ipaddress
+
+    # Newer Pythons give ::ffff:7f00:1 a dotted tail, which browsers never do. Whether an address is
+    # shortened as it should be does not hang on which digits its groups have.
+    address = address.replace("::ffff:", "::fffe:")
+    try:
+        return ipaddress.IPv6Address(address).compressed == address
+    except ValueError:
+        return False
+
+
+def is_address(host: str) -> bool:
+    """Tell whether a host is an IP address, well spelled or not.
+
+    A last label that is a number makes it one (URL standard, "ends in a number").
+    """
+    return host.startswith("[") or is_number(host.removesuffix(".").rpartition(".")[2])
 
 
 def is_number(label: str) -> bool:
@@ -135,41 +172,32 @@ def is_number(label: str) -> bool:
     )
 
 
-def canonical_ipv4(host: str) -> str | None:
-    """Serialise an IPv4 address, however it is spelled (``127.1``, ``0x7f.1``), or ``None``."""
-    import socket
+def false_punycode(host: str) -> str | None:
+    """Return a label in which a host has the punycode of no name, or ``None``.
 
-    try:
-        return socket.inet_ntoa(socket.inet_aton(host))
-    except OSError:
-        return None
+    Whoever types a name is never sent to such a label; it is a slip of who copied it. (The URL
+    standard's parser lets them pass where the whole host is ASCII, for old hosts' sake.)
 
+    :param host: in lower case and ASCII.
+    """
+    from ada_url import idna_to_ascii, idna_to_unicode  # which few hosts need
 
-def canonical_ipv6(address: str) -> str | None:
-    """Serialise an IPv6 address as the URL standard does, in brackets, or ``None``."""
-    import ipaddress
-
-    try:
-        parsed = ipaddress.IPv6Address(address)
-    except ValueError:
-        return None
-    if parsed.scope_id is not None:
-        return None
-    mapped = parsed.ipv4_mapped
-    if mapped is not None:
-        # Newer Pythons write these with a dotted tail; browsers never do.
-        high, low = divmod(int(mapped), 1 << 16)
-        return f"[::ffff:{high:x}:{low:x}]"
-    return f"[{parsed.compressed}]"
+    for label in host.split("."):
+        if label.startswith("xn--"):
+            name = idna_to_unicode(label)
+            if name.isascii() or idna_to_ascii(name).decode() != label:
+                return label
+    return None
 
 
 def is_loopback(host: str) -> bool:
     """Tell whether a host is this machine (Secure Contexts, "potentially trustworthy")."""
+    host = host.removesuffix(".")
     return (
         host == "localhost"
         or host.endswith(".localhost")
         or host in ("[::1]", "::1")
-        or (host.startswith("127.") and is_number(host.rpartition(".")[2]))
+        or (host.startswith("127.") and is_address(host))
     )
 
 

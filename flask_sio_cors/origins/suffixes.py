@@ -66,5 +66,7 @@ def registered_part(name: str) -> str | None:
 
 def stranger_let_in(regex: re.Pattern[str]) -> str | None:
     """Return an origin that a stranger could register and an expression matches, or ``None``."""
-    origins = (f"https://{_STRANGER}.{suffix}" for suffix in _suffixes().names)
+    names = _suffixes().names
+    # A name is registered with the one that has a dot at its end.
+    origins = (f"https://{_STRANGER}.{suffix}{dot}" for dot in ("", ".") for suffix in names)
     return next(filter(regex.fullmatch, origins), None)

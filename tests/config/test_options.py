@@ -522,3 +522,42 @@ def test_trusted_hosts_that_flask_cannot_read_are_a_mistake(hosts):
 def test_nothing_is_warned_of_where_the_configuration_is_wrong():
     """A backslash or a bracket in a text is no Python and no regular expression, after all."""
     assert problems(ORIGINS=r"['https://a\.example', '[[a]']")
+
+
+# --- Hosts with a dot at their end ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "listed",
+    [
+        ["http://example.com.:3999"],
+        ["http://localhost.:*"],
+        ["https://*.example.com.:8443"],
+        ["https://example.com.", "https://example.com"],
+        ["https://*.example.com", "https://*.example.com."],
+        ["app://."],
+    ],
+)
+def test_a_host_with_a_dot_at_its_end_is_listed_where_it_is_meant(listed):
+    assert isinstance(read(ORIGINS=listed).origins, OriginSet)
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a.example.", "https://*.a.example.", "http://localhost."]
+)
+def test_a_dot_at_the_end_is_taken_for_a_slip_where_the_host_without_it_is_not_listed(text):
+    [problem] = problems(ORIGINS=[B, text])
+    assert "list both" in problem.reason
+    assert problem.correction == repr(text.removesuffix("."))
+    read(ORIGINS=[B, text, text.removesuffix(".")])
+
+
+def test_with_credentials_a_dot_at_the_end_makes_nothing_safer():
+    listed = ["https://*.github.io.:8443", "http://a.example.:81", "http://localhost.:3000"]
+    public, insecure = problems(ORIGINS=listed, SUPPORTS_CREDENTIALS=True)
+    assert 'under "github.io"' in public.reason
+    assert public.correction == "'https://your-name.github.io:8443'"
+    assert "is not encrypted" in insecure.reason
+    assert insecure.correction == "'https://a.example.:81'"
+    [regex] = problems(ORIGINS=[re.compile(r"https://.+\.github\.io\.")], SUPPORTS_CREDENTIALS=True)
+    assert "whoever registers" in regex.reason

@@ -175,7 +175,7 @@ def test_the_extension_imports_nothing_of_the_doctor() -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("absent", ["ada_url", "urllib3", "websocket"])
+@pytest.mark.parametrize("absent", ["urllib3", "websocket"])
 def test_without_the_extra_the_doctor_says_what_to_install(absent: str) -> None:
     code = f"""if 1:
         import sys

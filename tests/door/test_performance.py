@@ -171,7 +171,7 @@ def test_only_so_many_hosts_are_remembered():
     judging = policy(TRUSTED_HOSTS=[".example.org"])
     for number in range(2 * SEEN_LIMIT):
         judging.judge(environ("null", HTTP_HOST=f"a{number}.example.org"))
-    assert len(judging._pages._seen_hosts) <= SEEN_LIMIT
+    assert len(judging._pages.own._seen_hosts) <= SEEN_LIMIT
 
 
 def test_refused_and_same_origins_are_never_remembered():

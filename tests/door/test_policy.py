@@ -50,7 +50,7 @@ def test_an_allowed_origin_gets_its_own_name_back():
 
 def test_an_origin_that_is_not_allowed_gets_403_and_no_cors_header():
     verdict = judged([APP], EVIL)
-    refused = (Outcome.REFUSED, Reason.ORIGIN_NOT_ALLOWED, (VARY,), "403 Forbidden")
+    refused = (Outcome.REFUSED, Reason.ORIGIN_NOT_ALLOWED, (NO_STORE, VARY), "403 Forbidden")
     assert verdict == refused
 
 
@@ -337,7 +337,7 @@ def test_a_host_of_any_length_is_not_kept():
     for number in range(3000):
         host = f"{number}.{'a.' * 500}example.com"
         assert guarded.judge(environ(HTTP_HOST=host))[0].outcome is Outcome.ALLOWED
-    assert not guarded._pages._seen_hosts
+    assert not guarded._pages.own._seen_hosts
 
 
 def test_an_empty_text_of_trusted_hosts_trusts_every_host_as_flask_does():

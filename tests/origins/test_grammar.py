@@ -3,12 +3,12 @@
 import re
 
 import pytest
+from ada_url import idna_to_ascii
 
 from flask_sio_cors.origins.grammar import (
     MAX_ORIGIN_LENGTH,
     OriginPattern,
-    canonical_ipv4,
-    canonical_ipv6,
+    is_address,
     is_app_scheme,
     is_insecure,
     is_loopback,
@@ -37,6 +37,15 @@ def origin_set(*texts, regexes=()):
         ("https://*.example.com:*", ("https", "example.com", "*", True)),
         ("https://*.com", ("https", "com", "", True)),
         ("http://[::1]:3000", ("http", "[::1]", "3000", False)),
+        ("http://[::ffff:7f00:1]", ("http", "[::ffff:7f00:1]", "", False)),
+        ("http://[2001:db8:0:1::1]", ("http", "[2001:db8:0:1::1]", "", False)),
+        ("http://192.0.2.255:3000", ("http", "192.0.2.255", "3000", False)),
+        ("https://xn--bcher-kva.example", ("https", "xn--bcher-kva.example", "", False)),
+        ("https://*.xn--p1ai", ("https", "xn--p1ai", "", True)),
+        ("https://example.com.", ("https", "example.com.", "", False)),
+        ("http://example.com.:3999", ("http", "example.com.", "3999", False)),
+        ("http://localhost.:*", ("http", "localhost.", "*", False)),
+        ("https://*.example.com.", ("https", "example.com.", "", True)),
         ("https://example.com:80", ("https", "example.com", "80", False)),
         ("http://example.com:65535", ("http", "example.com", "65535", False)),
         ("null", ("null", "", "", False)),
@@ -56,14 +65,19 @@ def test_a_pattern_is_read_into_its_parts_and_written_back(text, pattern):
     """https://example.com/ https://Example.com HTTPS://example.com example.com //example.com
     https://example.com:443 http://example.com:80 https://*.example.com:443 https://example.com:
     https://example.com:0 https://example.com:65536 https://example.com:08 https://example.com:+1
-    https://user@example.com https://example.com?x https://example.com#x https://example.com.
+    https://user@example.com https://example.com?x https://example.com#x https://example.com..
     https://.example.com https://a..b https://bücher.example https://*example.com
     https://a*.example.com https://*.*.example.com https://* *://example.com https://a.*.com
     https://127.1 https://*.127.0.0.1 https://1.2.3.4.5 https://0x7f.1 https://a.1 https://a.0x
     http://[::01] http://[0:0:0:0:0:0:0:1] http://[::ffff:1.2.3.4] http://[fe80::1%eth0]
-    http://*.[::1] http://[::1 http://::1 capacitor://* capacitor://localhost:* app://a/b
+    http://[1:0:0:2:0:0:0:3] http://[::0001] http://[1:2:3] http://[1::2:3:4:5:6:7:8]
+    http://127.0.0.1. http://127.0.0.1.:3999 http://*.127.0.0.1. http://127.0.0.01 http://256.1.1.1
+    http://2130706433 http://1:6060 http://a.255 https://*. https://. https://*..example.com
+    http://*.[::1] http://[::1 http://::1 http://[::1]1 http://a[::1] http://[a] capacitor://*
+    capacitor://localhost:* app://a/b
     app://localhost:65536 ws://example.com wss://example.com ftp://example.com htp://example.com
     httpss://example.com hppts://a data://a about://blank blob://x javascript://x
+    file://example.com file://example.com:80 file://localhost file://. file://:80 file://*
     view-source://a.example NULL Null file:/// * ^https://a$ https://a|b""".split(),
 )
 def test_what_browsers_do_not_serialise_is_no_pattern(text):
@@ -80,7 +94,28 @@ def test_labels_have_up_to_63_characters_and_hosts_up_to_253():
     assert parse_pattern(f"https://{'a' * 64}.example") is None
     longest = f"https://{'a.' * 126}a"
     assert parse_pattern(longest)
+    assert parse_pattern(f"{longest}.")
     assert parse_pattern(f"{longest}a") is None
+    assert parse_pattern(f"{longest}a.") is None
+
+
+@pytest.mark.parametrize(
+    "label",
+    # Nothing, no punycode, no end, ASCII, another spelling of "www", and of "xn--…".
+    ["xn--", "xn--f", "xn--a", "xn--99999", "xn--abc-", "xn--8i7caa", "xn--xn--zca-hia"],
+)
+def test_the_punycode_of_no_name_is_in_no_pattern(label):
+    for host in (label, f"{label}.example", f"*.{label}.example", f"a.{label}", f"{label}."):
+        assert parse_pattern(f"https://{host}") is None
+        assert parse_pattern(f"http://{host}:*") is None
+
+
+@pytest.mark.parametrize("name", ["faß", "例え", "😀", "ελλάδα", "امارات", "नेटवर्क"])
+def test_the_punycode_of_any_name_is_a_pattern(name):
+    host = idna_to_ascii(name).decode()
+    assert host.startswith("xn--")
+    assert parse_pattern(f"https://{host}.example") == ("https", f"{host}.example", "", False)
+    assert parse_pattern(f"https://*.{host}:*") == ("https", host, "*", True)
 
 
 @pytest.mark.parametrize("text", ["null", "file://"])
@@ -88,7 +123,7 @@ def test_an_origin_that_any_page_can_obtain_is_opaque(text):
     assert parse_pattern(text).is_opaque
 
 
-@pytest.mark.parametrize("text", ["https://null", "capacitor://", "file://host", "app://."])
+@pytest.mark.parametrize("text", ["https://null", "capacitor://", "app://."])
 def test_other_origins_without_a_domain_are_not_opaque(text):
     assert not parse_pattern(text).is_opaque
 
@@ -112,41 +147,14 @@ def test_schemes_that_no_page_has_are_none_of_apps(scheme):
 # --- Addresses --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("spelled", "canonical"),
-    [
-        ("127.0.0.1", "127.0.0.1"),
-        ("127.1", "127.0.0.1"),
-        ("0x7f.1", "127.0.0.1"),
-        ("0177.0.0.1", "127.0.0.1"),
-        ("2130706433", "127.0.0.1"),
-        ("256.1.1.1", None),
-        ("1.2.3.4.5", None),
-        ("a.1", None),
-        ("", None),
-    ],
-)
-def test_an_ipv4_address_has_one_canonical_form(spelled, canonical):
-    assert canonical_ipv4(spelled) == canonical
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1", "a.1", "a.0x7f.", "[::1]", "[junk]"])
+def test_a_host_in_brackets_or_that_ends_in_a_number_is_an_address(host):
+    assert is_address(host)
 
 
-@pytest.mark.parametrize(
-    ("spelled", "canonical"),
-    [
-        ("::1", "[::1]"),
-        ("0:0:0:0:0:0:0:1", "[::1]"),
-        ("2001:DB8::00A", "[2001:db8::a]"),
-        ("2001:db8:0:1:0:0:0:1", "[2001:db8:0:1::1]"),
-        ("::ffff:127.0.0.1", "[::ffff:7f00:1]"),
-        ("::ffff:0:0", "[::ffff:0:0]"),
-        ("fe80::1%eth0", None),
-        ("::g", None),
-        ("1.2.3.4", None),
-        ("", None),
-    ],
-)
-def test_an_ipv6_address_has_one_canonical_form_in_brackets(spelled, canonical):
-    assert canonical_ipv6(spelled) == canonical
+@pytest.mark.parametrize("host", ["", ".", "a", "1.a", "1.a.", "1..", "127.0.0.1.nip.io"])
+def test_any_other_host_is_a_name(host):
+    assert not is_address(host)
 
 
 @pytest.mark.parametrize("label", ["1", "0", "0177", "0x", "0X7f", "0xcafe"])
@@ -160,7 +168,8 @@ def test_any_other_last_label_makes_a_name(label):
 
 
 @pytest.mark.parametrize(
-    "host", ["localhost", "a.localhost", "[::1]", "127.0.0.1", "127.9.9.9", "127.1"]
+    "host",
+    """localhost a.localhost localhost. a.localhost. [::1] 127.0.0.1 127.9.9.9 127.1""".split(),
 )
 def test_a_loopback_host_is_this_machine(host):
     assert is_loopback(host)
@@ -168,7 +177,16 @@ def test_a_loopback_host_is_this_machine(host):
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost.evil.net", "evillocalhost", "127.0.0.1.nip.io", "127.evil.net", "[::2]", "1.2.3.4"],
+    [
+        "localhost.evil.net",
+        "evillocalhost",
+        "localhost..",
+        ".",
+        "127.0.0.1.nip.io",
+        "127.evil.net",
+        "[::2]",
+        "1.2.3.4",
+    ],
 )
 def test_a_host_that_looks_like_loopback_is_another_machine(host):
     assert not is_loopback(host)
@@ -190,7 +208,7 @@ def test_an_origin_without_encryption_is_insecure(origin):
 @pytest.mark.parametrize(
     "origin",
     """https://example.com http://localhost http://localhost:3000 http://[::1] http://[::1]:3000
-    http://127.0.0.1:80 http://a.localhost:1 capacitor://localhost null file://""".split(),
+    http://127.0.0.1:80 http://a.localhost:1 http://localhost.:1 capacitor://localhost null file://""".split(),
 )
 def test_https_loopback_and_apps_are_not_insecure(origin):
     assert not is_insecure(origin)
@@ -260,6 +278,12 @@ def test_a_set_with_anything_in_it_is_true(one):
         ("http://localhost:*", "http://localhost:65535"),
         ("http://[::1]:*", "http://[::1]:3000"),
         ("http://[::1]:*", "http://[::1]"),
+        ("http://example.com.:3999", "http://example.com.:3999"),
+        ("http://example.com.:*", "http://example.com."),
+        ("http://example.com.:*", "http://example.com.:3999"),
+        ("https://*.example.com.", "https://a.b.example.com."),
+        ("https://*.example.com.:8443", "https://a.example.com.:8443"),
+        ("https://*.example.com.:*", "https://a.example.com.:8443"),
         ("null", "null"),
     ],
 )
@@ -280,6 +304,12 @@ def test_a_pattern_lets_in_what_it_names_and_says_so_in_its_own_words(listed, or
         ("https://*.example.com", "https://a..example.com"),
         ("https://*.example.com", "https://A.example.com"),
         ("https://*.example.com", "https://a.example.com."),
+        ("https://example.com", "https://example.com."),
+        ("https://example.com.", "https://example.com"),
+        ("https://*.example.com.", "https://a.example.com"),
+        ("https://*.example.com.", "https://example.com."),
+        ("https://*.example.com.", "https://a..example.com."),
+        ("http://example.com.:*", "http://example.com:3999"),
         ("https://*.example.com", "https://a.example.com:8443"),
         ("https://*.example.com", "https://evil/.example.com"),
         ("https://*.example.com", "https://evil:1.example.com"),

@@ -84,7 +84,6 @@ def lets_in(text, origin):
         ("['null']", "null"),
         # host
         ("https://APP.example", ONE),
-        ("https://app.example.", ONE),
         ("https://app..example", ONE),
         ("https://.app.example", "https://*.app.example"),
         (".app.example", "https://*.app.example"),
@@ -103,6 +102,18 @@ def lets_in(text, origin):
         ("http://2001:db8::1", "http://[2001:db8::1]"),
         ("http://::1:3000", "http://[::1]:3000"),
         ("http://*.[::1]", "http://[::1]"),
+        ("http://[2001:DB8::00A]", "http://[2001:db8::a]"),
+        ("http://[2001:db8:0:1:0:0:0:1]", "http://[2001:db8:0:1::1]"),
+        ("http://[::FFFF:0.0.0.0]", "http://[::ffff:0:0]"),
+        ("1:2:3:4:5:6:7:8000", "https://[1:2:3:4:5:6:7:8000]"),
+        ("http://2001:db8::1234", "http://[2001:db8::1234]"),
+        ("http://0177.0.0.1", "http://127.0.0.1"),
+        ("http://2130706433", "http://127.0.0.1"),
+        ("http://127.0.0.1.", "http://127.0.0.1"),
+        ("http://127.0.0.1.:3999", "http://127.0.0.1:3999"),
+        ("http://*.0x7f.1.:81", "http://127.0.0.1:81"),
+        ("https://xn--bcher-KVA.example", "https://xn--bcher-kva.example"),
+        ("https://B%C3%BCcher.example", "https://xn--bcher-kva.example"),
         # port
         ("https://app.example:", ONE),
         ("https://app.example:0443", ONE),
@@ -122,10 +133,41 @@ def lets_in(text, origin):
         ("NULL", "null"),
         ("file", "file://"),
         ("file:///C:/a.html", "file://"),
+        ("file://localhost/a.html", "file://"),
+        ("file://C:\\a.html", "file://"),
+        ("file://*", "file://"),
     ],
 )
 def test_a_misspelt_origin_is_corrected_to_what_browsers_send(text, origin):
     assert parse_pattern(text) is None
+    assert corrected(text) == [origin]
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("https://app.example.", ONE),
+        ("https://*.app.example.", "https://*.app.example"),
+        ("https://app.example./a", ONE),
+        ("https://app.example.:", ONE),
+        ("https://app.example.:443", ONE),
+    ],
+)
+def test_a_dot_that_a_sentence_left_at_the_end_is_taken_away(text, origin):
+    assert "another host" in correct(text).reason
+    assert corrected(text) == [origin]
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("HTTP://app.example.:3999", "http://app.example.:3999"),
+        ("app.example..:*/", "https://app.example.:*"),
+        ("*.bücher.example.:81", "https://*.xn--bcher-kva.example.:81"),
+    ],
+)
+def test_a_dot_before_a_port_stays(text, origin):
+    assert "another host" not in correct(text).reason
     assert corrected(text) == [origin]
 
 
@@ -215,7 +257,9 @@ def test_a_pattern_that_wildcards_cannot_say_becomes_a_regular_expression_withou
     "text",
     """* ** https://* http://* *://* *:* *.* https://*:* .* .+ ^.*$ all any ALL https://.* https?://.*
     "*" https://a.* https://a.example.* https://*-a.example https://a-*.example *.*:3000
-    (?!https://evil).* (https://evil)?.*""".split(),
+    (?!https://evil).* (https://evil)?.* https://[::1]evil.net https://localhost*evil.net
+    42-chrome-extension://evil.net chrome-extension*://evil.net https://evil.net:80:90
+    file://evil.net file://*.evil.net""".split(),
 )
 def test_no_correction_lets_in_domains_that_anyone_can_register(text):
     assert correct(text).correction == EXAMPLE
@@ -256,6 +300,21 @@ def test_no_correction_lets_in_domains_that_anyone_can_register(text):
         ("https://[app].a.example", "brackets in its host"),
         ("https://a,b", "no host name has (',')"),
         ("http://1.2.3.4.5", "it is not one"),
+        ("http://256.1.1.1", "it is not one"),
+        ("http://09.1.1.1", "it is not one"),
+        ("http://a.1", "it is not one"),
+        ("http://[::1]1:6060", "no IPv6 address"),
+        ("http://abc[::1]:90", "no IPv6 address"),
+        ("http://[::g]", "no IPv6 address"),
+        ("http://[:::::::1]", "no IPv6 address"),
+        ("http://xn--f", 'has "xn--f" in its host, the punycode of no name'),
+        ("https://*.xn--f.example", '"xn--f"'),
+        ("XN--F.example", '"xn--f"'),
+        ("https://a.xn--8i7caa.example:81/", '"xn--8i7caa"'),
+        ("https://xn--ß.example", "no host name has"),
+        ("file://example.com", "names a host"),
+        ("file://example.com/a.html", "names a host"),
+        ("FILE://example.com:80", "names a host"),
         (f"https://{'a' * 64}.example", "63 characters"),
         ("https://(a.example", "not a valid one"),
         ("https://" + "(" * 5000, "not a valid one"),

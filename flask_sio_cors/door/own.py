@@ -1,0 +1,144 @@
+"""The server's own origin: which pages are its own, and which header shows it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from werkzeug.exceptions import SecurityError
+from werkzeug.sansio.utils import host_is_trusted
+from werkzeug.wsgi import get_host
+
+from ..config.options import Options
+from ..origins.grammar import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, is_loopback, is_well_formed
+from ..origins.sets import OriginSet
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: How many trusted hosts are remembered.
+SEEN_HOSTS_LIMIT: Final = 1024
+#: Where Werkzeug's ``ProxyFix`` leaves what it has replaced.
+PROXY_FIX: Final = "werkzeug.proxy_fix.orig"
+
+_PAGE_SCHEMES: Final = {"ws": "http", "wss": "https"}
+_DEFAULT_PORT_SUFFIXES: Final = {scheme: f":{port}" for scheme, port in DEFAULT_PORTS.items()}
+_ADDRESS_AND_PORT: Final = re.compile(r"(\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
+_WEB_HOST: Final = re.compile(r"https?://(.+)")
+
+
+class OwnOrigin:
+    """Tells the server's own pages by what browsers, servers and proxies say of a request.
+
+    :param options: the settings; Flask's ``TRUSTED_HOSTS`` among them.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._trusted_hosts = options.trusted_hosts
+        self._expects_https = options.expects_https
+        self._listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
+        self._seen_hosts: set[str] = set()
+
+    def shown_by(self, environ: WSGIEnvironment, origin: str) -> str:
+        """Return the header that shows an origin to be the server's; ``""`` where none does.
+
+        The browser's own word, ``Sec-Fetch-Site``, is enough, and disproves everything else. Where
+        it is missing, the own origin is the scheme and host of the request or, where no `ProxyFix`
+        has applied them, the first values of ``X-Forwarded-Proto`` and ``X-Forwarded-Host``, as
+        Engine.IO has it. A page elsewhere cannot send these two without a preflight, which is
+        judged without them.
+        """
+        site = environ.get("HTTP_SEC_FETCH_SITE")
+        if site is not None:
+            is_proof = site == "same-origin" and self._is_trusted_origin(origin)
+            return "Sec-Fetch-Site" if is_proof and self.distrusted_header(environ) == "" else ""
+        host, forwarded_host = environ.get("HTTP_HOST", ""), None
+        if PROXY_FIX not in environ:
+            forwarded_host = environ.get("HTTP_X_FORWARDED_HOST")
+        # Nearly every stranger is told by the host alone, which may have the scheme's own port.
+        if not forwarded_host and host.removesuffix(":443").removesuffix(":80") not in origin:
+            return ""
+        scheme = self._scheme(environ, origin)
+        if _is_origin_of(origin, scheme, host):
+            return "Host"
+        if forwarded_host and self.distrusted_header(environ) == "":
+            forwarded_host = _first(forwarded_host)
+            return "X-Forwarded-Host" if _is_origin_of(origin, scheme, forwarded_host) else ""
+        return ""
+
+    def _scheme(self, environ: WSGIEnvironment, origin: str) -> str:
+        """Return the scheme by which pages reach the server; ``""`` where that is not to be known.
+
+        Where the proxy tells it, only that counts: behind a proxy that speaks https:, a page that
+        came by http: is somebody else's. Where nobody does, an http: page is one's own only if
+        nothing speaks for https:.
+        """
+        forwarded, scheme = environ.get("HTTP_X_FORWARDED_PROTO"), environ["wsgi.url_scheme"]
+        if forwarded:
+            return str(scheme) if PROXY_FIX in environ else _first(forwarded)
+        if scheme not in ("http", "ws") or not origin.startswith("http://"):
+            return str(scheme)
+        expects_https = self._expects_https or f"https{origin[4:]}" in self._listed.exact
+        return "" if expects_https and not is_loopback(_hostname(origin)) else str(scheme)
+
+    def distrusted_header(self, environ: WSGIEnvironment) -> str:
+        """Return the header that names a host not in ``TRUSTED_HOSTS``; ``""`` for none."""
+        if not self._trusted_hosts:
+            return ""
+        if not self._is_trusted_host(environ):
+            return "Host"
+        forwarded = environ.get("HTTP_X_FORWARDED_HOST")
+        if not forwarded or PROXY_FIX in environ or self._is_trusted(_first(forwarded)):
+            return ""
+        return "X-Forwarded-Host"
+
+    def is_trusted_host(self, environ: WSGIEnvironment) -> bool:
+        """Tell whether the request's ``Host`` is in ``TRUSTED_HOSTS``, where that is set."""
+        return not self._trusted_hosts or self._is_trusted_host(environ)
+
+    def _is_trusted_host(self, environ: WSGIEnvironment) -> bool:
+        host = environ.get("HTTP_HOST")
+        if host in self._seen_hosts:
+            return True
+        try:
+            is_trusted = self._is_trusted(host) if host else bool(self._default_host(environ))
+        except SecurityError:
+            return False
+        if is_trusted and host and len(host) <= MAX_ORIGIN_LENGTH:
+            if len(self._seen_hosts) >= SEEN_HOSTS_LIMIT:
+                self._seen_hosts.clear()
+            self._seen_hosts.add(host)
+        return is_trusted
+
+    def _default_host(self, environ: WSGIEnvironment) -> str:
+        return get_host(environ, self._trusted_hosts)
+
+    def _is_trusted_origin(self, origin: str) -> bool:
+        host = _WEB_HOST.fullmatch(origin)
+        if host is None or not is_well_formed(origin):
+            return False
+        return not self._trusted_hosts or self._is_trusted(host[1])
+
+    def _is_trusted(self, host: str) -> bool:
+        # Werkzeug cuts an IPv6 address at its first colon.
+        address = _ADDRESS_AND_PORT.fullmatch(host)
+        if address is not None:
+            return address[1].lower() in map(str.lower, self._trusted_hosts)
+        return host_is_trusted(host, self._trusted_hosts)
+
+
+def _first(values: str) -> str:
+    return values.partition(",")[0].strip()
+
+
+def _hostname(origin: str) -> str:
+    host = origin.partition("://")[2]
+    return host if host.endswith("]") else re.sub(r":[0-9]+\Z", "", host)
+
+
+def _is_origin_of(origin: str, scheme: str, host: str) -> bool:
+    # Some servers and proxies name a WebSocket's scheme, and some write the default port, which
+    # browsers leave out.
+    scheme = _PAGE_SCHEMES.get(scheme, scheme)
+    host = host.removesuffix(_DEFAULT_PORT_SUFFIXES.get(scheme, ""))
+    return origin == f"{scheme}://{host}" and is_well_formed(origin)

@@ -1,0 +1,123 @@
+"""Texts in an origin's place that look like regular expressions or globs, and what they mean.
+
+Most of them say no more than a list of origins and wildcards does, and those are written instead.
+Any other becomes an expression that lets in nobody who can register a name, or an example.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import warnings
+from typing import Final
+
+from .grammar import EXAMPLE, is_loopback, parse_pattern
+
+_SIGNS: Final = re.compile(
+    r"[\\^$()|{}]|\.[*+?]|\][*+]|\[[^\]:]{0,99}(?:\]\?|[|,])|\[[a-z0-9]-[a-z0-9]"
+    r"|[a-z0-9]\?(?:://|\.)"
+)
+_NO_REGEX: Final = re.compile(
+    r"(?:[A-Za-z*+]+://)?(?!\.)[A-Za-z0-9_.*-]+(?::[0-9*]+)?/?|[A-Za-z]+:\\(?!/).*", re.DOTALL
+)
+_START: Final = r"(?:(?<=://)|^)"
+_ANYTHING: Final = r"(?:\.[*+]\??|(?:\[[^\]]+\]|\\w|\\S)(?:[*+]\??|\{[0-9,]+\}))(?:\\?\.)?"
+_DIGITS: Final = r":(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})"
+# In the order in which they are replaced: what people write, and what a list of origins has for it.
+_MEANINGS: Final = (
+    (r"^/(.+)/[a-z]*$", r"\1"),
+    (r"\\/", "/"),
+    (r"^\^|(?<!\\)\$$", ""),
+    (rf"^(?!{_ANYTHING})\\?\.", "*."),  # in a search, what any subdomain ends in
+    (r"^http(?:s\?|\(s\)\??)", "(https|http)"),
+    (rf"{_START}\((?:\?:)?{_ANYTHING}\)[?*]", "(|*.)"),
+    (rf"{_START}\(?(?:\?:)?{_ANYTHING}\)?(?:\\?\.)?\)?\+?(?=[a-z0-9])", "*."),
+    (rf"{_DIGITS}$|\((?:\?:)?{_DIGITS}\)\?$", ":*"),
+    (r"\\\.", "."),
+)
+_CHOICE: Final = re.compile(r"[({\[](?:\?:)?([a-z0-9*.-]*(?:[,|][a-z0-9*.-]+)+)[)}\]]")
+_MOST_CHOICES: Final = 4
+_DOT_IN_A_NAME: Final = re.compile(r"(?<=[A-Za-z0-9)\]}+*?])\.(?=[A-Za-z0-9(\[])")
+_STRANGER: Final = "https://a.invalid"
+
+
+def explain_regex(text: str) -> tuple[str, str] | None:
+    """Return why a text that looks like an expression is no origin, and what to write."""
+    if _NO_REGEX.fullmatch(text) or not _SIGNS.search(text):
+        return None
+    reason = "looks like a regular expression, but a string is compared as it is"
+    if origins := _origins(text):
+        return reason, ", ".join(map(repr, origins))
+    for sign, meaning in _MEANINGS[:3]:
+        text = re.sub(sign, meaning, text)
+    escaped = _DOT_IN_A_NAME.sub(r"\\.", text)
+    if escaped != text:
+        reason += '; and in one "." is any character, so that other domains match too'
+    if "://" not in escaped:
+        escaped = f"https://{escaped}"
+    if error := _why_invalid(escaped):
+        return f"{reason}, and is not a valid one either ({error})", EXAMPLE
+    if re.fullmatch(escaped, _STRANGER):
+        return f"{reason}, and as one it lets every site in", EXAMPLE
+    return reason, regex_source(escaped)
+
+
+def _origins(regex: str) -> list[str]:
+    """Translate an expression into origins and wildcards; `[]` where they cannot say the same."""
+    for sign, meaning in _MEANINGS:
+        regex = re.sub(sign, meaning, regex)
+    # Texts and choices between words by turns, such as "https://", "www|app", ".example.com".
+    pieces = _CHOICE.split(regex)
+    if len(pieces) > 2 * _MOST_CHOICES:
+        return []
+    words = [re.split("[,|]", piece) if i % 2 else [piece] for i, piece in enumerate(pieces)]
+    origins = ["".join(chosen) for chosen in itertools.product(*words)]
+    origins = [origin if "://" in origin else f"https://{origin}" for origin in origins]
+    return origins if all(map(parse_pattern, origins)) else []
+
+
+def regex_source(pattern: str) -> str:
+    """Return Python source that compiles an expression; an example where it is not valid."""
+    if _why_invalid(pattern):
+        return EXAMPLE
+    is_raw = '"' not in pattern and not pattern.endswith("\\") and pattern.isprintable()
+    return f're.compile(r"{pattern}")' if is_raw else f"re.compile({pattern!r})"
+
+
+def _why_invalid(pattern: str) -> str:
+    try:
+        with warnings.catch_warnings():
+            # Such as "possible nested set": for whoever wrote a regular expression on purpose.
+            warnings.simplefilter("ignore")
+            re.compile(pattern)
+    except re.error as error:
+        return str(error)
+    except (RecursionError, OverflowError, MemoryError):
+        return "too deep"
+    return ""
+
+
+def correct_network(scheme: str, text: str) -> str | None:
+    """Return an expression, or an example, for what is the network of an address."""
+    network = re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,3}){3})/([0-9]{1,2})", text)
+    if network is None:
+        return None
+    kept = network[1].split(".")[: int(network[2]) // 8]
+    is_whole = network[2] in ("8", "16", "24")
+    return correct_glob(scheme, ".".join([*kept, "*"]), "")[1] if is_whole else EXAMPLE
+
+
+def correct_glob(scheme: str, host: str, port: str) -> tuple[list[str], str]:
+    """Return why "*" can stand for nothing here, if so, and an expression or an example."""
+    star = "[a-z0-9-]+"
+    if re.fullmatch(r"[0-9]{1,3}(?:\.(?:[0-9]{1,3}|\*)){0,2}\.\*", host):
+        host, star = host + ".*" * (3 - host.count(".")), "[0-9]{1,3}"  # the bytes of an address
+    fixed = host.strip(".").rpartition("*")[2].partition(".")[2]
+    if star != "[0-9]{1,3}" and not fixed:
+        return ["and at the end of a host it lets in whichever domain anyone registers"], EXAMPLE
+    if star != "[0-9]{1,3}" and "." not in fixed and not is_loopback(fixed):
+        return ["and here it lets in domains that anyone can register"], EXAMPLE
+    if not re.fullmatch(r"[a-z0-9_.*-]+", host):
+        return [], EXAMPLE
+    name = re.sub(r"\*+", star, host.replace(".", r"\."))
+    return [], regex_source(f"{scheme}://{name}{port.replace('*', '[0-9]+')}")

@@ -1,0 +1,115 @@
+"""The server's own origin, as browsers, servers and proxies tell it."""
+
+import pytest
+
+from flask_sio_cors.config.options import Options
+from flask_sio_cors.door.own import PROXY_FIX, OwnOrigin
+
+CHAT = "https://chat.example.com"
+PLAIN = "http://chat.example.com"
+
+
+def shown_by(
+    origin, *, scheme="http", host="chat.example.com", config=None, fixed=False, **headers
+):
+    environ = {
+        "wsgi.url_scheme": scheme,
+        "HTTP_HOST": host,
+        **{f"HTTP_{name.upper()}": value for name, value in headers.items()},
+        **({PROXY_FIX: {}} if fixed else {}),
+    }
+    return OwnOrigin(Options.from_config(config or {})).shown_by(environ, origin)
+
+
+# --- The browser's own word ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", [CHAT, "https://chat.example.com:8443", PLAIN])
+def test_sec_fetch_site_is_enough_behind_a_proxy_that_tells_nothing(origin):
+    assert shown_by(origin, host="127.0.0.1:5000", sec_fetch_site="same-origin") == "Sec-Fetch-Site"
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "none", "", "Same-Origin"])
+def test_whatever_else_it_says_disproves_the_host(site):
+    assert shown_by(PLAIN) == "Host"
+    assert shown_by(PLAIN, sec_fetch_site=site) == ""
+
+
+@pytest.mark.parametrize("origin", ["null", "file://", "https://evil.example", "https://x\r\n", ""])
+def test_it_proves_no_origin_of_an_untrusted_host_or_of_none(origin):
+    trusting = {"TRUSTED_HOSTS": ["chat.example.com"]}
+    asked = {"config": trusting, "sec_fetch_site": "same-origin"}
+    assert shown_by(CHAT, **asked) == "Sec-Fetch-Site"
+    assert shown_by(origin, **asked) == ""
+
+
+# --- What proxies tell ---------------------------------------------------------------------------
+
+
+def test_a_forwarded_host_counts_where_it_is_trusted_or_no_host_has_to_be():
+    asked = {"host": "127.0.0.1:5000", "scheme": "https", "x_forwarded_host": "chat.example.com"}
+    assert shown_by(CHAT, **asked) == "X-Forwarded-Host"
+    trusting = {"TRUSTED_HOSTS": ["127.0.0.1", "chat.example.com"]}
+    assert shown_by(CHAT, **asked, config=trusting) == "X-Forwarded-Host"
+
+
+@pytest.mark.parametrize("site", [{}, {"sec_fetch_site": "same-origin"}])
+def test_a_forwarded_host_that_is_not_trusted_proves_nothing(site):
+    trusting = {"TRUSTED_HOSTS": ["127.0.0.1"]}
+    forwarded = {"x_forwarded_host": "evil.example", "host": "127.0.0.1:5000", "config": trusting}
+    assert shown_by("http://evil.example", **forwarded, **site) == ""
+    # Nor does the host that is trusted, where the browser's word was for the other one.
+    assert shown_by("http://127.0.0.1:5000", **forwarded, sec_fetch_site="same-origin") == ""
+
+
+def test_after_a_proxy_fix_the_raw_headers_no_longer_count():
+    fixed = {"scheme": "https", "host": "app.localhost:18447", "fixed": True}
+    raw = {"x_forwarded_host": "app.localhost", "x_forwarded_proto": "http"}
+    assert shown_by("https://app.localhost:18447", **fixed, **raw) == "Host"
+    assert shown_by("https://app.localhost", **fixed, **raw) == ""
+    assert shown_by("http://app.localhost:18447", **fixed, **raw) == ""
+
+
+# --- Where nobody tells the scheme ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"SIO_CORS_ORIGINS": [CHAT]},
+        {"SESSION_COOKIE_SECURE": True},
+        {"PREFERRED_URL_SCHEME": "https"},
+    ],
+)
+def test_an_http_page_is_not_its_own_where_something_speaks_for_https(config):
+    assert shown_by(PLAIN) == "Host"
+    assert shown_by(PLAIN, config=config) == ""
+    # Unless the proxy tells it, or the page is on this machine.
+    assert shown_by(PLAIN, config=config, x_forwarded_proto="http") == "Host"
+    local = {"host": "localhost:5000", "config": config}
+    assert shown_by("http://localhost:5000", **local) == "Host"
+
+
+def test_a_listed_wildcard_or_another_port_speaks_for_nothing():
+    listed = {"SIO_CORS_ORIGINS": ["https://*.example.com", "https://chat.example.com:8443"]}
+    assert shown_by(PLAIN, config=listed) == "Host"
+
+
+# --- Hosts that are trusted ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("host", "is_trusted"),
+    [
+        ("[::1]", True),
+        ("[::1]:5000", True),
+        ("[::2]", False),
+        ("[::1].evil.example", False),
+        ("[::1]:x", False),
+        ("::1", False),
+        ("", False),
+    ],
+)
+def test_an_ipv6_address_is_trusted_where_it_is_listed(host, is_trusted):
+    own = OwnOrigin(Options.from_config({"TRUSTED_HOSTS": ["[::1]"]}))
+    assert own.is_trusted_host({"wsgi.url_scheme": "http", "HTTP_HOST": host}) is is_trusted
