@@ -8,11 +8,10 @@ NODE_READY := tests/support/node/node_modules/.ready
 DEMO_READY := example_app/node_modules/.ready
 LOWEST := .venv-lowest
 LOWEST_READY := $(LOWEST)/.ready
-# These start servers, browsers and other programs, and wait for them.
-SLOW := tests/servers/ tests/browsers/ tests/doctor/
-QUICK := $(filter-out $(SLOW) tests/support/ %__pycache__/,$(wildcard tests/*/)) $(wildcard tests/test_*.py)
 BENCH_READY := $(VENV)/.bench-ready
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
+# They start servers, browsers and other programs, and wait for them.
+SLOW := tests/servers tests/browsers tests/doctor
 
 .DEFAULT_GOAL := help
 
@@ -22,7 +21,7 @@ help: ## Show this list
 
 .PHONY: quick
 quick: $(VENV_READY) ## Run the tests that start nothing and wait for nothing (ARGS="-k words" to choose)
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(QUICK) $(ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(SLOW:%=--ignore=%) $(ARGS)
 
 # More processes than processors, since they wait most of the time.
 .PHONY: test
@@ -31,7 +30,8 @@ test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what all tests need, a
 
 .PHONY: lowest
 lowest: $(LOWEST_READY) $(NODE_READY) ## The quick tests, and a server's, with the lowest versions that pyproject.toml permits
-	$(LOWEST)/bin/python -m pytest -o filterwarnings=default -W ignore $(QUICK) tests/servers/test_guard.py $(ARGS)
+	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -W ignore $(SLOW:%=--ignore=%) $(ARGS)
+	$(LOWEST)/bin/python -m pytest -W ignore tests/servers/test_guard.py $(ARGS)
 
 .PHONY: check
 check: $(VENV_READY) $(NODE_READY) ## Lint, formatting, types

@@ -112,11 +112,6 @@ HOPELESS: dict[str, tuple[dict[str, object], list[str], str]] = {
         ["null"],
         "Serve the page",
     ),
-    "an IPv6 address among the trusted hosts": (
-        {**LISTED, "TRUSTED_HOSTS": ["a.example"]},
-        [FRIEND, "--host", "[::1]:5000"],
-        "takes no IPv6 address",
-    ),
     "credentials beside null": (
         {"SIO_CORS_ORIGINS": [FRIEND, "null"]},
         [FRIEND, CREDENTIALS],

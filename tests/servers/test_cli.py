@@ -83,3 +83,27 @@ def test_flask_finds_the_commands() -> None:
 
 def create_app() -> Flask:
     return application(SIO_CORS_ORIGINS=[FRIEND])
+
+
+ORDINARY = """https://example.com https://*.example.com http://localhost:* http://127.0.0.1:5000
+http://[::1]:5000 null file:// capacitor://localhost http://example.com.:81"""
+
+
+@pytest.mark.parametrize(
+    ("listed", "asks"),
+    [(ORDINARY, False), ("https://xn--bcher-kva.example", True), ("https://A.example", True)],
+)
+def test_the_url_parser_is_imported_only_where_something_is_misspelt_or_punycode(
+    listed: str, asks: bool
+) -> None:
+    code = """if 1:
+        import contextlib, sys
+        from flask_sio_cors import ConfigError
+        from flask_sio_cors.config.options import Options
+        with contextlib.suppress(ConfigError):
+            Options.from_config({"SIO_CORS_ORIGINS": sys.argv[1].split()})
+        print("ada_url" in sys.modules)
+    """
+    command = [sys.executable, "-c", code, listed]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout.split() == [str(asks)]

@@ -3,8 +3,6 @@
 import subprocess
 import sys
 
-import pytest
-
 from tests.support.clients import python_client
 
 FRIEND = "https://friend.example"
@@ -38,26 +36,3 @@ def test_importing_the_package_loads_only_what_every_application_needs():
         f"flask_sio_cors.{name}"
         for name in ("cli", "doctor", "origins.spelling", "origins.suffixes")
     } & {*modules.split()}
-
-
-ORDINARY = """https://example.com https://*.example.com http://localhost:* http://127.0.0.1:5000
-http://[::1]:5000 null file:// capacitor://localhost http://example.com.:81"""
-
-
-@pytest.mark.parametrize(
-    ("listed", "asks"),
-    [(ORDINARY, False), ("https://xn--bcher-kva.example", True), ("https://A.example", True)],
-)
-def test_the_url_parser_is_imported_only_where_something_is_misspelt_or_punycode(
-    listed: str, asks: bool
-) -> None:
-    code = """if 1:
-        import contextlib, sys
-        from flask_sio_cors import ConfigError
-        from flask_sio_cors.config.options import Options
-        with contextlib.suppress(ConfigError):
-            Options.from_config({"SIO_CORS_ORIGINS": sys.argv[1].split()})
-        print("ada_url" in sys.modules)
-    """
-    command = [sys.executable, "-c", code, listed]
-    assert subprocess.check_output(command, text=True).split() == [str(asks)]

@@ -129,6 +129,11 @@ MENDED: dict[str, tuple[dict[str, object], list[str], str]] = {
         "missing",
     ),
     "host": ({**LISTED, "TRUSTED_HOSTS": ["a.example"]}, [FRIEND, "--host", "b.example"], "400"),
+    "host by its IPv6 address": (
+        {**LISTED, "TRUSTED_HOSTS": ["a.example"]},
+        [FRIEND, "--host", "[::1]:5000"],
+        "400",
+    ),
     "host, as a text, and origin": (
         {**LISTED, "TRUSTED_HOSTS": ".a.example"},
         [STRANGER, "--host", "b.example:5000"],
