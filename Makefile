@@ -23,10 +23,10 @@ help: ## Show this list
 quick: $(VENV_READY) ## Run the tests that start nothing and wait for nothing (ARGS="-k words" to choose)
 	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(SLOW:%=--ignore=%) $(ARGS)
 
-# More processes than processors, since they wait most of the time.
+# More processes than processors, since they often wait; file by file, as a file's tests share servers.
 .PHONY: test
 test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what all tests need, and run them (ARGS="-k words" to choose)
-	$(VENV)/bin/python -m pytest -n 8 --dist loadgroup $(ARGS)
+	$(VENV)/bin/python -m pytest -n 6 --dist loadfile $(ARGS)
 
 .PHONY: lowest
 lowest: $(LOWEST_READY) $(NODE_READY) ## The quick tests, and a server's, with the lowest versions that pyproject.toml permits

@@ -12,21 +12,6 @@ Serve = Callable[..., Server]
 RunClients = Callable[..., list[Outcome]]
 
 
-#: What a file starts once for all of its tests, by the fixtures that start it.
-SHARED = {"serve", "browsers", "example", "start", "socketio_servers", "collector", "pages"}
-#: Fixtures of files that start another one for each of their parameters.
-PARTED = ("server", "setup", "engine")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run tests that share a server or a browser in one process, where they find it running."""
-    for item in items:
-        if SHARED & set(getattr(item, "fixturenames", ())):
-            called = item.callspec.params if hasattr(item, "callspec") else {}
-            parts = [called[name] for name in PARTED if isinstance(called.get(name), str)]
-            item.add_marker(pytest.mark.xdist_group(" ".join([item.parent.nodeid, *parts])))
-
-
 @pytest.fixture(scope="module")
 def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """A function that starts a server, or gives the running one with the same arguments.

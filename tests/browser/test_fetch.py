@@ -10,11 +10,12 @@ from flask_sio_cors.browser.fetch import (
     needs_preflight,
     preflight_check,
 )
-from tests.support.broken_servers import CREDENTIALS, METHODS
 
 ORIGIN = "https://app.example.com"
 PAGE = Page(ORIGIN)
 COOKIED = Page(ORIGIN, credentials=True)
+CREDENTIALS = ("Access-Control-Allow-Credentials", "true")
+METHODS = ("Access-Control-Allow-Methods", "GET, POST")
 
 
 def response(*headers: tuple[str, str], status: int = 200) -> Response:

@@ -3,7 +3,7 @@
 import pytest
 
 from flask_sio_cors.browser import wording
-from tests.support.troubleshooting import is_heading
+from tests.support.headings import is_heading
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,7 @@
 """The doctor and two real browsers look at the same broken servers, and say the same."""
 
 import json
-import os
 import re
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from click.testing import CliRunner
 
 from flask_sio_cors.browser import wording
 from flask_sio_cors.cli import main
+from tests.doctor.conftest import Browsers
 from tests.support import consoles
 from tests.support.broken_servers import (
     BROKEN,
@@ -30,20 +29,9 @@ from tests.support.broken_servers import (
     serving,
 )
 
-Browsers = tuple[consoles.Pages, consoles.Firefox, consoles.Chromium]
-
 #: A session that breaks right after its handshake: now and then a page is connected for a moment.
 BREAKS_LATER = {"POST without CORS headers", "several workers"}
 CASES = [*BROKEN, *RARE, *HALF_BROKEN, *WRONG, *SOUND]
-
-
-@pytest.fixture(scope="module")
-def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
-    missing = consoles.missing()
-    if missing is not None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    with consoles.browsers(tmp_path_factory.mktemp("profiles")) as started:
-        yield started
 
 
 def examine(url: str, origin: str, *arguments: str) -> dict[str, Any]:
@@ -109,23 +97,6 @@ def test_the_doctor_says_what_firefox_and_chromium_say(case: Case, browsers: Bro
     if case.name not in BREAKS_LATER:
         assert_same_result(report, in_firefox)
         assert_same_result(report, in_chromium)
-
-
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_the_doctor_knows_whether_a_websocket_alone_connects(
-    case: Case, browsers: Browsers
-) -> None:
-    pages, firefox, chromium = browsers
-    with ExitStack() as stack:
-        url = case.serve(stack)
-        report = examine(url, pages.https if case.secure else pages.http, *case.arguments)
-        options = {**case.options, **WEBSOCKET_ONLY}
-        attempts = [
-            browser.open(url, options, secure=case.secure) for browser in (firefox, chromium)
-        ]
-    is_refused = case.finding == "namespace-refused"
-    works = report["websocket"] and not is_refused
-    assert bool(works) == all(attempt.connected for attempt in attempts), attempts
 
 
 @pytest.mark.parametrize("case", REFUSING, ids=[case.name for case in REFUSING])

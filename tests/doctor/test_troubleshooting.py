@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import troubleshooting
+from tests.support.headings import is_heading
 
 TEXT = troubleshooting.PAGE.read_text()
 NAMES = re.findall(r"<!-- doctor: (.+?) -->", TEXT)
@@ -24,11 +25,7 @@ def test_every_reason_of_the_installed_firefox_is_a_heading() -> None:
     text = subprocess.run(["unzip", "-p", str(OMNI), PROPERTIES], capture_output=True).stdout
     reasons = re.findall(r"^CORS\w+=.*\(Reason: (.*)\)", text.decode(), re.MULTILINE)
     assert len(reasons) >= 15
-    absent = [
-        reason
-        for reason in reasons
-        if not troubleshooting.is_heading(re.sub(r"%\d\$S", "xyz", reason))
-    ]
+    absent = [reason for reason in reasons if not is_heading(re.sub(r"%\d\$S", "xyz", reason))]
     assert absent == []
 
 

@@ -9,7 +9,6 @@ name; whatever changes from run to run is replaced, letter for letter.
 import re
 import shlex
 from contextlib import ExitStack
-from pathlib import Path
 
 from click.testing import CliRunner
 
@@ -24,8 +23,8 @@ from tests.support.broken_servers import (
     Case,
     Serve,
 )
+from tests.support.headings import PAGE
 
-PAGE = Path(__file__).parents[2] / "docs" / "troubleshooting.md"
 WIDTH = "100"
 _BLOCK = re.compile(r"(<!-- doctor: (.+?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 
@@ -40,12 +39,6 @@ def main() -> None:
 def current(page: str) -> str:
     """Return the page with every block as the doctor prints it now."""
     return _BLOCK.sub(lambda block: block[1] + output(block[2]) + block[4], page)
-
-
-def is_heading(message: str) -> bool:
-    """Tell whether the page has a heading of these words; `{value}` stands for “xyz” in them."""
-    headings = [line.lstrip("# ") for line in PAGE.read_text().splitlines() if line[:1] == "#"]
-    return message.replace("{value}", "xyz") in headings
 
 
 def output(name: str) -> str:
