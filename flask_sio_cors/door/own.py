@@ -120,10 +120,11 @@ class OwnOrigin:
         return not self._trusted_hosts or self._is_trusted(host[1])
 
     def _is_trusted(self, host: str) -> bool:
-        # Werkzeug cuts an IPv6 address at its first colon.
-        address = _ADDRESS_AND_PORT.fullmatch(host)
-        if address is not None:
-            return address[1].lower() in map(str.lower, self._trusted_hosts)
+        # Werkzeug cuts an IPv6 address at its first colon; old ones trust whatever follows.
+        if host.startswith("["):
+            address = _ADDRESS_AND_PORT.fullmatch(host)
+            known = map(str.lower, self._trusted_hosts)
+            return address is not None and address[1].lower() in known
         return host_is_trusted(host, self._trusted_hosts)
 
 
