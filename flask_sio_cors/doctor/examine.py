@@ -299,8 +299,10 @@ class Examination:
         self, session: Session | None, talk: Talk, refusal: int | None = None
     ) -> tuple[Exchange, Finding | None]:
         url = self.target.websocket(session)
-        # Firefox sends these, Chromium does not; what needs their absence does not work.
-        metadata = fetch_metadata(self.page.origin, url, mode="websocket")
+        # Firefox sends these, Chromium does not. A page elsewhere may get in for want of them only,
+        # the server's own for having them.
+        is_own = self.page.origin == origin_of(self.target.base)
+        metadata = () if is_own else fetch_metadata(self.page.origin, url, mode="websocket")
         headers = (*metadata, *self.browser.headers(self.target.base))
         limits = self.wire.patience
         patience = limits.page if session is not None else limits.application

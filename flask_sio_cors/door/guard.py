@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import parse_qs
 
 from flask_socketio import ConnectionRefusedError
 
 from ..config.functions import AllowRequest
+from . import proofs
 from .callbacks import Callback, Fault, Interrupter, Overdue, call, never_interrupts
-from .identity import Identity
+from .identity import OWN, Identity
 from .journal import Journal
 from .policy import Policy
 from .refusals import explain_refusal
@@ -60,6 +60,8 @@ class EngineIO(Protocol):
     """What the guard needs of a ``socketio.Server``."""
 
     eio: Any
+    #: The handshakes' environs, by session.
+    environ: dict[str, Any]
 
     def handle_request(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -102,6 +104,8 @@ class Guard:
         """Answer a request for Engine.IO; a WSGI application by another name."""
         policy = self.policy
         verdict, own, page = policy.judge(environ)
+        if verdict.outcome is REFUSED and proofs.recall(self.engineio.environ, environ):
+            verdict, own, page = policy.judge(environ)
         if verdict.outcome is REFUSED:
             return self.refuse(environ, start_response, policy, verdict, page)
         headers = own + verdict.headers
@@ -112,6 +116,8 @@ class Guard:
                 if denial is not None:
                     verdict = _denied(denial, headers)
                     return self.refuse(environ, start_response, policy, verdict, page, message)
+            if page.who is OWN:
+                proofs.remember(self.engineio.environ, environ, page.origin)
             environ[VERDICT] = verdict
             return self.engineio.handle_request(environ, _completing(start_response, headers))
         if policy.preflight_continue:
@@ -271,9 +277,7 @@ def _await_farewell(websocket: Any) -> None:
 
 def is_handshake(environ: WSGIEnvironment) -> bool:
     """Tell whether Engine.IO would open a session; it reads the query exactly like this."""
-    return environ["REQUEST_METHOD"] == "GET" and "sid" not in parse_qs(
-        environ.get("QUERY_STRING", "")
-    )
+    return environ["REQUEST_METHOD"] == "GET" and proofs.session_id(environ) is None
 
 
 def _words_of(refusal: ConnectionRefusedError) -> str | None:

@@ -12,6 +12,7 @@ from werkzeug.wsgi import get_host
 from ..config.options import Options
 from ..origins.grammar import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, is_loopback, is_well_formed
 from ..origins.sets import OriginSet
+from .proofs import PROVEN
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -42,15 +43,15 @@ class OwnOrigin:
     def shown_by(self, environ: WSGIEnvironment, origin: str) -> str:
         """Return the header that shows an origin to be the server's; ``""`` where none does.
 
-        The browser's own word, ``Sec-Fetch-Site``, is enough, and disproves everything else. Where
-        it is missing, the own origin is the scheme and host of the request or, where no `ProxyFix`
+        The browser's own word, ``Sec-Fetch-Site``, is enough, and disproves everything else; for a
+        WebSocket that it sends without, its word for the session's polling is. Where it is missing, the own origin is the scheme and host of the request or, where no `ProxyFix`
         has applied them, the first values of ``X-Forwarded-Proto`` and ``X-Forwarded-Host``, as
         Engine.IO has it. A page elsewhere cannot send these two without a preflight, which is
         judged without them.
         """
         site = environ.get("HTTP_SEC_FETCH_SITE")
-        if site is not None:
-            is_proof = site == "same-origin" and self._is_trusted_origin(origin)
+        if site is not None or environ.get(PROVEN) == origin:
+            is_proof = site in ("same-origin", None) and self._is_trusted_origin(origin)
             return "Sec-Fetch-Site" if is_proof and self.distrusted_header(environ) == "" else ""
         host, forwarded_host = environ.get("HTTP_HOST", ""), None
         if PROXY_FIX not in environ:

@@ -107,20 +107,31 @@ def test_a_server_behind_a_complete_location_works(server: Any, proxy: Proxy) ->
     assert report.websocket
 
 
-@pytest.mark.parametrize("host", ["", "proxy_set_header Host $host;"], ids=["none", "no port"])
-@pytest.mark.parametrize("server", OWN_ONLY.values(), ids=OWN_ONLY)
-def test_a_host_that_is_rewritten_is_named_once_and_mended(
-    server: Any, host: str, proxy: Proxy
-) -> None:
-    report = examine(proxy.before(server(), location(UPGRADE, host, "proxy_pass UP;")))
+LOST_HOSTS = pytest.mark.parametrize(
+    "host", ["", "proxy_set_header Host $host;"], ids=["none", "no port"]
+)
+
+
+@LOST_HOSTS
+def test_a_host_that_is_rewritten_is_named_once_and_mended(host: str, proxy: Proxy) -> None:
+    report = examine(proxy.before(plain(), location(UPGRADE, host, "proxy_pass UP;")))
     finding = what_breaks(report)
     assert ids(report) == ["host-rewritten"]
     assert finding.client == "xhr post error"
     assert finding.fix.extension == ""
     line = pasted(finding, "proxy_set_header Host")
-    mended = examine(proxy.before(server(), location(UPGRADE, line, "proxy_pass UP;")))
+    mended = examine(proxy.before(plain(), location(UPGRADE, line, "proxy_pass UP;")))
     assert mended.works
     assert mended.websocket
+
+
+@LOST_HOSTS
+def test_this_extension_takes_the_browsers_word_for_a_host_that_is_rewritten(
+    host: str, proxy: Proxy
+) -> None:
+    report = examine(proxy.before(guarded(""), location(UPGRADE, host, "proxy_pass UP;")))
+    assert report.works
+    assert report.websocket
 
 
 def test_a_list_without_the_servers_own_origin_is_told_apart(proxy: Proxy) -> None:
@@ -384,12 +395,19 @@ def test_headers_that_nginx_adds_for_a_server_without_cors_are_told(proxy: Proxy
     assert examine(proxy.before(mended, location(PASS)), WITH_HEADER).works
 
 
-@pytest.mark.parametrize("server", OWN_ONLY.values(), ids=OWN_ONLY)
-def test_a_scheme_that_is_hidden_is_named_and_mended(server: Any, tls: str, proxy: Proxy) -> None:
-    report = examine(proxy.before(server(), tls + location(PASS)))
+def test_a_scheme_that_is_hidden_is_named_and_mended(tls: str, proxy: Proxy) -> None:
+    report = examine(proxy.before(plain(), tls + location(PASS)))
     assert ids(report) == ["scheme-hidden"]
     line = pasted(what_breaks(report), "proxy_set_header X-Forwarded-Proto")
-    assert examine(proxy.before(server(), tls + location(line, PASS))).works
+    assert examine(proxy.before(plain(), tls + location(line, PASS))).works
+
+
+def test_this_extension_takes_the_browsers_word_for_a_scheme_that_is_hidden(
+    tls: str, proxy: Proxy
+) -> None:
+    report = examine(proxy.before(guarded(""), tls + location(PASS)))
+    assert report.works
+    assert report.websocket
 
 
 def test_a_last_slash_that_is_cut_off_is_named_and_mended(proxy: Proxy) -> None:

@@ -1,0 +1,45 @@
+"""What a session's polling proved of its page, for the upgrade to WebSocket, which proves nothing.
+
+Chromium sends ``Sec-Fetch-Site`` with a page's ``POST``, and none with its WebSocket. The proof is
+kept with the handshake's environ, and so ends with the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qs
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+#: Where an environ has the origin that its session proved to be the server's own.
+PROVEN: Final = "flask_sio_cors.proven"
+
+
+def session_id(environ: WSGIEnvironment) -> str | None:
+    """Return the session that a request names, as Engine.IO reads it."""
+    sids = parse_qs(environ.get("QUERY_STRING", "")).get("sid")
+    return sids[0] if sids else None
+
+
+def remember(sessions: Mapping[str, Any], environ: WSGIEnvironment, origin: str | None) -> None:
+    """Keep with a session what a request of the own page proves.
+
+    :param sessions: the handshakes' environs, by session.
+    :param origin: the page's; ``None`` where the request names none.
+    """
+    if origin is None or environ.get("HTTP_SEC_FETCH_SITE") is None:
+        return
+    handshake = sessions.get(session_id(environ) or "")
+    if handshake is not None:
+        handshake[PROVEN] = origin
+
+
+def recall(sessions: Mapping[str, Any], environ: WSGIEnvironment) -> bool:
+    """Put what a WebSocket's session has proven into its environ; tell whether there is any."""
+    handshake = sessions.get(session_id(environ) or "") if "HTTP_UPGRADE" in environ else None
+    if handshake is None or PROVEN not in handshake:
+        return False
+    environ[PROVEN] = handshake[PROVEN]
+    return True

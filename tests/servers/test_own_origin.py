@@ -1,0 +1,64 @@
+"""A page's own server, behind a proxy that hides its name: what the session's polling proved."""
+
+import pytest
+
+from tests.support.raw_http import POLLING, WEBSOCKET
+
+OWN = ("Origin", "https://shop.example")
+PROOF = ("Sec-Fetch-Site", "same-origin")
+HOST = ("Host", "upstream:5000")
+KINDS = ["eventlet", "gevent, simple-websocket", "threading"]
+
+
+@pytest.fixture(params=KINDS)
+def server(request, serve):
+    return serve("", server=request.param)
+
+
+@pytest.fixture
+def sid(server):
+    """Return a session that a page of the server's own has opened, as Chromium asks for it."""
+    return server.request("GET", POLLING, [HOST, PROOF]).sid
+
+
+def post(server, sid, *headers):
+    return server.request("POST", f"{POLLING}&sid={sid}", [HOST, *headers], b"40").status
+
+
+def upgrade(server, sid, *headers):
+    return server.websocket([HOST, *headers], target=f"{WEBSOCKET}&sid={sid}").status
+
+
+def test_a_session_that_proved_its_origin_is_upgraded_with_it(server, sid):
+    assert post(server, sid, OWN, PROOF) == 200
+    assert upgrade(server, sid, OWN) == 101
+
+
+def test_a_session_that_proved_nothing_is_not(server, sid):
+    assert post(server, sid) == 200
+    assert upgrade(server, sid, OWN) == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [("Origin", "https://evil.example")],
+        [("Origin", "http://shop.example")],
+        [OWN, ("Sec-Fetch-Site", "cross-site")],
+    ],
+)
+def test_what_it_proved_is_worth_nothing_to_others(server, sid, headers):
+    assert post(server, sid, OWN, PROOF) == 200
+    assert upgrade(server, sid, *headers) == 403
+
+
+def test_it_is_worth_nothing_without_the_session(server, sid):
+    assert post(server, sid, OWN, PROOF) == 200
+    assert server.websocket([HOST, OWN]).status == 403
+    assert upgrade(server, "another", OWN) == 403
+    assert post(server, sid, OWN) == 403
+
+
+def test_a_page_elsewhere_proves_nothing(server, sid):
+    assert post(server, sid, OWN, ("Sec-Fetch-Site", "same-site")) == 403
+    assert upgrade(server, sid, OWN) == 403
