@@ -98,6 +98,18 @@ class Identification:
             return Identity(LISTED, Reason.ORIGIN_ALLOWED, "Origin", origin)
         return Identity(STRANGER, answer or Reason.ORIGIN_NOT_ALLOWED, "Origin", origin)
 
+    def is_the_visitors(self, environ: WSGIEnvironment, page: Identity) -> bool:
+        """Tell whether a page that is let in as anybody's is the server's own, or the browser's.
+
+        To let it in, that need not be known: a list, or ``"*"``, may have the own origin too.
+
+        :param page: what `identify` said of it.
+        """
+        # "none" is what browsers say of what no page asked for.
+        if environ.get("HTTP_SEC_FETCH_SITE") == "none":
+            return True
+        return page.origin is not None and self.own.shown_by(environ, page.origin) != ""
+
     def _without_origin(self, environ: WSGIEnvironment) -> Identity:
         """Identify what may be a script, an image, a typed address, curl, or a native client."""
         site = environ.get("HTTP_SEC_FETCH_SITE")

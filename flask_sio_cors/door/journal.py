@@ -38,10 +38,21 @@ class Journal:
         :param explanation: what the operator should know, unprintable characters escaped; called
             when it is logged.
         """
-        shown = origin[:SHOWN] if origin is not None else None
-        level = logging.WARNING if self._is_new((shown, reason), self._known) else logging.DEBUG
+        self._tell((_shown(origin), reason), lambda: f"Refused ({reason}): {explanation()}")
+
+    def taken(
+        self, origin: str | None, names: tuple[str, ...], explanation: Callable[[], str]
+    ) -> None:
+        """Log that a request was let in without the credentials that came with it.
+
+        The parameters are those of `refused`, but for what came.
+        """
+        self._tell((_shown(origin), names), explanation)
+
+    def _tell(self, kind: Hashable, sentence: Callable[[], str]) -> None:
+        level = logging.WARNING if self._is_new(kind, self._known) else logging.DEBUG
         if logger.isEnabledFor(level):
-            logger.log(level, "Refused (%s): %s", reason, explanation())
+            logger.log(level, "%s", sentence())
 
     def fault(self, callback: str, error: BaseException | None, complaint: str) -> None:
         """Log that a function of the application failed; with its traceback the first time.
@@ -82,3 +93,7 @@ class Journal:
                 PERIOD / 60,
             )
         return True
+
+
+def _shown(origin: str | None) -> str | None:
+    return origin[:SHOWN] if origin is not None else None

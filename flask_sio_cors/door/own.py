@@ -43,11 +43,11 @@ class OwnOrigin:
     def shown_by(self, environ: WSGIEnvironment, origin: str) -> str:
         """Return the header that shows an origin to be the server's; ``""`` where none does.
 
-        The browser's own word, ``Sec-Fetch-Site``, is enough, and disproves everything else; for a
-        WebSocket that it sends without, its word for the session's polling is. Where it is missing, the own origin is the scheme and host of the request or, where no `ProxyFix`
-        has applied them, the first values of ``X-Forwarded-Proto`` and ``X-Forwarded-Host``, as
-        Engine.IO has it. A page elsewhere cannot send these two without a preflight, which is
-        judged without them.
+        The browser's own word, ``Sec-Fetch-Site``, is enough, and disproves everything else; with
+        a WebSocket, its word for the session's polling counts where it sends none. Without any, the
+        own origin is the scheme and host of the request or, where no `ProxyFix` has applied them,
+        the first values of ``X-Forwarded-Proto`` and ``X-Forwarded-Host``, as Engine.IO has it. A
+        page elsewhere cannot send these two without a preflight, which is judged without them.
         """
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site is not None or environ.get(PROVEN) == origin:

@@ -87,16 +87,18 @@ class Policy:
         common = (_NO_STORE, *_vary_header(*vary))
         actual = (*readable, *common)
         to_nobody = common if self._names_origin else actual
-        without_origin = Verdict(ALLOWED, Reason.NO_ORIGIN, to_nobody)
+        without_origin = Verdict(ALLOWED, Reason.NO_ORIGIN, to_nobody, credentials=True)
+        listed = Verdict(ALLOWED, Reason.ORIGIN_ALLOWED, actual)
         self._verdicts = {reason: _refusal(reason, common) for reason in Reason}
         self._verdicts |= {
-            Reason.ORIGIN_ALLOWED: Verdict(ALLOWED, Reason.ORIGIN_ALLOWED, actual),
-            Reason.SAME_ORIGIN: Verdict(ALLOWED, Reason.SAME_ORIGIN, actual),
+            Reason.ORIGIN_ALLOWED: listed._replace(credentials=options.supports_credentials),
+            Reason.SAME_ORIGIN: Verdict(ALLOWED, Reason.SAME_ORIGIN, actual, credentials=True),
             Reason.NO_ORIGIN: without_origin,
         }
         if isinstance(options.origins, EveryOrigin):
             # Where every page may ask, those may too that a browser does not name.
-            self._verdicts |= dict.fromkeys((Reason.CROSS_SITE, Reason.JSONP), without_origin)
+            unnamed = without_origin._replace(credentials=False)
+            self._verdicts |= dict.fromkeys((Reason.CROSS_SITE, Reason.JSONP), unnamed)
         self._make_preflight_verdicts(readable, vary)
 
     def _make_preflight_verdicts(self, readable: list[Header], vary: tuple[str, ...]) -> None:
@@ -138,6 +140,16 @@ class Policy:
         ):
             return self._judge_preflight(judged, environ)
         return judged
+
+    def grants_credentials(self, environ: WSGIEnvironment, judgement: Judgement) -> bool:
+        """Tell whether a request that is let in may act in its visitor's name.
+
+        Others get what everybody gets: no cookie comes in with them, and none goes out.
+
+        :param environ: its WSGI environment, which is left as it is.
+        """
+        verdict, _, page = judgement
+        return verdict.credentials or self._pages.is_the_visitors(environ, page)
 
     def _judge_page(self, page: Identity) -> Judgement:
         verdict = self._verdicts[page.reason]

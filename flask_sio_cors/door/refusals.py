@@ -68,6 +68,33 @@ def explain_refusal(
     }.get(reason, f"{shown} is not allowed.")
 
 
+def explain_taken(taken: tuple[str, ...], page: Identity, options: Options) -> str:
+    """Say which credentials a request was let in without, why, and what would let them in.
+
+    :param taken: their names, such as ``Cookie``.
+    :param page: who asked.
+    """
+    origin = page.origin
+    shown = ascii(origin[:120]) if origin is not None else "a page elsewhere, without an Origin"
+    told = f"{' and '.join(taken)} came with a request of {shown}, and stayed outside:"
+    switch = f"{PREFIX}SUPPORTS_CREDENTIALS"
+    if origin is None:
+        return f"{told} it is not known whose page it is."
+    if isinstance(options.origins, EveryOrigin):
+        source = options.sources.get("ORIGINS", f"{PREFIX}ORIGINS")
+        return (
+            f"{told} {source} lets every origin in, which never goes with credentials. To let them "
+            f"in, name those that may have them in {PREFIX}ORIGINS, and set {switch} = True."
+        )
+    if origin in OPAQUE_ORIGINS:
+        return f"{told} that origin identifies no site, and never goes with credentials."
+    also = ""
+    if is_insecure(origin) and not options.tolerate_insecure_origins:
+        also = f" and {PREFIX}TOLERATE_INSECURE_ORIGINS = True, as it is not encrypted"
+    source = options.sources.get("SUPPORTS_CREDENTIALS", switch)
+    return f"{told} {source} is off. To let them in, set {switch} = True{also}."
+
+
 def _denial(shown: str, options: Options, message: str | None) -> str:
     name = options.sources.get("ALLOW_REQUEST", "allow_request")
     said = f", and said {message[:120]!a}" if message else ""

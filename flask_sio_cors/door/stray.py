@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from flask import Request, Response, current_app, request
 from werkzeug.datastructures import Headers
 
-from .guard import VERDICT, Guard, completed, end_websocket
+from .farewell import end_websocket
+from .guard import VERDICT, Guard, completed
 from .policy import complete
 from .verdicts import PREFLIGHT, REFUSED
 from .verdicts import Headers as CorsHeaders

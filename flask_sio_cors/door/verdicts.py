@@ -54,12 +54,14 @@ class Verdict(NamedTuple):
 
     :param headers: those that all answers to requests of this kind have in common.
     :param status: of the guard's own answers.
+    :param credentials: whether the page may use the visitor's, whatever else the request says.
     """
 
     outcome: Outcome
     reason: Reason
     headers: Headers
     status: str = _OK
+    credentials: bool = False
 
 
 def status_line(code: int) -> str:

@@ -8,9 +8,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Empty, Queue
-from threading import Thread
 from typing import NamedTuple
 from urllib.parse import urlencode
 
@@ -19,10 +16,10 @@ import pytest
 from tests.support import sessions
 from tests.support.browsers import Browser, require
 from tests.support.clients import node, page, python_client
+from tests.support.collector import BROWSER_SECONDS, Collector
 from tests.support.harness import NODE, Server, wait_until
 from tests.support.raw_http import POLLING, UPGRADE, WEBSOCKET
 
-BROWSER_SECONDS = 60
 PAGE = (NODE.parent / "attack_page.html").read_bytes()
 FRIEND = "https://friend.example"
 
@@ -77,40 +74,6 @@ NOTED = (
 )
 
 
-class Collector:
-    """Serves the page on any host of this machine, and keeps what it reports."""
-
-    def __init__(self):
-        self.reports: Queue[dict] = Queue()
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html; charset=utf-8")
-                self.end_headers()
-                self.wfile.write(PAGE)
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(204)
-                self.end_headers()
-                collector.reports.put(json.loads(body))
-
-            def log_message(self, *_):
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.port = self._server.server_port
-        self._thread = Thread(target=self._server.serve_forever)
-        self._thread.start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
 class Visit(NamedTuple):
     """What a page in one place did to one server.
 
@@ -130,9 +93,8 @@ class Visit(NamedTuple):
 
 @pytest.fixture(scope="module")
 def collector() -> Iterator[Collector]:
-    running = Collector()
-    yield running
-    running.stop()
+    with Collector(PAGE) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +143,7 @@ def visits(engine, collector, guarded, plain) -> dict[tuple[str, str], Visit]:
     found = {}
     with Browser(engine, address) as browser:
         for place, name in itinerary:
-            report = reported(collector, browser)
+            report = collector.report(browser)
             assert report["visit"] == f"{engine}, {place}"
             assert report["origin"] == place_of_page(place, collector, servers[name])
             attempts = {attempt["way"]: attempt for attempt in report["attempts"]}
@@ -198,13 +160,6 @@ def asked_by(visit: str, way: str = "navigation") -> str:
 def noted(server: Server, visit: str) -> list[dict]:
     requests = json.loads(server.run("import json; answer = json.dumps(app.noted)"))
     return [request for request in requests if request["visit"] == visit]
-
-
-def reported(collector: Collector, browser: Browser) -> dict:
-    try:
-        return collector.reports.get(timeout=BROWSER_SECONDS)
-    except Empty:
-        pytest.fail(f"no report from the page:\n{browser.output()}")
 
 
 ELSEWHERE = {"another site": "cross-site", "another port": "same-site"}

@@ -45,12 +45,12 @@ def judged(origins, origin=None, *, settings=None, **more):
 def test_an_allowed_origin_gets_its_own_name_back():
     verdict = judged([APP], APP)
     headers = (("Access-Control-Allow-Origin", APP), NO_STORE, VARY)
-    assert verdict == (Outcome.ALLOWED, Reason.ORIGIN_ALLOWED, headers, "200 OK")
+    assert verdict == (Outcome.ALLOWED, Reason.ORIGIN_ALLOWED, headers, "200 OK", False)
 
 
 def test_an_origin_that_is_not_allowed_gets_403_and_no_cors_header():
     verdict = judged([APP], EVIL)
-    refused = (Outcome.REFUSED, Reason.ORIGIN_NOT_ALLOWED, (NO_STORE, VARY), "403 Forbidden")
+    refused = (Outcome.REFUSED, Reason.ORIGIN_NOT_ALLOWED, (NO_STORE, VARY), "403 Forbidden", False)
     assert verdict == refused
 
 

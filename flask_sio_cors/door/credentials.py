@@ -1,0 +1,59 @@
+"""Credentials (Fetch standard, section 2.2.1) are taken from requests whose page may not use them.
+
+Browsers send cookies with every WebSocket handshake, whatever CORS says, and with requests whose
+answer their page never sees. Handlers see the handshake's for as long as the session lasts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+COOKIE: Final = "Cookie"
+AUTHORIZATION: Final = "Authorization"
+REMOTE_USER: Final = "REMOTE_USER"
+
+_KEYS: Final = {
+    "HTTP_COOKIE": COOKIE,
+    "HTTP_AUTHORIZATION": AUTHORIZATION,
+    "REMOTE_USER": REMOTE_USER,
+}
+_SENT_BY_BROWSERS: Final = {"HTTP_COOKIE": COOKIE, "REMOTE_USER": REMOTE_USER}
+
+
+def take(environ: WSGIEnvironment) -> tuple[str, ...]:
+    """Remove a request's credentials from its environ, and the servers' copies of them.
+
+    With polling, a page that is named sets ``Authorization`` itself, which a preflight has allowed.
+
+    :return: the names of those that there were.
+    """
+    keys = _KEYS
+    if "HTTP_ORIGIN" in environ and "HTTP_UPGRADE" not in environ:
+        keys = _SENT_BY_BROWSERS
+    taken = tuple(name for key, name in keys.items() if environ.pop(key, None) is not None)
+    if taken:
+        _take_copies(environ, taken)
+    return taken
+
+
+def _take_copies(environ: WSGIEnvironment, taken: tuple[str, ...]) -> None:
+    names = {name.lower() for name in taken}
+    # eventlet's server has the headers once more, as they came.
+    raw = environ.get("headers_raw")
+    if raw is not None:
+        environ["headers_raw"] = tuple(one for one in raw if one[0].lower() not in names)
+    websocket = environ.get("wsgi.websocket")
+    if websocket is not None:
+        _take_from_websocket(websocket, taken)
+
+
+def _take_from_websocket(websocket: Any, taken: tuple[str, ...]) -> None:
+    """Take them from gevent-websocket's connection, and leave the server's own environ as it is."""
+    handler = websocket.handler
+    environ = {key: value for key, value in handler.environ.items() if _KEYS.get(key) not in taken}
+    websocket.environ = handler.environ = environ
+    for name in taken:
+        del handler.headers[name]
