@@ -25,6 +25,11 @@ if TYPE_CHECKING:
     from flask import Flask
 
 _LABEL: Final = 10
+#: What becomes of a page's cookies, by whether it may use them.
+_COOKIES: Final = {
+    True: "reach the application, where the browser sends them.",
+    False: "are left out: no handler sees them, and no answer sets one.",
+}
 
 
 # --- The policy in force -----------------------------------------------------------------------
@@ -160,8 +165,9 @@ def _warnings(options: Options, app: Flask) -> Iterable[str]:
             )
     if isinstance(options.origins, EveryOrigin):
         yield (
-            "Every site may connect, by WebSocket even with its visitors' cookies, where their "
-            "SameSite permits. That is right for public content only."
+            "Every site may connect, though never with its visitors' cookies or login. That is "
+            "right for public content only; what a proxy adds to tell who somebody is (a header of "
+            "its own, a client certificate, an internal network) still lets every site in."
         )
     if options.tolerate_insecure_origins and options.supports_credentials:
         yield "Anyone on the network path can speak in the name of an http: origin."
@@ -201,6 +207,11 @@ class Answer:
     lines: tuple[str, ...] = ()
     instead: str = ""
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether handlers see the visitor's cookies and login."""
+        return self.steps[-1].has_credentials
+
     def as_json(self) -> dict[str, Any]:
         """Return the answer for machines."""
         return {
@@ -208,6 +219,7 @@ class Answer:
             "host": self.server,
             "transport": self.question.transport,
             "allowed": self.allowed,
+            "credentials": self.has_credentials,
             "reason": self.steps[-1].verdict.reason.value,
             "rule": self.rule,
             "explanation": self.why,
@@ -228,6 +240,8 @@ class Answer:
             lines += _labelled("Request", [step.request])
             lines += _labelled("Answer", [step.status, *answer])
             lines += _labelled("Browser", [f"{step.browser}."], width)
+        if self.allowed:
+            lines += _labelled("Cookies", [_COOKIES[self.has_credentials]], width)
         lines += _labelled("Config", self.lines)
         lines += _labelled("", [_place(self.lines)] if self.lines else [])
         lines += _labelled("Instead", [self.instead] if self.instead else [], width)

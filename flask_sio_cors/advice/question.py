@@ -59,6 +59,7 @@ class Step:
 
     :param page: who asked, as the policy has it.
     :param browser: what it does with the answer, in a clause.
+    :param has_credentials: whether handlers see the cookies and the login that come with it.
     """
 
     request: str
@@ -67,6 +68,7 @@ class Step:
     status: str
     block: Block | None
     browser: str
+    has_credentials: bool = False
 
     @property
     def is_passed(self) -> bool:
@@ -96,7 +98,7 @@ class Asking:
         names = unsafe_names(self.question.page)
         if names:
             headers["Access-Control-Request-Headers"] = ",".join(names)
-        verdict, page, shown = self._judge(policy, "OPTIONS", headers)
+        verdict, page, shown, _ = self._judge(policy, "OPTIONS", headers)
         status = verdict.status
         if policy.preflight_continue and verdict.outcome is PREFLIGHT:
             answers = answers_preflights(self.app)
@@ -112,36 +114,37 @@ class Asking:
             headers = {"Upgrade": "websocket", "Connection": "Upgrade"}
         elif is_same and question.method == "GET":
             headers = {"Sec-Fetch-Site": "same-origin"}
-        verdict, page, shown = self._judge(policy, question.method, headers)
+        verdict, page, shown, has_credentials = self._judge(policy, question.method, headers)
         if question.is_websocket:
-            return _websocket_step(shown, page, verdict)
+            return _websocket_step(shown, page, verdict, has_credentials)
         status = "as Engine.IO answers" if verdict.outcome is ALLOWED else verdict.status
-        if is_same:
-            return Step(
-                shown, page, verdict, status, None, "reads the answer, as it is of its own origin"
-            )
         response = Response(int(verdict.status[:3]), "", verdict.headers)
-        block = cors_check(question.page, response)
-        return Step(shown, page, verdict, status, block, _browser(block))
+        block = None if is_same else cors_check(question.page, response)
+        read = "reads the answer, as it is of its own origin" if is_same else _browser(block)
+        return Step(shown, page, verdict, status, block, read, has_credentials)
 
     def _judge(
         self, policy: Policy, method: str, headers: dict[str, str]
-    ) -> tuple[Verdict, Identity, str]:
+    ) -> tuple[Verdict, Identity, str, bool]:
         query = f"EIO=4&transport={self.question.transport}"
         if "Sec-Fetch-Site" not in headers:
             headers = {"Origin": self.question.origin, **headers}
         path = mount(self.app)
         builder = EnvironBuilder(path, self.server, query, method=method, headers=Headers(headers))
-        judgement = policy.judge(builder.get_environ())
-        return complete(judgement), judgement[2], f"{method} {path}?{query}"
+        environ = builder.get_environ()
+        judgement = policy.judge(environ)
+        verdict = complete(judgement)
+        is_allowed = verdict.outcome is ALLOWED
+        has_credentials = is_allowed and policy.grants_credentials(environ, judgement)
+        return verdict, judgement[2], f"{method} {path}?{query}", has_credentials
 
 
-def _websocket_step(shown: str, page: Identity, verdict: Verdict) -> Step:
+def _websocket_step(shown: str, page: Identity, verdict: Verdict, has_credentials: bool) -> Step:
     if verdict.outcome is ALLOWED:
         # The servers write this answer themselves, and it needs no CORS header.
         silent = verdict._replace(headers=())
         opens = "opens the WebSocket, and asks for no CORS header"
-        return Step(shown, page, silent, "101 Switching Protocols", None, opens)
+        return Step(shown, page, silent, "101 Switching Protocols", None, opens, has_credentials)
     return Step(shown, page, verdict, verdict.status, None, "opens no WebSocket")
 
 

@@ -20,9 +20,9 @@ def either(yes: str, no: str) -> Callable[[object], str]:
 def of_origins(origins: OriginSet | EveryOrigin | OriginCallable) -> str:
     """Say who may connect."""
     if origins is EveryOrigin.WILDCARD:
-        return "Every site may connect, by polling without cookies; answered with “*”."
+        return "Every site may connect, without cookies; answered with “*”."
     if origins is EveryOrigin.REFLECTED:
-        return "Every site may connect, by polling without cookies; answered with its origin."
+        return "Every site may connect, without cookies; answered with its origin."
     if not isinstance(origins, OriginSet):
         return "The function is asked for each request of another origin."
     if not origins:

@@ -191,8 +191,10 @@ SETTINGS: Final = (
         False,
         read_bool,
         meanings.either(
-            "Clients may use withCredentials: true, so that cookies come along.",
-            "Clients with withCredentials: true are blocked by their browsers.",
+            "Cookies and logins come in with the pages that are let in: by polling where their "
+            "clients have withCredentials: true, by WebSocket always.",
+            "Cookies and logins come in with the server's own pages only, by WebSocket too; other "
+            "clients with withCredentials: true are blocked by their browsers.",
         ),
     ),
     Setting(

@@ -59,6 +59,29 @@ def test_explain_names_the_rule_that_lets_an_origin_in(
     assert run_json(app, "explain", *arguments, "--transport", transport)["rule"] == rule
 
 
+@pytest.mark.parametrize(
+    ("config", "origin", "host", "comes_in"),
+    [
+        ({"SIO_CORS_ORIGINS": FRIEND}, FRIEND, None, False),
+        ({"SIO_CORS_ORIGINS": FRIEND, "SIO_CORS_SUPPORTS_CREDENTIALS": True}, FRIEND, None, True),
+        ({"SIO_CORS_ORIGINS": FRIEND}, FRIEND, FRIEND, True),
+        ({"SIO_CORS_ORIGINS": only_friends}, FRIEND, None, False),
+        ({"SIO_CORS_ORIGINS": "*"}, STRANGER, None, False),
+        ({"SIO_CORS_ORIGINS": "*"}, STRANGER, STRANGER, True),
+        ({"CORS_ORIGINS": "*"}, STRANGER, None, False),
+    ],
+)
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_explain_says_what_becomes_of_cookies(
+    config: dict[str, object], origin: str, host: str | None, comes_in: bool, transport: str
+) -> None:
+    asked = [origin, "--transport", transport, *(["--host", host] if host else [])]
+    app = application(**config)
+    told = "reach the application" if comes_in else "are left out"
+    assert f"Cookies   {told}" in run(app, "explain", *asked).stdout
+    assert run_json(app, "explain", *asked)["credentials"] is comes_in
+
+
 @pytest.mark.parametrize(("config", "arguments", "words"), MENDED.values(), ids=MENDED)
 def test_the_lines_that_explain_prints_let_the_page_in(
     config: dict[str, object], arguments: list[str], words: str

@@ -35,7 +35,7 @@ def test_show_is_read_by_people(columns: int) -> None:
     ("config", "words"),
     [
         ({"SIO_CORS_ORIGINS": "*"}, "Every site may connect"),
-        ({"SIO_CORS_ORIGINS": "*"}, "by WebSocket even with its visitors' cookies"),
+        ({"SIO_CORS_ORIGINS": "*"}, "never with its visitors' cookies"),
         ({"SIO_CORS_ORIGINS": ["null"]}, "any page can obtain the origin “null”"),
         ({"SIO_CORS_ORIGINS": ["file://"]}, "every local file has the origin “file://”"),
         (
@@ -61,7 +61,7 @@ def test_show_warns(config: dict[str, object], words: str) -> None:
         ({"SIO_CORS_EXPOSE_HEADERS": "*"}, "EXPOSE_HEADERS", "Pages may read all headers"),
         ({"SIO_CORS_ALLOW_HEADERS": "*"}, "ALLOW_HEADERS", "Authorization by its name"),
         ({"SIO_CORS_METHODS": ["PUT"]}, "METHODS", "with PUT; GET and POST, all that Socket.IO"),
-        ({"SIO_CORS_ORIGINS": "*"}, "ORIGINS", "by polling without cookies"),
+        ({"SIO_CORS_ORIGINS": "*"}, "ORIGINS", "Every site may connect, without cookies"),
     ],
 )
 def test_show_says_what_a_value_means(config: dict[str, object], name: str, meaning: str) -> None:
