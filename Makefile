@@ -65,7 +65,7 @@ clean: ## Remove all that the other targets made
 $(APP_READY): pyproject.toml | need-venv
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(VENV)/bin/python -m pip install --quiet --editable ".[eventlet]"
+	$(VENV)/bin/python -m pip install --quiet --editable ".[eventlet,regex]"
 	touch $@
 
 $(VENV_READY): $(APP_READY)
@@ -81,7 +81,7 @@ $(LOWEST_READY): pyproject.toml | need-venv
 	$(LOWEST)/bin/uv pip compile --quiet --python $(LOWEST)/bin/python --resolution lowest --no-build \
 		--all-extras --output-file $(LOWEST)/lowest.txt pyproject.toml
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python \
-		--constraints $(LOWEST)/lowest.txt --group quick --editable ".[eventlet,doctor]"
+		--constraints $(LOWEST)/lowest.txt --group quick --editable ".[eventlet,doctor,regex]"
 	touch $@
 
 $(BENCH_READY): pyproject.toml $(VENV_READY)

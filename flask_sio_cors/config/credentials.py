@@ -54,7 +54,11 @@ def fit_for_credentials(
     problem: Problem, values: Mapping[str, Any], sources: Mapping[str, str]
 ) -> Problem:
     """Replace a correction of an origin that would itself be a mistake with credentials."""
-    if problem.key != sources["ORIGINS"] or not problem.correction.startswith("'"):
+    if problem.key != sources["ORIGINS"]:
+        return problem
+    if isinstance(problem.value, str) and problem.correction.startswith("re.compile("):
+        return _fit_expression(problem, values["tolerate_public_suffixes"])
+    if not problem.correction.startswith("'"):
         return problem
     listed = ast.literal_eval(f"[{problem.correction}]")
     refused: list[Problem] = []
@@ -69,48 +73,70 @@ def fit_for_credentials(
     return problem._replace(reason=reason, correction=", ".join(dict.fromkeys(fit)) or EXAMPLE)
 
 
+def _fit_expression(problem: Problem, tolerates_suffixes: bool) -> Problem:
+    from ..origins.expressions import ExpressionError
+
+    pattern = ast.literal_eval(problem.correction.removeprefix("re.compile(").removesuffix(")"))
+    try:
+        mistake = _credentialed_regex_mistake(re.compile(pattern), tolerates_suffixes)
+    except ExpressionError:  # which is told when it is written
+        mistake = None
+    if mistake is None:
+        return problem
+    reason = f"{problem.reason}; and with credentials the expression that says so {mistake[0]}"
+    return problem._replace(reason=reason, correction=mistake[1])
+
+
 def _credentialed_regex_mistake(
     regex: re.Pattern[str], tolerates_suffixes: bool
 ) -> tuple[str, str] | None:
     """Return why an expression lets strangers act in visitors' names, and what to write."""
-    if all(map(regex.fullmatch, _STRANGERS)):
+    from ..origins.expressions import Expressions
+    from ..origins.strangers import stranger_let_in
+
+    asked = Expressions([regex])
+    if all(asked.first(stranger) for stranger in _STRANGERS):
         return "lets every site act in its visitors' name", "'https://*.example.com'"
-    from ..origins.backtracking import slow_origin
-    from ..origins.suffixes import stranger_let_in
-
-    # One that is slow is an error of its own, and is asked no more.
-    stranger = None if tolerates_suffixes or slow_origin(regex) else stranger_let_in(regex)
-    if stranger:
-        return (
-            f'lets in whoever registers a name such as "{stranger}" '
-            f"({PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it)",
-            "'https://*.example.com'",
+    stranger = stranger_let_in(regex)
+    if stranger is None:
+        return None
+    if dotted := _with_dot(regex):
+        return f'lets in "{stranger}", which anybody may register', dotted
+    if escaped := _with_escaped_dots(regex):
+        reason = (
+            "has a dot that stands for any character, so that it lets in "
+            f'"{stranger}", which anybody may register'
         )
-    return _missing_dot(regex) or _bare_dot(regex)
+        return reason, escaped
+    if tolerates_suffixes:
+        return None
+    reason = (
+        f'lets in whoever registers a name such as "{stranger}" '
+        f"({PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it)"
+    )
+    return reason, "'https://*.example.com'"
 
 
-def _missing_dot(regex: re.Pattern[str]) -> tuple[str, str] | None:
+def _with_dot(regex: re.Pattern[str]) -> str | None:
+    """Return an expression with the dot that is missing before a name, where that is all."""
     tail = _JOINED_TAIL.search(regex.pattern)
     if tail is None:
         return None
-    name = tail[1].replace("\\", "")
-    if not regex.fullmatch(f"https://x{name}") or not _public_suffix_within(name.partition(".")[2]):
-        return None
     start = tail.start(1)
-    dotted = rf"{regex.pattern[:start]}\.{regex.pattern[start:]}"
-    reason = f'lets in "https://x{name}", which anybody may register'
-    return reason, f"re.compile({dotted!r}{_flags_of(regex)})"
+    return _harmless(rf"{regex.pattern[:start]}\.{regex.pattern[start:]}", regex)
 
 
-def _bare_dot(regex: re.Pattern[str]) -> tuple[str, str] | None:
+def _with_escaped_dots(regex: re.Pattern[str]) -> str | None:
+    """Return an expression whose dots stand for dots, where they stood for any character."""
     escaped = _PIECES.sub(lambda piece: r"\." if piece[0] == "." else piece[0], regex.pattern)
-    if escaped == regex.pattern:
-        return None
-    reason = (
-        "has a dot that stands for any character, so that it lets names in which others can "
-        "register"
-    )
-    return reason, f"re.compile({escaped!r}{_flags_of(regex)})"
+    return None if escaped == regex.pattern else _harmless(escaped, regex)
+
+
+def _harmless(pattern: str, regex: re.Pattern[str]) -> str | None:
+    from ..origins.strangers import stranger_let_in
+
+    mended = re.compile(pattern, regex.flags & ~re.UNICODE)
+    return None if stranger_let_in(mended) else f"re.compile({pattern!r}{_flags_of(regex)})"
 
 
 def _flags_of(regex: re.Pattern[str]) -> str:

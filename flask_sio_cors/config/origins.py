@@ -70,9 +70,8 @@ def _read_listed(value: Any, report: Report) -> Listed:
             elif not _is_regex(item):
                 others.append(item)
 
-    regexes = [item for item in items if _is_regex(item)]
+    regexes = [item for item in items if _is_regex(item) and _can_decide(item, report)]
     listed = Listed(OriginSet(patterns(), regexes), texts, regexes)
-    _report_slow(regexes, report)
     if any(map(_stands_alone, others)):
         _report_company(value, items, report)
     for item in others:
@@ -98,17 +97,15 @@ def _is_regex(item: Any) -> bool:
     return isinstance(item, re.Pattern) and isinstance(item.pattern, str)
 
 
-def _report_slow(regexes: Iterable[re.Pattern[str]], report: Report) -> None:
-    for regex in regexes:
-        from ..origins.backtracking import slow_origin  # which only regular expressions need
+def _can_decide(regex: re.Pattern[str], report: Report) -> bool:
+    from ..origins.expressions import ExpressionError, Expressions  # which few lists need
 
-        origin = slow_origin(regex)
-        if origin is not None:
-            reason = (
-                f"takes so long with {origin!r}, and ever longer with more letters, that one "
-                "request stops the server; do not repeat what contains a repetition"
-            )
-            report(regex, reason, "'https://*.example.com'")
+    try:
+        Expressions([regex])
+    except ExpressionError as error:
+        report(regex, error.reason, error.correction)
+        return False
+    return True
 
 
 def _stands_alone(item: Any) -> bool:

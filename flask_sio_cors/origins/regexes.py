@@ -11,6 +11,7 @@ import re
 import warnings
 from typing import Final
 
+from .expressions import ExpressionError, translate
 from .grammar import DEFAULT_PORTS, EXAMPLE, is_loopback, parse_pattern
 
 _SIGNS: Final = re.compile(
@@ -89,8 +90,8 @@ def _why_invalid(pattern: str) -> str:
         with warnings.catch_warnings():
             # Such as "possible nested set": for whoever wrote a regular expression on purpose.
             warnings.simplefilter("ignore")
-            re.compile(pattern)
-    except re.error as error:
+            translate(re.compile(pattern))
+    except (re.error, ExpressionError) as error:
         return str(error)
     except (RecursionError, OverflowError, MemoryError):
         return "too deep"

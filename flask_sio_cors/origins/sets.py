@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .grammar import HOST, MAX_ORIGIN_LENGTH, OriginPattern, is_explicit_port, is_well_formed
+
+if TYPE_CHECKING:
+    from .expressions import Expressions
 
 # What may stand before a wildcard's tail and its dot; ``https?`` where both schemes are listed.
 _before_tail: Final = {
@@ -24,15 +27,16 @@ class OriginSet:
     """The origins that a configuration lists: exact ones, wildcards and regular expressions.
 
     A set never changes. Exact origins cost one look-up, patterns one a label of the host, so
-    that a set of a million costs what a set of one does; only regular expressions, which cannot
-    be indexed, are tried one after the other.
+    that a set of a million costs what a set of one does; regular expressions, which cannot be
+    indexed, are asked together.
 
     :param patterns: origins and wildcards, as :func:`parse_pattern` returns them.
     :param regexes: compiled regular expressions, each to match an origin from end to end.
+    :raise ExpressionError: if one of them cannot be asked.
     """
 
     __slots__ = (
-        "_any_port", "_any_port_tails", "_ending_length", "_endings", "_has_others", "_regexes",
+        "_any_port", "_any_port_tails", "_ending_length", "_endings", "_expressions", "_has_others",
         "_tails", "exact",
     )  # fmt: skip
 
@@ -62,8 +66,8 @@ class OriginSet:
         self._any_port = frozenset(any_port)
         self._tails = tails
         self._any_port_tails = any_port_tails
-        self._regexes = tuple(regexes)
-        self._has_others = bool(any_port or any_port_tails or self._regexes)
+        self._expressions = _compiled(tuple(regexes))
+        self._has_others = bool(any_port or any_port_tails or self._expressions)
         self._ending_length = min([_ENDING_LENGTH, *map(len, tails)])
         self._endings = frozenset(tail[-self._ending_length :] for tail in tails)
 
@@ -81,7 +85,7 @@ class OriginSet:
     @property
     def has_regexes(self) -> bool:
         """Whether some origins are let in that nobody has seen when the set was made."""
-        return bool(self._regexes)
+        return self._expressions is not None
 
     def matches(self, origin: str) -> bool:
         """Tell whether a pattern lets this origin in, of those that are not in `exact`.
@@ -105,7 +109,7 @@ class OriginSet:
             base = _without_port(origin)
             if base in self._any_port or _wildcard_tail(base, self._any_port_tails):
                 return True
-        return bool(self._regexes) and self._regex(origin) is not None
+        return self._expressions is not None and self._regex(origin) is not None
 
     def rule(self, origin: str) -> str | None:
         """Return the configuration's own words for what lets this origin in, or ``None``.
@@ -127,9 +131,17 @@ class OriginSet:
         return repr(self._regex(origin))
 
     def _regex(self, origin: str) -> re.Pattern[str] | None:
-        if not is_well_formed(origin):
+        if self._expressions is None or not is_well_formed(origin):
             return None
-        return next((regex for regex in self._regexes if regex.fullmatch(origin)), None)
+        return self._expressions.first(origin)
+
+
+def _compiled(regexes: tuple[re.Pattern[str], ...]) -> Expressions | None:
+    if not regexes:
+        return None
+    from .expressions import Expressions  # which few configurations need
+
+    return Expressions(regexes)
 
 
 def _wildcard_tail(origin: str, tails: dict[str, re.Pattern[str]]) -> str | None:

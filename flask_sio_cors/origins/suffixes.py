@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
@@ -11,8 +10,6 @@ from publicsuffixlist import PSLFILE, PublicSuffixList
 
 #: Stands in messages for the label that a rule such as ``*.kawasaki.jp`` leaves open.
 _ANY_LABEL: Final = "any-name"
-#: A name that nobody lists on purpose.
-_STRANGER: Final = "stranger"
 
 
 class _Suffixes(NamedTuple):
@@ -62,11 +59,3 @@ def registered_part(name: str) -> str | None:
     """Return the part of a host's name that its owner registered; ``None`` where it has none."""
     part: str | None = _suffixes().rules.privatesuffix(name)
     return part
-
-
-def stranger_let_in(regex: re.Pattern[str]) -> str | None:
-    """Return an origin that a stranger could register and an expression matches, or ``None``."""
-    names = _suffixes().names
-    # A name is registered with the one that has a dot at its end.
-    origins = (f"https://{_STRANGER}.{suffix}{dot}" for dot in ("", ".") for suffix in names)
-    return next(filter(regex.fullmatch, origins), None)

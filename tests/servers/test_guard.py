@@ -617,11 +617,12 @@ def with_allow_request(function):
     return f"{ORIGINS}\napp.config['SIO_CORS_ALLOW_REQUEST'] = app.{function}"
 
 
+CREDENTIALS = "\napp.config['SIO_CORS_SUPPORTS_CREDENTIALS'] = True"
 LOST = f"{POLLING}&lost=again"
 
 
 def test_allow_request_sees_the_request_and_the_session(server):
-    server.configure(with_allow_request("by_user"))
+    server.configure(with_allow_request("by_user") + CREDENTIALS)
     ada, eve = (("Cookie", server.login(user)) for user in ("ada", "eve"))
     origin = ("Origin", FRIEND)
     assert server.request("GET", POLLING, [origin, ada]).status == 200
@@ -667,7 +668,7 @@ def test_a_refusal_by_allow_request_carries_the_headers_of_its_origin(server):
 
 
 def test_allow_request_is_asked_once_a_session(server, run_clients):
-    server.configure(with_allow_request("by_user"))
+    server.configure(with_allow_request("by_user") + CREDENTIALS)
     cookie = server.login("ada")
     for transports in (["polling"], ["websocket"], ["polling", "websocket"]):
         server.run("app.asked.clear()")
