@@ -62,7 +62,7 @@ def _nearest_key(key: str, name: str, known: list[str]) -> str:
     if name:
         others = difflib.get_close_matches(name, _OTHER_NAMES, 1, 0.85)
         own = difflib.get_close_matches(PREFIX + name, known, 1, 0.85)
-        if others and not own:
+        if name in _OTHER_NAMES or (others and not own):
             return PREFIX + _OTHER_NAMES[others[0]]
         key, cutoff = PREFIX + name, 0.78
     elif key.startswith("SIO"):

@@ -30,6 +30,13 @@ def of_origins(origins: OriginSet | EveryOrigin | OriginCallable) -> str:
     return "Pages of these origins may connect, and those of the server's own."
 
 
+def of_own_origins(origins: frozenset[str]) -> str:
+    """Say how the server's own pages are told."""
+    if not origins:
+        return "The server's own pages are told by what browsers, the server and proxies say."
+    return "Pages of these origins are the server's own, whatever a request says of its name."
+
+
 def of_allowed_headers(names: tuple[str, ...] | None) -> str:
     """Say which headers clients may send."""
     if names is None:

@@ -15,7 +15,14 @@ from . import meanings
 from .credentials import check_credentials, fit_for_credentials
 from .functions import AllowRequest, read_allow_request
 from .keys import FALLBACK_PREFIX, PREFIX, unknown_keys
-from .origins import NOTHING_LISTED, EveryOrigin, Listed, OriginCallable, read_origins
+from .origins import (
+    NOTHING_LISTED,
+    EveryOrigin,
+    Listed,
+    OriginCallable,
+    read_origins,
+    read_own_origins,
+)
 from .problems import ConfigError, Problem
 from .values import (
     Report,
@@ -53,6 +60,7 @@ class Options:
     options_success_status: int
     allow_request: AllowRequest | None
     callback_timeout: float
+    own_origins: frozenset[str]
     allow_private_network: bool
     tolerate_insecure_origins: bool
     tolerate_public_suffixes: bool
@@ -254,6 +262,14 @@ SETTINGS: Final = (
         1.0,
         read_timeout,
         "A function that takes longer than {:g} s counts as a refusal.".format,
+    ),
+    Setting(
+        "OWN_ORIGINS",
+        "",
+        "origins",
+        frozenset(),
+        read_own_origins,
+        meanings.of_own_origins,
     ),
     Setting(
         "ALLOW_PRIVATE_NETWORK",

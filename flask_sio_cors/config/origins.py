@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from ..origins.grammar import EXAMPLE, OriginPattern, ends_with_dot, parse_pattern
+from ..origins.grammar import (
+    DEFAULT_PORTS,
+    EXAMPLE,
+    OriginPattern,
+    ends_with_dot,
+    parse_pattern,
+)
 from ..origins.sets import OriginSet
 from .functions import is_asked_with_one
 from .values import Report, kind_of, read_items, spelled_bool
@@ -51,6 +57,38 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
         is_asked_with_one(value, value, "origin", "None", report)
         return value  # type: ignore[no-any-return]
     return _read_listed([value] if isinstance(value, re.Pattern) else value, report)
+
+
+def read_own_origins(value: Any, report: Report) -> frozenset[str]:
+    """Read the origins under which browsers reach this server: exact ones, of the web."""
+    own: set[str] = set()
+    for item in read_items(value, report, "origins", f"[{EXAMPLE}]"):
+        pattern = parse_pattern(item) if isinstance(item, str) else None
+        if pattern is None:
+            _report_own(item, report)
+        elif pattern.scheme not in DEFAULT_PORTS:
+            report(
+                item, "is no address of a server; browsers reach one by http: or https:", EXAMPLE
+            )
+        elif pattern.subdomains or pattern.port == "*":
+            reason = "stands for many origins; a server has those that its users see, each by name"
+            report(item, reason, repr(_plain(pattern)))
+        else:
+            own.add(item)
+    return frozenset(own)
+
+
+def _report_own(item: Any, report: Report) -> None:
+    if _stands_alone(item) or isinstance(item, re.Pattern):
+        shown = "a function" if callable(item) else kind_of(item)
+        report(item, f"is {shown}, where the origin of this server is needed", EXAMPLE)
+    else:
+        _report_origin(item, report)
+
+
+def _plain(pattern: OriginPattern) -> str:
+    port = "" if pattern.port == "*" else pattern.port
+    return str(pattern._replace(subdomains=False, port=port))
 
 
 def _read_listed(value: Any, report: Report) -> Listed:

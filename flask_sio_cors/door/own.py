@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from werkzeug.exceptions import SecurityError
@@ -39,9 +40,14 @@ class OwnOrigin:
         self._expects_https = options.expects_https
         self._listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
         self._seen_hosts: set[str] = set()
+        self._origins = options.own_origins
+        self._origins_of_host = _by_host(options.own_origins)
 
     def shown_by(self, environ: WSGIEnvironment, origin: str) -> str:
         """Return the header that shows an origin to be the server's; ``""`` where none does.
+
+        Where ``SIO_CORS_OWN_ORIGINS`` is set, nothing else is believed: an origin is in it, or,
+        where the request's ``Host`` names some of them, is one of these.
 
         The browser's own word, ``Sec-Fetch-Site``, is enough, and disproves everything else; with
         a WebSocket, its word for the session's polling counts where it sends none. Without any, the
@@ -49,6 +55,9 @@ class OwnOrigin:
         the first values of ``X-Forwarded-Proto`` and ``X-Forwarded-Host``, as Engine.IO has it. A
         page elsewhere cannot send these two without a preflight, which is judged without them.
         """
+        if self._origins:
+            host = environ.get("HTTP_HOST", "").lower()
+            return "Origin" if origin in self._origins_of_host.get(host, self._origins) else ""
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site is not None or environ.get(PROVEN) == origin:
             is_proof = site in ("same-origin", None) and self._is_trusted_origin(origin)
@@ -144,3 +153,13 @@ def _is_origin_of(origin: str, scheme: str, host: str) -> bool:
     scheme = _PAGE_SCHEMES.get(scheme, scheme)
     host = host.removesuffix(_DEFAULT_PORT_SUFFIXES.get(scheme, ""))
     return origin == f"{scheme}://{host}" and is_well_formed(origin)
+
+
+def _by_host(origins: Iterable[str]) -> dict[str, frozenset[str]]:
+    """Return origins by what requests have as ``Host``, with the default port and without it."""
+    found: dict[str, set[str]] = {}
+    for origin in origins:
+        scheme, _, host = origin.partition("://")
+        for name in (host, f"{host}{_DEFAULT_PORT_SUFFIXES[scheme]}"):
+            found.setdefault(name, set()).add(origin)
+    return {host: frozenset(own) for host, own in found.items()}

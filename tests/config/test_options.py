@@ -52,6 +52,7 @@ def test_without_any_setting_only_the_servers_own_origin_is_allowed():
         options_success_status=204,
         allow_request=None,
         callback_timeout=1.0,
+        own_origins=frozenset(),
         allow_private_network=False,
         tolerate_insecure_origins=False,
         tolerate_public_suffixes=False,

@@ -113,3 +113,40 @@ def test_a_listed_wildcard_or_another_port_speaks_for_nothing():
 def test_an_ipv6_address_is_trusted_where_it_is_listed(host, is_trusted):
     own = OwnOrigin(Options.from_config({"TRUSTED_HOSTS": ["[::1]"]}))
     assert own.is_trusted_host({"wsgi.url_scheme": "http", "HTTP_HOST": host}) is is_trusted
+
+
+# --- What the configuration says -----------------------------------------------------------------
+
+NAMED = {"SIO_CORS_OWN_ORIGINS": [CHAT, "https://shop.example.com:8443", "http://intranet"]}
+
+
+@pytest.mark.parametrize("origin", [CHAT, "https://shop.example.com:8443", "http://intranet"])
+@pytest.mark.parametrize("headers", [{}, {"sec_fetch_site": "same-site"}])
+def test_where_origins_are_named_no_header_need_show_them(origin, headers):
+    assert shown_by(origin, host="upstream:5000", config=NAMED, **headers) == "Origin"
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"host": "evil.example"},
+        {"host": "evil.example", "sec_fetch_site": "same-origin"},
+        {"x_forwarded_host": "evil.example", "x_forwarded_proto": "http"},
+    ],
+)
+def test_and_no_header_shows_others(asked):
+    assert shown_by("http://evil.example", config=NAMED, **asked) == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "own"),
+    [
+        ("chat.example.com", CHAT),
+        ("Chat.Example.com:443", CHAT),
+        ("shop.example.com:8443", "https://shop.example.com:8443"),
+        ("intranet:80", "http://intranet"),
+    ],
+)
+def test_a_host_that_names_one_of_them_has_that_one_alone(host, own):
+    told = [o for o in NAMED["SIO_CORS_OWN_ORIGINS"] if shown_by(o, host=host, config=NAMED)]
+    assert told == [own]

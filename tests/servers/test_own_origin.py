@@ -62,3 +62,13 @@ def test_it_is_worth_nothing_without_the_session(server, sid):
 def test_a_page_elsewhere_proves_nothing(server, sid):
     assert post(server, sid, OWN, ("Sec-Fetch-Site", "same-site")) == 403
     assert upgrade(server, sid, OWN) == 403
+
+
+def test_where_it_is_named_a_websocket_needs_no_proof(serve):
+    named = serve(f"app.config['SIO_CORS_OWN_ORIGINS'] = '{OWN[1]}, https://b.example'")
+    assert named.websocket([HOST, OWN]).status == 101
+    assert named.websocket([HOST, ("Origin", "http://shop.example")]).status == 403
+    assert named.websocket([("Host", "b.example"), OWN]).status == 403
+    assert (
+        named.request("GET", POLLING, [HOST, ("Origin", "https://x.example"), PROOF]).status == 403
+    )

@@ -35,6 +35,7 @@ FACTORY = block("def create_app")
 MANUAL = block('"https://example.com"\napp.config["SIO_CORS_ALLOW_HEADERS"]')
 MISSING = block('= ["https://app.example.com"]\n')
 WILDCARD_WITH_CREDENTIALS = block("my-other-frontend")
+OWN_ORIGINS = block("SIO_CORS_OWN_ORIGINS")
 CREDENTIALS = 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True\n'
 
 
@@ -46,6 +47,7 @@ def test_no_python_block_is_left_untested():
         MANUAL,
         MISSING,
         WILDCARD_WITH_CREDENTIALS,
+        OWN_ORIGINS,
         CREDENTIALS,
     ]
     assert sorted(blocks("python")) == sorted(tested)
@@ -65,6 +67,12 @@ def test_the_shortest_example_lets_in_what_it_names(serve, origin, status):
     response = server.request("GET", POLLING, [("Origin", origin)])
     assert response.status == status
     assert response.header("Access-Control-Allow-Origin") == (origin if status == 200 else None)
+
+
+def test_the_origin_that_is_named_gets_in_whatever_the_proxy_hides(serve):
+    hidden = [("Host", "upstream:5000"), ("Origin", "https://chat.example.com")]
+    assert serve(OWN_ORIGINS).websocket(hidden).status == 101
+    assert serve("").websocket(hidden).status == 403
 
 
 def test_the_allow_request_example_refuses_with_a_message_and_lets_a_user_in(serve):

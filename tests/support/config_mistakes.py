@@ -94,6 +94,7 @@ def _all() -> Iterator[Mistake]:
     yield from _origins_of_a_wrong_type()
     yield from _dangerous_with_credentials()
     yield from _switches_and_numbers()
+    yield from _own_origins()
     yield from _methods_and_headers()
     yield from _callbacks()
 
@@ -349,6 +350,22 @@ def _switches_and_numbers() -> Iterator[Mistake]:
         "OK", "OPTIONS_SUCCESS_STATUS", "204 No Content", "number of an HTTP status", "204"
     )
     yield _value("no time", "CALLBACK_TIMEOUT", 0, "above 0", "1")
+
+
+def _own_origins() -> Iterator[Mistake]:
+    def own(item: Any, reason: str, correction: str) -> Mistake:
+        config = {"SIO_CORS_OWN_ORIGINS": ["https://right.example", item]}
+        return Mistake(str(item), config, reason, correction, "SIO_CORS_OWN_ORIGINS", item)
+
+    yield own("https://*.example.com", "stands for many", "'https://example.com'")
+    yield own("http://localhost:*", "stands for many", "'http://localhost'")
+    yield own("https://Example.com/", "", "'https://example.com'")
+    yield own("null", "is no address of a server", "'https://app.example.com'")
+    yield own("capacitor://localhost", "is no address of a server", "'https://app.example.com'")
+    yield own("*", "where the origin of this server is needed", "'https://app.example.com'")
+    yield own(True, "where the origin of this server is needed", "'https://app.example.com'")
+    yield own(re.compile("a"), "where the origin of this server", "'https://app.example.com'")
+    yield own(None, "is None", "'https://app.example.com'")
 
 
 def _methods_and_headers() -> Iterator[Mistake]:
