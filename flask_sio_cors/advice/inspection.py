@@ -14,7 +14,7 @@ from ..config.options import SETTINGS, Options, snapshot
 from ..config.origins import EveryOrigin
 from ..config.problems import ConfigError
 from ..door.policy import Policy
-from ..door.refusals import explain_refusal
+from ..door.refusals import explain_refusal, how_it_comes
 from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
 from ..origins.near import compare, variants
 from ..origins.sets import OriginSet
@@ -338,7 +338,7 @@ def _why_refused(options: Options, question: Question, server: str, step: Step) 
         return told
     return (
         f"{told.rstrip('.')}. The server's own pages, which always may, are taken to be those of "
-        f"{server} (see --host); this one comes {' and '.join(own)}."
+        f"{server} (see --host); this one comes {how_it_comes(question.origin, own)}."
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from ..browser.fetch import cors_check
 from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_loopback, is_well_formed
-from ..origins.near import compare, split, variants
+from ..origins.near import Difference, Part, compare, split, variants
 from .browser import Fetched, preflight, registrable
 from .exchange import Exchange
 from .findings import Finding
@@ -96,10 +96,10 @@ def _told(finding: Finding, origin: str, name: str, knocked: Exchange) -> Findin
     return replace(finding, id=id_, title=title, cause=cause, fix=fix, proof=proof)
 
 
-def _instead(differences: tuple[str, ...]) -> str:
-    if differences == ("by http:",):
+def _instead(differences: tuple[Difference, ...]) -> str:
+    if differences == (Difference(Part.SCHEME, "http"),):
         return "serve the page by https:, or allow this one as well"
-    if differences[-1].startswith("from port"):
+    if differences[-1].part is Part.PORT:
         return "serve the page there, or allow this one as well"
     return "open the page there, or allow this one as well"
 

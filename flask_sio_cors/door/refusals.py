@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..config.keys import PREFIX
 from ..config.options import Options
 from ..config.origins import EveryOrigin
-from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
-from ..origins.near import Near, nearest, respelt
+from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_insecure, is_well_formed
+from ..origins.near import Difference, Near, Part, nearest, respelt, split
 from ..origins.sets import OriginSet
 from .identity import Identity
 from .verdicts import Reason
@@ -157,11 +159,28 @@ def _resemblance(origin: str, near: Near) -> str:
     """Name the allowed origin that a refused one resembles, and begin what to do about it."""
     if near.rule.startswith(near.origin.replace("://www.", "://*.", 1)) and "://*." in near.rule:
         return f"{near.rule!r} is, and stands for its subdomains alone. To let it in as well, "
-    told = f"{near.origin!r} is allowed; this page comes {' and '.join(near.differences)}."
-    if near.is_misspelling:
+    told = f"{near.origin!r} is allowed; this page comes {how_it_comes(origin, near.differences)}."
+    parts = [difference.part for difference in near.differences]
+    if parts == [Part.LETTER]:
         return f"{told} If it is yours, "
-    if near.differences == ("by http:",):
+    if near.differences == (Difference(Part.SCHEME, "http"),):
         return f"{told} Serve the page by https:, or "
     if not (origin.startswith("http") and near.origin.startswith("http")):
         return f"{told} To let it in, "
-    return f"{told} {'Serve' if near.is_elsewhere else 'Open'} it as {near.origin}, or "
+    return f"{told} {'Serve' if Part.PORT in parts else 'Open'} it as {near.origin}, or "
+
+
+def how_it_comes(origin: str, differences: Iterable[Difference]) -> str:
+    """Say what a page's origin differs in from another, such as ``by http:``."""
+    return " and ".join(_said(difference, origin) for difference in differences)
+
+
+def _said(difference: Difference, origin: str) -> str:
+    part, value = difference
+    if part is Part.LETTER:
+        return f"from {value}, which is one letter off"
+    if part is Part.HOST:
+        return f"from {value}{' (with a dot at its end)' * value.endswith('.')}"
+    if part is Part.SCHEME:
+        return f"by {value}:"
+    return f"from port {value or f'{DEFAULT_PORTS[split(origin)[0]]}, the default'}"

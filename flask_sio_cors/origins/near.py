@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -23,27 +24,36 @@ _OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 _LONG_LABEL: Final = 4
 
 
+class Part(Enum):
+    """What one origin differs in from another."""
+
+    LETTER = "letter"  #: one letter of its host
+    HOST = "host"
+    SCHEME = "scheme"
+    PORT = "port"
+
+
+class Difference(NamedTuple):
+    """How a page comes otherwise than from an allowed origin.
+
+    :param value: the page's host, scheme or port.
+    """
+
+    part: Part
+    value: str
+
+
 class Near(NamedTuple):
     """An allowed origin that a refused one resembles.
 
     :param origin: the allowed one.
     :param rule: the configuration's own words for what allows it.
-    :param differences: how the refused page comes otherwise, such as ``by http:``.
+    :param differences: how the refused page comes otherwise.
     """
 
     origin: str
     rule: str
-    differences: tuple[str, ...]
-
-    @property
-    def is_misspelling(self) -> bool:
-        """Whether one letter makes the difference."""
-        return self.differences[0].endswith(_ONE_OFF)
-
-    @property
-    def is_elsewhere(self) -> bool:
-        """Whether another server, at another port, serves the refused page."""
-        return self.differences[-1].startswith(_FROM_PORT)
+    differences: tuple[Difference, ...]
 
 
 def nearest(origin: str, origins: OriginSet, *, thorough: bool = False) -> Near | None:
@@ -107,31 +117,29 @@ def _is_address(host: str) -> bool:
     return host.startswith("[") or host.rpartition(".")[2].isdigit()
 
 
-def compare(origin: str, allowed: str) -> tuple[str, ...]:
-    """Say how a page comes otherwise than from an allowed origin; nothing where it is not near.
+def compare(origin: str, allowed: str) -> tuple[Difference, ...]:
+    """Tell how a page comes otherwise than from an allowed origin; nothing where it is not near.
 
     :param origin: that of the page, well-formed, as the other one is.
     """
     if origin == allowed or {origin, allowed} & OPAQUE_ORIGINS:
         return ()
     (scheme, host, port), other = split(origin), split(allowed)
+    by_scheme = Difference(Part.SCHEME, scheme)
     if not {scheme, other[0]} <= _WEB:
-        return (f"by {scheme}:",) if (host, port) == other[1:] and scheme != other[0] else ()
+        return (by_scheme,) if (host, port) == other[1:] and scheme != other[0] else ()
     found = []
     if host != other[1]:
         if not _is_kin(host, other[1]):
             is_alone = (scheme, port) == (other[0], other[2])
-            return (f"from {host}{_ONE_OFF}",) if is_alone and _is_one_off(host, other[1]) else ()
-        found.append(f"from {host}{' (with a dot at its end)' * host.endswith('.')}")
+            is_slip = is_alone and _is_one_off(host, other[1])
+            return (Difference(Part.LETTER, host),) if is_slip else ()
+        found.append(Difference(Part.HOST, host))
     if scheme != other[0]:
-        found.append(f"by {scheme}:")
+        found.append(by_scheme)
     if port != other[2]:
-        found.append(f"{_FROM_PORT}{port or f'{DEFAULT_PORTS[scheme]}, the default'}")
+        found.append(Difference(Part.PORT, port))
     return tuple(found) if len(found) <= _MOST_DIFFERENCES else ()
-
-
-_FROM_PORT: Final = "from port "
-_ONE_OFF: Final = ", which is one letter off"
 
 
 def _is_kin(host: str, other: str) -> bool:
