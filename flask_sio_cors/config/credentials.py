@@ -175,6 +175,8 @@ def _check_credentialed(
         port = "" if pattern.port == DEFAULT_PORTS["https"] else pattern.port
         secure = str(pattern._replace(scheme="https", port=port))
         found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(secure)))
+    if pattern.is_partial and not values["tolerate_public_suffixes"]:
+        _check_partial(pattern, sources, found)
     if pattern.subdomains and not values["tolerate_public_suffixes"]:
         suffix = _public_suffix_within(pattern.host)
         if suffix:
@@ -185,6 +187,27 @@ def _check_credentialed(
             )
             own = str(pattern._replace(host=f"your-name.{suffix}", subdomains=False))
             found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(own)))
+
+
+def _check_partial(
+    pattern: OriginPattern, sources: Mapping[str, str], found: list[Problem]
+) -> None:
+    """Report a star in a label that anybody can register."""
+    if is_loopback(pattern.host):
+        return
+    from ..origins.suffixes import registered_part
+
+    registered = registered_part(pattern.host.removesuffix(".").replace("*", "x"))
+    following = pattern.host.removesuffix(".").partition("*")[2].count(".")
+    if registered is None or registered.count(".") < following:
+        return
+    made = str(pattern._replace(host=pattern.host.replace("*", "x"))).removesuffix(":*")
+    reason = (
+        f'lets in whoever registers a name such as "{made}", with '
+        f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it"
+    )
+    own = str(pattern._replace(host=pattern.host.replace("*", "your-name")))
+    found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(own)))
 
 
 def _public_suffix_within(host: str) -> str | None:

@@ -47,6 +47,19 @@ _NO_PAGES: Final = re.compile(
 )
 
 _WEB_HOST: Final = rf"(?:{HOST}\.?|{_IPV6})"
+# A label with a star in it, and something else; not one that anybody registers under a top level.
+_PARTIAL: Final = r"(?=[a-z0-9_-]*\*[a-z0-9_-]*\.)(?!\*\.)[a-z0-9_*-]{2,63}"
+_UNREGISTERED: Final = r"\.(?:localhost|local|internal|intranet|lan|home|corp|test)"
+_PARTIAL_HOST: Final = rf"(?:{_LABEL}\.)*{_PARTIAL}(?:{_UNREGISTERED}|(?:\.{_LABEL}){{2,}})\.?"
+_OCTETS: Final = re.compile(r"((?:[0-9]{1,3}\.){1,3})\*(?:\.\*){0,2}")
+_NETWORK: Final = (
+    r"[0-9.]+/[0-9]{1,2}|(?:[0-9]{1,3}\.){1,3}\*(?:\.\*){0,2}|\[[0-9a-f:]+\]/[0-9]{1,3}"
+)
+# What people write for a range of addresses, and no name ends in.
+_RANGE: Final = re.compile(r"(?:[0-9]{1,3}\.){1,3}(?:x+|[0-9]{1,3}-[0-9]{1,3})")
+#: Networks whose addresses are nobody's in particular, so that no stranger has one from outside.
+_PRIVATE: Final = """10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 169.254.0.0/16
+    fc00::/7 fe80::/10 ::1/128""".split()
 _well_formed = re.compile(
     rf"https://{_WEB_HOST}(?::(?!443\Z){PORT})?"
     rf"|http://{_WEB_HOST}(?::(?!80\Z){PORT})?"
@@ -54,7 +67,7 @@ _well_formed = re.compile(
     r"|null"
 )
 _pattern = re.compile(
-    rf"(https?)://(\*\.)?({_WEB_HOST})(?::({PORT}|\*))?"
+    rf"(https?)://(?:(\*\.)?({_WEB_HOST})|({_PARTIAL_HOST})|({_NETWORK}))(?::({PORT}|\*))?"
     rf"|({_APP_SCHEME})://({_APP_HOST})(?::({PORT}))?"
 )
 
@@ -72,7 +85,8 @@ class OriginPattern(NamedTuple):
 
     :param scheme: lower case, without the colon; ``null`` for the opaque origin.
     :param host: without the leading ``*.``; ``""`` where the scheme has no host. One that ends with
-        a dot is another host than the one without.
+        a dot is another host than the one without. A star within a label stands for a part of it
+        (``pr-*.example.com``), and a length for a network (``192.168.0.0/16``, ``[fd00::]/8``).
     :param port: digits; ``""`` for the scheme's default; ``"*"`` for any port, or none.
     :param subdomains: whether the pattern names one or more labels before `host` instead of it.
     """
@@ -87,6 +101,16 @@ class OriginPattern(NamedTuple):
             return "null"
         port = f":{self.port}" if self.port else ""
         return f"{self.scheme}://{'*.' if self.subdomains else ''}{self.host}{port}"
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether a star stands for a part of a label."""
+        return "*" in self.host
+
+    @property
+    def is_network(self) -> bool:
+        """Whether it names the addresses of a network."""
+        return "/" in self.host
 
     @property
     def is_opaque(self) -> bool:
@@ -104,15 +128,43 @@ def parse_pattern(text: str) -> OriginPattern | None:
     match = _pattern.fullmatch(text)
     if match is None:
         return None
-    scheme, wildcard, host, port, app_scheme, app_host, app_port = match.groups()
+    scheme, wildcard, host, partial, network, port, app_scheme, app_host, app_port = match.groups()
     if app_scheme is not None:
         # Pages from files have no host: "file://", or "null".
         if not is_app_scheme(app_scheme) or (app_scheme == "file" and text not in OPAQUE_ORIGINS):
             return None
         return OriginPattern(app_scheme, app_host, app_port or "", False)
-    if (port and not is_explicit_port(scheme, port)) or not _is_serialised_host(host, wildcard):
+    if port and not is_explicit_port(scheme, port):
         return None
-    return OriginPattern(scheme, host, port or "", wildcard is not None)
+    if network is not None:
+        host = private_network(network)
+        return None if host is None else OriginPattern(scheme, host, port or "", False)
+    if not _is_serialised_host(partial or host, wildcard):
+        return None
+    return OriginPattern(scheme, partial or host, port or "", wildcard is not None)
+
+
+def private_network(text: str, *, strict: bool = True) -> str | None:
+    """Return a network as ``10.0.0.0/16`` or ``[fd00::]/8``; ``None`` where it is no private one.
+
+    :param text: one like these, or ``10.0.*.*``.
+    :param strict: whether an address within it does not stand for it.
+    """
+    import ipaddress
+
+    octets = _OCTETS.fullmatch(text)
+    if octets is not None:
+        known = octets[1].count(".")
+        text = f"{octets[1]}{'0.' * (3 - known)}0/{8 * known}" if text.count(".") == 3 else ""
+    try:
+        network = ipaddress.ip_network(text.replace("[", "").replace("]", ""), strict)
+    except ValueError:
+        return None
+    private = (ipaddress.ip_network(known) for known in _PRIVATE)
+    if not any(known.version == network.version and network.subnet_of(known) for known in private):  # type: ignore[arg-type]
+        return None
+    address, _, length = str(network).partition("/")
+    return f"[{address}]/{length}" if network.version == 6 else str(network)
 
 
 def ends_with_dot(pattern: OriginPattern) -> bool:
@@ -138,11 +190,14 @@ def _is_serialised_host(host: str, wildcard: str | None) -> bool:
     if host[0] == "[":
         return wildcard is None and _is_serialised_ipv6(host[1:-1])
     name = host[:-1] if host[-1] == "." else host
+    if "*" in name:
+        # What a star makes of its own label is not known.
+        name = ".".join(label for label in name.split(".") if "*" not in label)
     if len(name) > MAX_HOST_LENGTH:
         return False
     if is_number(name.rpartition(".")[2]):
         return wildcard is None and _IPV4.fullmatch(host) is not None
-    return "xn--" not in name or not false_punycode(name)
+    return not _RANGE.fullmatch(name) and ("xn--" not in name or not false_punycode(name))
 
 
 def _is_serialised_ipv6(address: str) -> bool:
@@ -191,8 +246,11 @@ def false_punycode(host: str) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine (Secure Contexts, "potentially trustworthy")."""
-    host = host.removesuffix(".")
+    """Tell whether a host is this machine (Secure Contexts, "potentially trustworthy").
+
+    :param host: or a network, whose addresses all are.
+    """
+    host = host.partition("/")[0].removesuffix(".")
     return (
         host == "localhost"
         or host.endswith(".localhost")

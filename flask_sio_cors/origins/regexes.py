@@ -98,19 +98,6 @@ def _why_invalid(pattern: str) -> str:
     return ""
 
 
-def correct_network(scheme: str, network: str) -> str | None:
-    """Return an expression, or an example, for `10.1.0.0/16`; ``None`` for what is none."""
-    if not re.fullmatch(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}/[0-9]{1,2}", network):
-        return None
-    address, _, bits = network.partition("/")
-    kept = address.split(".")[: int(bits) // 8]
-    is_whole = bits in ("8", "16", "24")
-    return correct_glob(scheme, ".".join([*kept, "*"]))[1] if is_whole else EXAMPLE
-
-
-_BYTES: Final = re.compile(r"(?:[0-9]{1,3}\.){1,3}(?:\*\.){0,2}\*(?::[0-9*]+)?")
-
-
 def correct_glob(scheme: str, site: str) -> tuple[list[str], str]:
     """Return an expression for stars that no wildcard can say, or why not, and an example.
 
@@ -119,11 +106,9 @@ def correct_glob(scheme: str, site: str) -> tuple[list[str], str]:
     host, colon, port = site.partition(":")
     star = "[a-z0-9-]+" if scheme in DEFAULT_PORTS else "[A-Za-z0-9._-]+"
     fixed = host.strip(".").rpartition("*")[2].partition(".")[2]
-    if _BYTES.fullmatch(site):
-        host, star = host + ".*" * (3 - host.count(".")), "[0-9]{1,3}"
-    elif scheme in DEFAULT_PORTS and not fixed:
+    if scheme in DEFAULT_PORTS and not fixed:
         return ["and at the end of a host it lets in whichever domain anyone registers"], EXAMPLE
-    elif scheme in DEFAULT_PORTS and "." not in fixed and not is_loopback(fixed):
+    if scheme in DEFAULT_PORTS and "." not in fixed and not is_loopback(fixed):
         return ["and here it lets in domains that anyone can register"], EXAMPLE
     if not re.fullmatch(r"[A-Za-z0-9_.*-]+(?::[0-9*]+)?", site):
         return [], EXAMPLE

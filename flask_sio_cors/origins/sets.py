@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
+from .families import Networks, PartialLabels
 from .grammar import HOST, MAX_ORIGIN_LENGTH, OriginPattern, is_explicit_port, is_well_formed
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ class OriginSet:
     """
 
     __slots__ = (
-        "_any_port", "_any_port_tails", "_ending_length", "_endings", "_expressions", "_has_others",
-        "_tails", "exact",
+        "_any_port", "_any_port_partials", "_any_port_tails", "_ending_length", "_endings",
+        "_expressions", "_has_others", "_networks", "_partials", "_tails", "exact",
     )  # fmt: skip
 
     #: The origins that are listed as they are; everything else that is in matches a pattern.
@@ -50,7 +51,12 @@ class OriginSet:
         any_port: set[str] = set()
         tails: dict[str, re.Pattern[str]] = {}
         any_port_tails: dict[str, re.Pattern[str]] = {}
+        partials: list[OriginPattern] = []
+        networks: list[OriginPattern] = []
         for pattern in patterns:
+            if pattern.is_network or pattern.is_partial:
+                (networks if pattern.is_network else partials).append(pattern)
+                continue
             scheme, host, port, subdomains = pattern
             if subdomains:
                 table = any_port_tails if port == "*" else tails
@@ -66,10 +72,15 @@ class OriginSet:
         self._any_port = frozenset(any_port)
         self._tails = tails
         self._any_port_tails = any_port_tails
+        self._partials = PartialLabels(p for p in partials if p.port != "*")
+        self._any_port_partials = PartialLabels(p for p in partials if p.port == "*")
+        self._networks = Networks(networks)
         self._expressions = _compiled(tuple(regexes))
-        self._has_others = bool(any_port or any_port_tails or self._expressions)
-        self._ending_length = min([_ENDING_LENGTH, *map(len, tails)])
-        self._endings = frozenset(tail[-self._ending_length :] for tail in tails)
+        any_others = (any_port, any_port_tails, networks, self._any_port_partials)
+        self._has_others = self._expressions is not None or any(map(bool, any_others))
+        known_tails = [*tails, *self._partials.tails]
+        self._ending_length = min([_ENDING_LENGTH, *map(len, known_tails)])
+        self._endings = frozenset(tail[-self._ending_length :] for tail in known_tails)
 
     def __contains__(self, origin: str) -> bool:
         return origin in self.exact or self.matches(origin)
@@ -80,7 +91,7 @@ class OriginSet:
     @property
     def has_patterns(self) -> bool:
         """Whether more origins are let in than those in `exact`."""
-        return bool(self._tails) or self._has_others
+        return bool(self._endings) or self._has_others
 
     @property
     def has_regexes(self) -> bool:
@@ -101,15 +112,7 @@ class OriginSet:
         return False
 
     def _matches_some(self, origin: str) -> bool:
-        if len(origin) > MAX_ORIGIN_LENGTH:
-            return False
-        if _wildcard_tail(origin, self._tails):
-            return True
-        if self._any_port or self._any_port_tails:
-            base = _without_port(origin)
-            if base in self._any_port or _wildcard_tail(base, self._any_port_tails):
-                return True
-        return self._expressions is not None and self._regex(origin) is not None
+        return len(origin) <= MAX_ORIGIN_LENGTH and self._pattern(origin) is not None
 
     def rule(self, origin: str) -> str | None:
         """Return the configuration's own words for what lets this origin in, or ``None``.
@@ -118,22 +121,30 @@ class OriginSet:
         """
         if origin in self.exact:
             return origin
-        if not self.matches(origin):
-            return None
+        return self._pattern(origin) if self.matches(origin) else None
+
+    def _pattern(self, origin: str) -> str | None:
         scheme = origin.partition(":")[0]
         if tail := _wildcard_tail(origin, self._tails):
             return f"{scheme}://*.{tail}"
+        if self._partials and (rule := self._partials.rule(origin)):
+            return rule
+        return self._other(origin, scheme) if self._has_others else None
+
+    def _other(self, origin: str, scheme: str) -> str | None:
         base = _without_port(origin)
         if base in self._any_port:
             return f"{base}:*"
         if tail := _wildcard_tail(base, self._any_port_tails):
             return f"{scheme}://*.{tail}:*"
-        return repr(self._regex(origin))
-
-    def _regex(self, origin: str) -> re.Pattern[str] | None:
+        if self._any_port_partials and (rule := self._any_port_partials.rule(base)):
+            return f"{rule}:*"
+        if self._networks and (rule := self._networks.rule(origin)):
+            return rule
         if self._expressions is None or not is_well_formed(origin):
             return None
-        return self._expressions.first(origin)
+        regex = self._expressions.first(origin)
+        return None if regex is None else repr(regex)
 
 
 def _compiled(regexes: tuple[re.Pattern[str], ...]) -> Expressions | None:

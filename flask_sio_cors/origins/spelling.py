@@ -22,8 +22,9 @@ from .grammar import (
     is_app_scheme,
     is_loopback,
     parse_pattern,
+    private_network,
 )
-from .regexes import correct_glob, correct_network, explain_regex, regex_source
+from .regexes import correct_glob, explain_regex, regex_source
 
 
 class Misspelling(NamedTuple):
@@ -45,6 +46,7 @@ def correct(text: str) -> Misspelling:
         _explain_word(bare.strip(_QUOTES).strip().lower())
         or _explain_source(bare)
         or _explain_several(bare)
+        or _explain_network(bare.lower())
         or explain_regex(bare)
         or _mend(text)
     )
@@ -79,7 +81,7 @@ _HEADER: Final = re.compile(r"(?:access-control-allow-origin|origin)s?\s*[:=]\s*
 _PYTHON_REGEX: Final = re.compile(r"""(?:re\.compile\(\s*r?|r)(["'])(.+)\1\s*\)?""", re.DOTALL)
 _TEMPLATE: Final = re.compile(
     r"\$\{?[A-Za-z_]|\{\{?\s*[A-Za-z_]\w*\s*\}|%s|%\(\w+\)s|<[\w-]+>|%[A-Z_]+%"
-    r"|\benviron\b|\bgetenv\b|\Alambda|\Adef "
+    r"|\benviron\b|\bgetenv\b|\Alambda|\Adef |\b(?:YOUR|MY)[_-][A-Z_-]+\b"
 )
 _HOST_AND_PORT: Final = r"(?:\[[0-9A-Fa-f:]+\]|[\w*][\w.*-]*)(?::[0-9*]+)?"
 _ORIGIN_LIKE: Final = re.compile(
@@ -109,6 +111,27 @@ def _explain_source(text: str) -> _Explained:
     if _TEMPLATE.search(text):
         return "is a template or source that nothing has filled in", EXAMPLE
     return None
+
+
+_NETWORK: Final = re.compile(
+    r"(?:(https?)\W+)?([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})"
+    r"(?:/([0-9]{1,2})|(?:\.(?:\*|x+|[0-9]{1,3}-[0-9]{1,3}))+)(:[0-9*]+)?/?"
+)
+
+
+def _explain_network(text: str) -> _Explained:
+    """Recognise a network however it is written: `10.0.0.7/8`, `192.168.*`, `192.168.1.1-254`."""
+    found = _NETWORK.fullmatch(text)
+    if found is None:
+        return None
+    scheme, address, length, port = found.groups()
+    known = address.split(".")
+    bits = 8 * len(known) if length is None else int(length)
+    reason = "is a network, and not written as one"
+    network = private_network(f"{'.'.join([*known, '0', '0', '0'][:4])}/{bits}", strict=False)
+    if network is None:
+        return f"{reason}; and only a private one can be listed, as others are strangers'", EXAMPLE
+    return reason, repr(f"{scheme or 'http'}://{network}{port or ('' if scheme else ':*')}")
 
 
 def _explain_several(text: str) -> _Explained:
@@ -182,7 +205,8 @@ _IPV6: Final = (
 _NUMBER: Final = r"(?:[^:\[/]*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?(?=:|$)"
 _MISPLACED_STAR: Final = (
     'has a "*" where none can stand: it stands for whole labels at the start of the host '
-    '("https://*.example.com") or for the port ("http://localhost:*")'
+    '("https://*.example.com"), for a part of one label ("https://pr-*.example.com"), or for the '
+    'port ("http://localhost:*")'
 )
 # In this order: what no origin holds, what takes its place, and what is said of it.
 # fmt: off
@@ -243,9 +267,6 @@ def _replace(slips: _Slips, text: str, reasons: list[str]) -> str:
 
 def _mend(text: str) -> tuple[str, str]:
     reasons: list[str] = []
-    network = re.fullmatch(r"(?:(https?)\W+)?([0-9.]+/[0-9]{1,2})", text.strip().lower())
-    if network and (correction := correct_network(network[1] or "https", network[2])):
-        return "is a network, and an origin names one host", correction
     text = _with_scheme(_replace(_IN_ANY_TEXT, text, reasons), reasons)
     if text.startswith(("http://", "https://")):
         text = _replace(_IN_WEB_ORIGINS, text, reasons)
@@ -269,8 +290,15 @@ def _with_scheme(text: str, reasons: list[str]) -> str:
     if separator and scheme not in ("", ":", "*:"):
         return text
     reasons.append("has no scheme that browsers could send, and every origin starts with one")
-    is_plain = site.endswith(":80") or is_loopback(re.sub(r"^\*\.|:[^:\]]*$", "", site.lower()))
+    host = re.sub(r"^\*\.|:[^:\]]*$", "", site.lower())
+    is_plain = site.endswith(":80") or is_loopback(host) or _is_private(host, site)
     return f"{'http' if is_plain else 'https'}://{site}"
+
+
+def _is_private(host: str, site: str) -> bool:
+    """Tell whether a host is one of a private network, where nobody has a certificate."""
+    is_name = re.fullmatch("[a-z0-9_-]+", host) is not None and host != site.lower()
+    return is_name or private_network(f"{host}/32") is not None
 
 
 def _why_no_origin(scheme: str, site: str) -> str:

@@ -48,6 +48,13 @@ def origin_set(*texts, regexes=()):
         ("https://*.example.com.", ("https", "example.com.", "", True)),
         ("https://example.com:80", ("https", "example.com", "80", False)),
         ("http://example.com:65535", ("http", "example.com", "65535", False)),
+        ("https://pr-*.example.com", ("https", "pr-*.example.com", "", False)),
+        ("https://*-pr.example.com:8443", ("https", "*-pr.example.com", "8443", False)),
+        ("https://a.p*r.b.example.com:*", ("https", "a.p*r.b.example.com", "*", False)),
+        ("http://app-*.localhost:3000", ("http", "app-*.localhost", "3000", False)),
+        ("http://192.168.0.0/16:*", ("http", "192.168.0.0/16", "*", False)),
+        ("https://10.1.2.3/32", ("https", "10.1.2.3/32", "", False)),
+        ("http://[fd00::]/8:3000", ("http", "[fd00::]/8", "3000", False)),
         ("null", ("null", "", "", False)),
         ("file://", ("file", "", "", False)),
         ("capacitor://localhost", ("capacitor", "localhost", "", False)),
@@ -67,7 +74,11 @@ def test_a_pattern_is_read_into_its_parts_and_written_back(text, pattern):
     https://example.com:0 https://example.com:65536 https://example.com:08 https://example.com:+1
     https://user@example.com https://example.com?x https://example.com#x https://example.com..
     https://.example.com https://a..b https://bücher.example https://*example.com
-    https://a*.example.com https://*.*.example.com https://* *://example.com https://a.*.com
+    https://a**.example.com https://*.*.example.com https://* *://example.com https://a.*.com
+    https://*.a*.example.com https://a*b*.example.com https://a*.com https://a.b* https://a-*
+    http://8.8.8.0/24 http://10.0.0.1/8 http://10.*.0.* http://10.0.*:80 http://172.32.0.0/12
+    http://0.0.0.0/0 http://[fd00::1]/8 http://[2001:db8::]/32 http://[::ffff:10.0.0.0]/104
+    http://192.168.1.x http://192.168.1.1-254 http://*.10.0.0.0/8 http://10.0.0.0/33 http://10.0.0.*.*
     https://127.1 https://*.127.0.0.1 https://1.2.3.4.5 https://0x7f.1 https://a.1 https://a.0x
     http://[::01] http://[0:0:0:0:0:0:0:1] http://[::ffff:1.2.3.4] http://[fe80::1%eth0]
     http://[1:0:0:2:0:0:0:3] http://[::0001] http://[1:2:3] http://[1::2:3:4:5:6:7:8]

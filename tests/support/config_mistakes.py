@@ -184,8 +184,19 @@ def _origins_with_mistakes() -> Iterator[Mistake]:
     yield _origin("a bare IPv6", "http://::1:3000", "brackets", "'http://[::1]:3000'")
     yield _origin("an IPv6 zone", "http://[fe80::1%eth0]", "zone", "'http://[fe80::1]'")
     yield _origin("an IPv4 wildcard", "http://*.127.0.0.1", "no subdo", "'http://127.0.0.1'")
-    yield _origin("a network", "http://10.1.2.0/24", "is a network",
-                  're.compile(r"http://10\\.1\\.2\\.[0-9]{1,3}")')  # fmt: skip
+    yield _origin("a network", "http://10.1.2.7/24", "is a network", "'http://10.1.2.0/24'")
+    yield _origin("a short network", "http://192.168.*:81", "is a network",
+                  "'http://192.168.0.0/16:81'")  # fmt: skip
+    yield _origin("a network alone", "192.168.0.0/16", "is a network",
+                  "'http://192.168.0.0/16:*'")  # fmt: skip
+    yield _origin("a range", "http://192.168.1.1-254:4200", "is a network",
+                  "'http://192.168.1.0/24:4200'")  # fmt: skip
+    yield _origin("an x", "http://192.168.1.x:4200", "is a network",
+                  "'http://192.168.1.0/24:4200'")  # fmt: skip
+    yield _origin("a public network", "http://8.8.8.0/24", "only a private one", PLACEHOLDER)
+    yield _origin("a private host", "192.168.1.10:3000", "no scheme", "'http://192.168.1.10:3000'")
+    yield _origin("a machine", "raspberrypi:5000", "no scheme", "'http://raspberrypi:5000'")
+    yield _origin("a blank to fill in", "http://YOUR_IP:3000", "is a template", PLACEHOLDER)
     yield _origin("a long label", f"https://{'a' * 64}.example", "63 characters", PLACEHOLDER)
     yield _origin("a long host", f"https://{'a.' * 126}ab", "253 characters", PLACEHOLDER)
     yield _origin("an app's slash", "tauri://localhost/", "a path", "'tauri://localhost'")
@@ -225,12 +236,11 @@ def _globs_and_regexes() -> Iterator[Mistake]:
     yield _origin("a star in a name", "https://*-a.example", "anyone can register", PLACEHOLDER)
     yield _origin("a star without its dot", "https://*a.example", star, "'https://*.a.example'")
     yield _origin("two stars", "https://*.*.a.example", star, "'https://*.a.example'")
-    yield _origin("a star within a label", "https://app-*.a.example", star,
-                  're.compile(r"https://app-[a-z0-9-]+\\.a\\.example")')  # fmt: skip
+    yield _origin("two stars within a label", "https://app-*-*.a.example", star,
+                  're.compile(r"https://app-[a-z0-9-]+-[a-z0-9-]+\\.a\\.example")')  # fmt: skip
     yield _origin("a star in the middle", "https://app.*.a.example", star,
                   're.compile(r"https://app\\.[a-z0-9-]+\\.a\\.example")')  # fmt: skip
-    yield _origin("a star for bytes", "http://10.1.2.*", star,
-                  're.compile(r"http://10\\.1\\.2\\.[0-9]{1,3}")')  # fmt: skip
+    yield _origin("a star for bytes", "http://10.1.*", "is a network", "'http://10.1.0.0/16'")
     yield _origin("any scheme", "*://a.example", "has no scheme", "'https://a.example'")
     yield _origin("any subdomain", r"https://.*\.a\.example", regex, "'https://*.a.example'")
     yield _origin("anchors", r"^https://[a-z]+\.a\.example$", regex, "'https://*.a.example'")
