@@ -23,15 +23,16 @@ _KEYS: Final = {
 _SENT_BY_BROWSERS: Final = {"HTTP_COOKIE": COOKIE, "REMOTE_USER": REMOTE_USER}
 
 
-def take(environ: WSGIEnvironment) -> tuple[str, ...]:
+def take(environ: WSGIEnvironment, *, has_page: bool) -> tuple[str, ...]:
     """Remove a request's credentials from its environ, and the servers' copies of them.
 
     With polling, a page that is named sets ``Authorization`` itself, which a preflight has allowed.
 
+    :param has_page: whether the request names its page.
     :return: the names of those that there were.
     """
     keys = _KEYS
-    if "HTTP_ORIGIN" in environ and "HTTP_UPGRADE" not in environ:
+    if has_page and "HTTP_UPGRADE" not in environ:
         keys = _SENT_BY_BROWSERS
     taken = tuple(name for key, name in keys.items() if environ.pop(key, None) is not None)
     if taken:

@@ -11,8 +11,9 @@ from . import credentials, proofs
 from .callbacks import Fault, Interrupter, call, never_interrupts
 from .farewell import end_websocket
 from .handshake import ask_allow_request, is_handshake
-from .identity import OWN, Identity
+from .identity import Identity
 from .journal import Journal
+from .own import PROOF
 from .policy import Judgement, Policy
 from .refusals import explain_refusal, explain_taken
 from .signals import request_refused
@@ -110,7 +111,7 @@ class Guard:
             if denial is not None:
                 verdict = _denied(denial, headers)
                 return self.refuse(environ, start_response, policy, verdict, page, message)
-        if page.who is OWN:
+        if page.header == PROOF:
             proofs.remember(self.engineio.environ, environ, page.origin)
         environ[VERDICT] = verdict
         replaced = _REPLACED if has_credentials else _REPLACED_WITH_COOKIES
@@ -137,9 +138,9 @@ class Guard:
         """Take the credentials from a request whose page may not use them; tell whether it may."""
         if policy.grants_credentials(environ, judgement):
             return True
-        taken = credentials.take(environ)
+        page, options = judgement[2], policy.options
+        taken = credentials.take(environ, has_page=page.origin is not None)
         if taken:
-            page, options = judgement[2], policy.options
             self.journal.taken(page.origin, taken, lambda: explain_taken(taken, page, options))
         return False
 

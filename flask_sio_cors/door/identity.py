@@ -14,7 +14,7 @@ from ..config.options import Options
 from .callbacks import Interrupter, never_interrupts
 from .deciding import decision, question
 from .journal import Journal
-from .own import OwnOrigin
+from .own import PROOF, OwnOrigin
 from .verdicts import Reason
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ OWN: Final = Who.OWN
 LISTED: Final = Who.LISTED
 STRANGER: Final = Who.STRANGER
 
-_OWN_WITHOUT_ORIGIN: Final = Identity(OWN, Reason.NO_ORIGIN, "Sec-Fetch-Site")
-_CROSS_SITE: Final = Identity(STRANGER, Reason.CROSS_SITE, "Sec-Fetch-Site")
+_OWN_WITHOUT_ORIGIN: Final = Identity(OWN, Reason.NO_ORIGIN, PROOF)
+_CROSS_SITE: Final = Identity(STRANGER, Reason.CROSS_SITE, PROOF)
 _JSONP: Final = Identity(STRANGER, Reason.JSONP, "")
-_USER: Final = Identity(Who.NOBODY, Reason.NO_ORIGIN, "Sec-Fetch-Site")
+_USER: Final = Identity(Who.NOBODY, Reason.NO_ORIGIN, PROOF)
 _NOBODY: Final = Identity(Who.NOBODY, Reason.NO_ORIGIN, "")
 
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: How many trusted hosts are remembered.
 SEEN_HOSTS_LIMIT: Final = 1024
+#: The header by which browsers say whose page asks.
+PROOF: Final = "Sec-Fetch-Site"
 #: Where Werkzeug's ``ProxyFix`` leaves what it has replaced.
 PROXY_FIX: Final = "werkzeug.proxy_fix.orig"
 
@@ -61,7 +63,7 @@ class OwnOrigin:
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site is not None or environ.get(PROVEN) == origin:
             is_proof = site in ("same-origin", None) and self._is_trusted_origin(origin)
-            return "Sec-Fetch-Site" if is_proof and self.distrusted_header(environ) == "" else ""
+            return PROOF if is_proof and self.distrusted_header(environ) == "" else ""
         host, forwarded_host = environ.get("HTTP_HOST", ""), None
         if PROXY_FIX not in environ:
             forwarded_host = environ.get("HTTP_X_FORWARDED_HOST")

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
+
 #: Where an environ has the origin that its session proved to be the server's own.
 PROVEN: Final = "flask_sio_cors.proven"
 
@@ -24,14 +25,12 @@ def session_id(environ: WSGIEnvironment) -> str | None:
 
 
 def remember(sessions: Mapping[str, Any], environ: WSGIEnvironment, origin: str | None) -> None:
-    """Keep with a session what a request of the own page proves.
+    """Keep with a session which origin the browser has said to be the server's own.
 
     :param sessions: the handshakes' environs, by session.
     :param origin: the page's; ``None`` where the request names none.
     """
-    if origin is None or environ.get("HTTP_SEC_FETCH_SITE") is None:
-        return
-    handshake = sessions.get(session_id(environ) or "")
+    handshake = sessions.get(session_id(environ) or "") if origin is not None else None
     if handshake is not None:
         handshake[PROVEN] = origin
 
