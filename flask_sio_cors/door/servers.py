@@ -36,6 +36,8 @@ LIMIT: Final = 10_000
 _ENDS: Final = (Flask, SocketIO, Server, LocalProxy, ModuleType, type)
 _CONTAINERS: Final = (list, tuple, set, frozenset)
 _OF_BUILTINS: Final = (BuiltinFunctionType, MethodWrapperType)
+# What `Py_TPFLAGS_HEAPTYPE` is in CPython's C API.
+_HEAP_TYPE: Final = 1 << 9
 _FUNCTIONS: Final = (FunctionType, MethodType, *_OF_BUILTINS)
 
 
@@ -67,11 +69,11 @@ def find_servers(app: Flask) -> Chain:
     reaches_app = False
     middlewares: list[Any] = []
     dead_ends: list[str] = []
-    waiting = deque([_Held(app.wsgi_app)])
+    waiting = deque([(_Held(app.wsgi_app), "")])
     # With the objects, because the id of one that is gone may be given to another.
     seen: dict[int, Any] = {}
     while waiting and len(seen) < LIMIT:
-        value, is_code = waiting.popleft()
+        (value, is_code), place = waiting.popleft()
         if id(value) in seen:
             continue
         seen[id(value)] = value
@@ -81,9 +83,9 @@ def find_servers(app: Flask) -> Chain:
         if _is(value, Middleware) and _serves(value, app):
             middlewares.append(value)
         following = [held for held in _held_by(value) if _leads_on(held.value, value)]
-        waiting.extend(following)
+        waiting.extend((held, f" of {_name(value)}") for held in following)
         if not is_code and _hides(value, following):
-            dead_ends.append(_name(value))
+            dead_ends.append(_name(value) + place)
     sees_all = reaches_app and not waiting
     opaque = () if sees_all else tuple(dict.fromkeys(dead_ends)) or (_name(app.wsgi_app),)
     return Chain(tuple(middlewares), opaque)
@@ -114,7 +116,12 @@ def _leads_on(value: object, holder: object) -> bool:
     if callable(value) or _is(value, (dict, *_CONTAINERS)):
         return True
     # What cannot be called, such as the object of a bound method, is looked into, but not through.
-    return callable(holder) and type(value).__module__ != "builtins"
+    return callable(holder) and _is_of_python(type(value))
+
+
+def _is_of_python(of_class: type) -> bool:
+    """Tell whether a class statement has made it, so that it can hold anything."""
+    return bool(of_class.__flags__ & _HEAP_TYPE)
 
 
 def _hides(value: object, following: list[_Held]) -> bool:
@@ -124,7 +131,8 @@ def _hides(value: object, following: list[_Held]) -> bool:
 
 def _name(value: Any) -> str:
     named = value if _is(value, _FUNCTIONS) else type(value)
-    return f"{named.__module__}.{named.__qualname__}"
+    module = getattr(named, "__module__", None)
+    return f"{module}.{named.__qualname__}" if module else f"{named.__qualname__}"
 
 
 # --- What an object holds ---------------------------------------------------------------------
@@ -180,7 +188,7 @@ def _held_by_instance(value: Any) -> Iterator[_Held]:
     # Of wrapt's proxies, with which agents for monitoring wrap applications.
     yield _Held(_read(value, "__wrapped__"))
     for of_class in type(value).__mro__:
-        if of_class.__module__ != "builtins":
+        if _is_of_python(of_class):
             yield from _held_through(of_class, value)
 
 
@@ -188,10 +196,8 @@ def _held_through(of_class: type, value: object) -> Iterator[_Held]:
     for name, member in list(vars(of_class).items()):
         if _is(member, MemberDescriptorType):
             yield _Held(_read(value, name))
-        elif callable(value) and _is(member, FunctionType):
+        elif callable(value):
             yield _Held(member, is_code=True)
-        elif callable(value) and type(member).__module__ != "builtins":
-            yield _Held(member)
 
 
 def _read(value: object, name: str) -> Any:
