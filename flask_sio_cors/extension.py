@@ -186,9 +186,9 @@ def _conflicts(servers: Iterable[tuple[Any, Any]]) -> Iterable[Problem]:
 
 def _warn_of(opaque: Iterable[str]) -> None:
     logger.warning(
-        "SioCors(app) cannot look into %s, which stands around the application. A SocketIO server "
-        "behind it that is not app.extensions['socketio'] would be open to every page. Name all "
-        "servers: SioCors(app, [first, second]).",
+        "SioCors(app) cannot look into %s, around the application. A second SocketIO server behind "
+        "it would not be guarded. Name all servers: SioCors(app, [first, second]); a single one, "
+        "too: SioCors(app, [socketio]).",
         " and ".join(opaque),
     )
 

@@ -126,7 +126,9 @@ def _is_of_python(of_class: type) -> bool:
 
 def _hides(value: object, following: list[_Held]) -> bool:
     """Tell whether a wrapper can only hold its application where nobody sees it."""
-    return callable(value) and not _is(value, _FUNCTIONS) and all(one.is_code for one in following)
+    if not callable(value) or _is(value, (MethodType, *_OF_BUILTINS)):
+        return False
+    return all(held.is_code for held in following)
 
 
 def _name(value: Any) -> str:
