@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import difflib
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from .config.conflicts import conflicts
 from .config.functions import AllowRequest
 from .config.options import Options
 from .config.problems import Problem
 from .door.callbacks import Interrupter, never_interrupts
-from .door.guard import Guard
-from .door.journal import Journal
+from .door.doors import KEY, Doors, await_latecomers, doors_of
+from .door.journal import logger
 from .door.policy import Policy
+from .door.servers import Chain, find_servers
 from .door.stray import stray_hook
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask_socketio import SocketIO
 
-# Options of Flask-SocketIO that SioCors replaces, and what others write in their place.
-_OWN_OPTIONS: Final = ("cors_allowed_origins", "cors_credentials")
-_MEANT_OPTIONS: Final = ("cors", "origin", "origins", "allowed_origins", "allow_origins")
-
 
 class SioCors:
-    """Decides which web origins may talk to an application's Flask-SocketIO server.
+    """Decides which web origins may talk to an application's Flask-SocketIO servers.
 
     .. code-block:: python
 
@@ -35,23 +32,23 @@ class SioCors:
         SioCors(app)
 
     :param app: the application; without it, call :meth:`init_app` in the factory.
-    :param socketio: the application's ``SocketIO``, where it cannot be found in
-        ``app.extensions["socketio"]``.
+    :param socketio: the application's ``SocketIO``, or a list of them, where a wrapper hides them.
+        Those that can be seen around the application are guarded in any case, by one policy.
     :raise ConfigError: with every mistake in the configuration; the app is left as it was.
     :raise RuntimeError: before ``SocketIO(app)``, or a second time on one app.
     :raise TypeError: if the application is none, such as ``SioCors(socketio)``.
     """
 
-    def __init__(self, app: Flask | None = None, socketio: SocketIO | None = None) -> None:
+    def __init__(
+        self, app: Flask | None = None, socketio: SocketIO | Iterable[SocketIO] | None = None
+    ) -> None:
         self._allow_request: AllowRequest | None = None
-        # The guards live in their applications; this only finds them again.
-        self._guards: weakref.WeakKeyDictionary[Flask, weakref.ref[Guard]] = (
-            weakref.WeakKeyDictionary()
-        )
+        # They live in their applications; this only finds them again.
+        self._doors: weakref.WeakSet[Doors] = weakref.WeakSet()
         if app is not None:
             self.init_app(app, socketio)
 
-    def init_app(self, app: Flask, socketio: SocketIO | None = None) -> None:
+    def init_app(self, app: Flask, socketio: SocketIO | Iterable[SocketIO] | None = None) -> None:
         """Install the extension on an application, after ``SocketIO(app)``.
 
         The parameters and errors are those of the class.
@@ -66,23 +63,30 @@ class SioCors:
                 "SioCors is already installed on this application. Remove the second SioCors(app) "
                 "or init_app(app); to apply a changed configuration, call cors.reconfigure(app)."
             )
-        socketio = socketio or app.extensions.get("socketio")
-        middleware = _find_middleware(app, socketio)
-        options = self._read(app, _conflicts(socketio))
-
-        journal, server = Journal(), middleware.engineio_app
-        interrupter = _interrupter(server.eio.async_mode)
-        policy = Policy(options, journal, interrupter)
-        guard = Guard(server, policy, lambda: middleware.wsgi_app, journal, interrupter)
-        hook = stray_hook(guard, middleware.engineio_path)
+        named = _listed(socketio)
+        usual = app.extensions.get("socketio")
+        chain = find_servers(app)
+        servers = _servers(app, named or _listed(usual), chain).values()
+        if not servers:
+            raise RuntimeError(
+                "SioCors needs the application's SocketIO to be there first. Move SioCors(app), or "
+                "cors.init_app(app), below SocketIO(app), or socketio.init_app(app)."
+            )
+        options = self._read(app, _conflicts(servers))
+        middlewares = [middleware for middleware, _ in servers]
+        doors = Doors(app, options, _interrupter(middlewares[0].engineio_app.eio.async_mode))
+        hook = stray_hook(doors)
+        await_latecomers()
         # Nothing can fail from here on.
-        middleware.engineio_app = guard
-        server.eio.cors_allowed_origins = guard.allows
-        server.eio.cors_credentials = options.supports_credentials
+        app.extensions["sio_cors"] = self
+        app.extensions[KEY] = doors
+        self._doors.add(doors)
+        for middleware in middlewares:
+            doors.guard(middleware)
         # First of all hooks: a login that redirects would hide what is wrong from the page.
         app.before_request_funcs.setdefault(None, []).insert(0, hook)
-        app.extensions["sio_cors"] = self
-        self._guards[app] = weakref.ref(guard)
+        if chain.opaque and not named:
+            _warn_of(chain.opaque)
 
     def reconfigure(self, app: Flask) -> None:
         """Read ``app.config`` again and put the new policy in force, for all requests at once.
@@ -92,11 +96,11 @@ class SioCors:
         :raise ConfigError: if it has a mistake; the old policy stays in force.
         :raise RuntimeError: if the extension is not installed on this application.
         """
-        self._apply(self._guard(app), self._read(app))
+        self._find(app).apply(self._read(app))
 
     def policy(self, app: Flask) -> Policy:
         """Return the policy that is in force on an application."""
-        return self._guard(app).policy
+        return self._find(app).policy
 
     def allow_request(self, function: AllowRequest) -> AllowRequest:
         """Decorate the function that decides about each handshake, Socket.IO's ``allowRequest``.
@@ -115,76 +119,77 @@ class SioCors:
             )
         Options.from_config({"SIO_CORS_ALLOW_REQUEST": function})
         read = [
-            (guard, Options.from_config(app.config, allow_request=function))
-            for app, reference in self._guards.items()
-            if (guard := reference()) is not None
+            (doors, Options.from_config(doors.app.config, allow_request=function))
+            for doors in list(self._doors)
         ]
         self._allow_request = function
-        for guard, options in read:
-            self._apply(guard, options)
+        for doors, options in read:
+            doors.apply(options)
         return function
 
     def _read(self, app: Flask, problems: Iterable[Problem] = ()) -> Options:
         return Options.from_config(app.config, allow_request=self._allow_request, problems=problems)
 
-    def _apply(self, guard: Guard, options: Options) -> None:
-        engineio = guard.engineio.eio
-        # Whoever reaches Engine.IO past the guard never sees one policy's origins with the
-        # other's credentials.
-        engineio.cors_credentials = False
-        guard.policy = Policy(options, guard.journal, guard.interrupter)
-        engineio.cors_credentials = options.supports_credentials
-
-    def _guard(self, app: Flask) -> Guard:
-        reference = self._guards.get(app)
-        guard = reference() if reference is not None else None
-        if guard is None:
+    def _find(self, app: Flask) -> Doors:
+        doors = doors_of(app)
+        if doors is None or doors not in self._doors:
             raise RuntimeError(
                 "This SioCors is not installed on the application. Call init_app(app) first."
             )
-        return guard
+        return doors
 
 
-def _find_middleware(app: Flask, socketio: SocketIO | None) -> Any:
-    """Return Flask-SocketIO's WSGI middleware of this application."""
+def _listed(socketio: SocketIO | Iterable[SocketIO] | None) -> list[Any]:
     if socketio is None:
-        raise RuntimeError(
-            "SioCors needs the application's SocketIO to be there first. Move SioCors(app), or "
-            "cors.init_app(app), below SocketIO(app), or socketio.init_app(app)."
-        )
+        return []
+    is_one = isinstance(socketio, str) or not isinstance(socketio, Iterable)
+    return [socketio] if is_one else list(socketio)
+
+
+def _servers(app: Flask, socketios: list[Any], chain: Chain) -> dict[int, tuple[Any, Any]]:
+    """Return Flask-SocketIO's middlewares of this application, each with its server's options.
+
+    :param socketios: those that are known by their ``SocketIO`` objects.
+    """
+    servers = {id(one): (one, _options_of(one.engineio_app)) for one in chain.middlewares}
+    for socketio in socketios:
+        middleware = _middleware_of(app, socketio, chain)
+        servers[id(middleware)] = middleware, socketio.server_options
+    return servers
+
+
+def _options_of(server: Any) -> dict[str, Any]:
+    """Return what a server was told about origins, whose ``SocketIO`` object is not known."""
+    usual = {"cors_allowed_origins": None, "cors_credentials": True}
+    found = {name: getattr(server.eio, name) for name in usual}
+    return {name: value for name, value in found.items() if value is not usual[name]}
+
+
+def _middleware_of(app: Flask, socketio: Any, chain: Chain) -> Any:
     middleware = getattr(socketio, "sockio_mw", None)
     if middleware is not None and middleware.flask_app is app:
         return middleware
     # One SocketIO object initialised on several applications remembers the last one only.
-    is_own = app.extensions.get("socketio") is socketio
-    if is_own and getattr(app.wsgi_app, "flask_app", None) is app:
-        return app.wsgi_app
+    if app.extensions.get("socketio") is socketio and chain.middlewares:
+        return chain.middlewares[0]
     raise RuntimeError(
         "The SocketIO that SioCors was given is not installed on this application. Call "
         "socketio.init_app(app) first, and cors.init_app(app) right after it."
     )
 
 
-def _conflicts(socketio: SocketIO | None) -> Iterable[Problem]:
-    given = getattr(socketio, "server_options", {})
-    others = [f"{name}={value!r}" for name, value in given.items() if not _is_about_cors(name)]
-    call = f"SocketIO({', '.join(['app', *others])})"
-    for name, value in given.items():
-        if not _is_about_cors(name):
-            continue
-        reason = (
-            "decides in another place; with SioCors, the SIO_CORS_ settings decide"
-            if name in _OWN_OPTIONS
-            else "is no option of Flask-SocketIO, so it silently does nothing"
-        )
-        yield Problem(f"SocketIO({name}=…)", value, reason, call)
+def _conflicts(servers: Iterable[tuple[Any, Any]]) -> Iterable[Problem]:
+    for middleware, options in servers:
+        mount = middleware.engineio_path.rstrip("/")
+        yield from conflicts(options if mount == "/socket.io" else {"path": mount, **options})
 
 
-def _is_about_cors(option: str) -> bool:
-    return (
-        option in _MEANT_OPTIONS
-        or option.startswith("cors_")
-        or bool(difflib.get_close_matches(option, _OWN_OPTIONS, 1, 0.8))
+def _warn_of(opaque: Iterable[str]) -> None:
+    logger.warning(
+        "SioCors(app) cannot look into %s, around the application. A second SocketIO server behind "
+        "it would not be guarded. Name all servers: SioCors(app, [first, second]); a single one, "
+        "too: SioCors(app, [socketio]).",
+        " and ".join(opaque),
     )
 
 

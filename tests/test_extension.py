@@ -4,9 +4,10 @@ import gc
 import weakref
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from flask_socketio import ConnectionRefusedError, SocketIO
 from socketio import WSGIApp
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from flask_sio_cors import ConfigError, SioCors
@@ -406,6 +407,229 @@ def test_an_app_without_the_extension_is_told_to_initialise_it(ask):
         getattr(SioCors(), ask)(make_served_app())
 
 
+# --- Several servers --------------------------------------------------------------------------
+
+LATE = "/late/?EIO=4&transport=polling"
+OTHER = "/other/?EIO=4&transport=polling"
+
+
+def make_app_with_two_servers(**second):
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    SocketIO(app, async_mode="threading", path="/other", **second)
+    return app
+
+
+def test_two_servers_have_one_policy():
+    app = make_app_with_two_servers()
+    SioCors(app)
+    for target in (POLLING, OTHER):
+        assert preflight(app, FRIEND, target) == ALLOWED
+        assert preflight(app, STRANGER, target) == REFUSED
+
+
+@pytest.mark.parametrize("give", [list, tuple, set, iter])
+def test_it_takes_several_servers(give):
+    app = make_app(SIO_CORS_ORIGINS=FRIEND)
+    servers = [SocketIO(app, async_mode="threading", path=path) for path in ("a", "b")]
+    # Nobody sees through it, and it leads to nothing: both are known by their names alone.
+    app.wsgi_app = weakref.proxy(app.wsgi_app)
+    SioCors().init_app(app, give(servers))
+    assert all(server.sockio_mw.engineio_app is not server.server for server in servers)
+
+
+def test_each_of_several_servers_must_be_installed_on_the_app():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    servers = [app.extensions["socketio"], SocketIO(make_app(), async_mode="threading")]
+    before = everything_about(app)
+    with pytest.raises(RuntimeError, match="not installed on this application"):
+        SioCors(app, servers)
+    assert everything_about(app) == before
+
+
+def test_servers_that_each_know_several_apps_are_guarded_on_all():
+    first, second = (SocketIO(async_mode="threading") for _ in range(2))
+    apps, cors = [make_app(SIO_CORS_ORIGINS=FRIEND) for _ in range(3)], SioCors()
+    for app in apps:
+        first.init_app(app)
+        second.init_app(app, path="/other")
+    for app in apps:
+        cors.init_app(app)
+        for target in (POLLING, OTHER):
+            assert preflight(app, FRIEND, target) == ALLOWED
+            assert preflight(app, STRANGER, target) == REFUSED
+
+
+def test_the_server_of_another_app_that_is_mounted_in_it_is_left_alone():
+    mounted, app = make_served_app(), make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/mounted": mounted.wsgi_app})
+    before = everything_about(mounted)
+    SioCors(app)
+    assert everything_about(mounted) == before
+    assert preflight(app, FRIEND) == ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("options", "called"),
+    [
+        ({"cors_allowed_origins": "*"}, "cors_allowed_origins"),
+        ({"cors_allowed_origins": []}, "cors_allowed_origins"),
+        ({"cors_credentials": False}, "cors_credentials"),
+    ],
+    ids=str,
+)
+def test_an_option_of_a_server_that_is_not_the_last_is_an_error(options, called):
+    app = make_app_with_two_servers(**options)
+    SocketIO(app, async_mode="threading", path="/third")
+    before = everything_about(app)
+    with pytest.raises(ConfigError) as caught:
+        SioCors(app)
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.value) == (f"SocketIO({called}=…)", options[called])
+    assert problem.correction == "SocketIO(app, path='/other')"
+    assert everything_about(app) == before
+
+
+def test_the_options_of_all_servers_are_reported_at_once():
+    app = make_app(SIO_CORS_ORIGIN=FRIEND)
+    for path in ("a", "b", "c"):
+        SocketIO(app, async_mode="threading", path=path, cors_allowed_origins="*")
+    with pytest.raises(ConfigError) as caught:
+        SioCors(app)
+    assert len(caught.value.problems) == 4
+
+
+class Watched(Flask):
+    """Is asked by a stranger at the very moment at which something is put around it."""
+
+    asked = None
+
+    def __setattr__(self, name, value):
+        super().__setattr__(name, value)
+        if name == "wsgi_app" and self.asked is not None:
+            self.asked.append(preflight(self, STRANGER, LATE))
+
+
+@pytest.mark.parametrize("guarded", [True, False], ids=["guarded", "plain"])
+def test_a_late_server_is_guarded_before_anybody_can_ask_it(guarded):
+    app = Watched("watched")
+    SocketIO(app, async_mode="threading")
+    if guarded:
+        SioCors(app)
+    app.asked = []
+    SocketIO(app, async_mode="threading", path="late")
+    assert app.asked == ([REFUSED] if guarded else [(400, None)])
+
+
+@pytest.mark.parametrize("in_factory", [True, False])
+def test_a_late_server_has_the_policy_and_the_log_says_so(caplog, in_factory):
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors = SioCors(app)
+    assert not caplog.records
+    if in_factory:
+        socketio = SocketIO(async_mode="threading", path="/late")
+        socketio.init_app(app)
+    else:
+        socketio = SocketIO(app, async_mode="threading", path="/late")
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "move SioCors(app) below SocketIO(app, path='/late')" in caplog.text
+    assert (preflight(app, FRIEND, LATE), preflight(app, STRANGER, LATE)) == (ALLOWED, REFUSED)
+    app.config.update(SIO_CORS_ORIGINS=STRANGER, SIO_CORS_SUPPORTS_CREDENTIALS=True)
+    cors.reconfigure(app)
+    assert preflight(app, FRIEND, LATE) == REFUSED
+    assert socketio.server.eio.cors_credentials is True
+
+
+def test_a_late_server_gets_the_policy_that_is_in_force():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    cors = SioCors(app)
+    app.config.update(SIO_CORS_ORIGINS=STRANGER, SIO_CORS_SUPPORTS_CREDENTIALS=True)
+    cors.reconfigure(app)
+    socketio = SocketIO(app, async_mode="threading", path="/late")
+    assert preflight(app, STRANGER, LATE) == (204, STRANGER)
+    assert preflight(app, FRIEND, LATE) == REFUSED
+    assert socketio.server.eio.cors_credentials is True
+
+
+def test_a_server_that_is_initialised_once_more_is_guarded_again():
+    app = make_app(SIO_CORS_ORIGINS=FRIEND)
+    socketio = SocketIO(app, async_mode="threading")
+    SioCors(app)
+    socketio.init_app(app)
+    assert (preflight(app, FRIEND), preflight(app, STRANGER)) == (ALLOWED, REFUSED)
+
+
+def test_a_late_server_of_a_proxy_for_the_app_is_guarded():
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    SioCors(app)
+    with app.app_context():
+        SocketIO(current_app, async_mode="threading", path="/late")
+        assert preflight(app, FRIEND, LATE) == ALLOWED
+        assert preflight(app, STRANGER, LATE) == REFUSED
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"cors_allowed_origins": "*"}, {"cors_credentials": False}, {"cors_allowed_origin": "*"}],
+    ids=str,
+)
+@pytest.mark.parametrize("in_factory", [True, False])
+def test_an_option_of_a_late_server_is_an_error_and_nothing_is_installed(
+    caplog, options, in_factory
+):
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    SioCors(app)
+    before = everything_about(app)
+    (name,) = options
+    with pytest.raises(ConfigError) as caught:
+        make_late(app, options, in_factory)
+    (problem,) = caught.value.problems
+    assert problem.key == f"SocketIO({name}=…)"
+    assert problem.correction == "SocketIO(app, path='/late')"
+    assert everything_about(app) == before
+    assert not caplog.records
+    assert preflight(app, STRANGER, LATE) == REFUSED
+    assert preflight(app, FRIEND) == ALLOWED
+
+
+def make_late(app, options, in_factory):
+    if in_factory:
+        SocketIO(path="/late", **options).init_app(app)
+    else:
+        SocketIO(app, path="/late", **options)
+
+
+def test_an_app_without_it_is_untouched_by_one_that_has_it():
+    SioCors(make_served_app())
+    app = make_app()
+    socketio = SocketIO(app, async_mode="threading", cors_allowed_origins="*")
+    assert socketio.sockio_mw.engineio_app is socketio.server
+    response = app.test_client().options(POLLING, headers={"Origin": STRANGER})
+    assert response.headers["Access-Control-Allow-Origin"] == STRANGER
+    # Nor is one that only sends, from another process, and has no app at all.
+    sender = SocketIO()
+    sender.init_app(None, async_mode="threading")
+    assert sender.server is not None
+
+
+def test_flask_socketio_is_changed_once():
+    SioCors(make_served_app())
+    first = SocketIO.init_app
+    SioCors(make_served_app())
+    assert SocketIO.init_app is first
+    assert not hasattr(first.__wrapped__, "__wrapped__")
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_wrapper_that_nobody_can_look_into_is_a_warning_unless_servers_are_named(caplog, named):
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
+    inner = app.wsgi_app
+    app.wsgi_app = weakref.proxy(inner)
+    SioCors(app, [app.extensions["socketio"]] if named else None)
+    assert ("SioCors(app, [first, second])" in caplog.text) != named
+    assert len(caplog.records) == (not named)
+    assert preflight(app, STRANGER) == REFUSED
+
+
 # --- Memory -----------------------------------------------------------------------------------
 
 
@@ -423,3 +647,15 @@ def test_an_app_that_is_dropped_is_collected_while_its_siocors_lives_on():
     app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
     cors.init_app(app)
     assert handshake(app) == DENIED
+
+
+def test_a_hundred_apps_with_late_servers_leave_nothing_behind():
+    cors, dropped = SioCors(), []
+    for _ in range(100):
+        app = make_app_with_two_servers()
+        cors.init_app(app)
+        late = SocketIO(app, async_mode="threading", path="/late")
+        dropped += [weakref.ref(app), weakref.ref(late), weakref.ref(late.server)]
+    del app, late
+    gc.collect()
+    assert not any(reference() for reference in dropped)

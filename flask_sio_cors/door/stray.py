@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from flask import Request, Response, current_app, request
 from werkzeug.datastructures import Headers
 
+from .doors import Doors
 from .farewell import end_websocket
-from .guard import VERDICT, Guard, completed
+from .guard import VERDICT, completed
 from .policy import complete
 from .verdicts import PREFLIGHT, REFUSED
 from .verdicts import Headers as CorsHeaders
@@ -21,53 +22,56 @@ from .verdicts import Headers as CorsHeaders
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-_DEFAULT_MOUNT = "/socket.io/"
 
-
-def stray_hook(guard: Guard, mount: str) -> Callable[[], Response | None]:
+def stray_hook(doors: Doors) -> Callable[[], Response | None]:
     """Make the ``before_request`` function that answers stray Engine.IO requests.
 
-    :param guard: whose policy judges them.
-    :param mount: the path of the server within the application, with its slashes.
+    :param doors: those that a request has missed, whose policy judges it.
     """
 
     def answer_stray() -> Response | None:
-        if VERDICT in request.environ or not _is_stray(request, mount):
+        if VERDICT in request.environ or not _is_stray(request, doors):
             return None
-        response = _answer(guard, mount)
+        response = _answer(doors)
         websocket = request.environ.get("wsgi.websocket")
         if websocket is not None:
-            end_websocket(websocket, response.get_data(), guard.interrupter)
+            end_websocket(websocket, response.get_data(), doors.interrupter)
         return response
 
     return answer_stray
 
 
-def _is_stray(request: Request, mount: str) -> bool:
-    if request.path in (mount.rstrip("/"), _DEFAULT_MOUNT, _DEFAULT_MOUNT.rstrip("/")):
-        return True
-    return "EIO" in request.args and "transport" in request.args
+def _is_stray(request: Request, doors: Doors) -> bool:
+    return request.path in doors.missed or ("EIO" in request.args and "transport" in request.args)
 
 
-def _answer(guard: Guard, mount: str) -> Response:
-    policy, environ = guard.policy, request.environ
+def _answer(doors: Doors) -> Response:
+    policy, environ = doors.policy, request.environ
     judgement = policy.judge(environ)
     verdict, page = complete(judgement), judgement[2]
     if verdict.outcome is REFUSED:
         # Not environ["flask.app"]: the request may have come past Flask-SocketIO's middleware.
         app = current_app._get_current_object()  # type: ignore[attr-defined]
-        body = guard.report(app, environ, policy, verdict, page)
+        body = doors.guards[0].report(app, environ, policy, verdict, page)
         return _respond(verdict.status, verdict.headers, body)
     if verdict.outcome is PREFLIGHT:
         return _respond(verdict.status, verdict.headers, b"")
-    message = (
-        f"There is no Socket.IO server at {request.script_root}{request.path}; this application's "
-        f"is at {request.script_root}{mount}"
-    )
-    if f"{request.path}/" == mount:
-        message += " (with the slash at its end; do not set addTrailingSlash: false)"
-    body = json.dumps({"code": 3, "message": message}).encode()
+    body = json.dumps({"code": 3, "message": _directions(doors.mounts)}).encode()
     return _respond("404 Not Found", verdict.headers, body)
+
+
+def _directions(mounts: tuple[str, ...]) -> str:
+    """Tell where the servers are.
+
+    :param mounts: their paths within the application.
+    """
+    root, path = request.script_root, request.path
+    places = " and ".join(root + mount for mount in mounts)
+    verb = "is" if len(mounts) == 1 else "are"
+    message = f"There is no Socket.IO server at {root}{path}; this application's {verb} at {places}"
+    if f"{path}/" in mounts:
+        message += " (with the slash at its end; do not set addTrailingSlash: false)"
+    return message
 
 
 class _Answer(Response):
