@@ -5,16 +5,16 @@ from __future__ import annotations
 import difflib
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from .config.functions import AllowRequest
 from .config.options import Options
 from .config.problems import Problem
-from .door.callbacks import Interrupter, never_interrupts
 from .door.guard import Guard
 from .door.journal import Journal
 from .door.policy import Policy
 from .door.stray import stray_hook
+from .door.waiting import interrupter_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -71,7 +71,7 @@ class SioCors:
         options = self._read(app, _conflicts(socketio))
 
         journal, server = Journal(), middleware.engineio_app
-        interrupter = _interrupter(server.eio.async_mode)
+        interrupter = interrupter_of(server.eio.async_mode)
         policy = Policy(options, journal, interrupter)
         guard = Guard(server, policy, lambda: middleware.wsgi_app, journal, interrupter)
         hook = stray_hook(guard, middleware.engineio_path)
@@ -186,16 +186,3 @@ def _is_about_cors(option: str) -> bool:
         or option.startswith("cors_")
         or bool(difflib.get_close_matches(option, _OWN_OPTIONS, 1, 0.8))
     )
-
-
-def _interrupter(async_mode: str) -> Interrupter:
-    """Return what ends a callback that waits too long on this kind of server."""
-    if async_mode == "eventlet":
-        import eventlet
-
-        return cast("Interrupter", eventlet.Timeout)
-    if async_mode in ("gevent", "gevent_uwsgi"):
-        import gevent
-
-        return cast("Interrupter", gevent.Timeout)
-    return never_interrupts

@@ -9,9 +9,10 @@ from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
 from ..origins.sets import OriginSet
-from .callbacks import Callback, Interrupter
+from .callbacks import Callback
 from .journal import Journal
 from .verdicts import Reason
+from .waiting import Interrupter
 
 #: ``True`` lets an origin in; ``False``, or a reason of its own, keeps it out.
 Decision: TypeAlias = Callable[[str], "bool | Reason"]

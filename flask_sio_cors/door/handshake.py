@@ -10,10 +10,11 @@ from flask_socketio import ConnectionRefusedError
 
 from ..config.functions import AllowRequest
 from ..config.options import Options
-from .callbacks import Callback, Interrupter, Overdue
+from .callbacks import Callback, Overdue
 from .journal import Journal
 from .proofs import session_id
 from .verdicts import Header, Headers, Reason
+from .waiting import Interrupter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment

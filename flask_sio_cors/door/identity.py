@@ -11,11 +11,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..config.options import Options
-from .callbacks import Interrupter, never_interrupts
 from .deciding import decision, question
 from .journal import Journal
 from .own import OwnOrigin
 from .verdicts import Reason
+from .waiting import Interrupter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -72,10 +72,10 @@ class Identification:
         self,
         options: Options,
         journal: Journal | None = None,
-        interrupter: Interrupter = never_interrupts,
+        interrupter: Interrupter | None = None,
     ) -> None:
         self._decide = decision(options)
-        self._ask = question(options, journal or Journal(), interrupter)
+        self._ask = question(options, journal or Journal(), interrupter or Interrupter())
         self.own = OwnOrigin(options)
 
     def identify(self, environ: WSGIEnvironment) -> Identity:

@@ -54,17 +54,20 @@ class Journal:
         if logger.isEnabledFor(level):
             logger.log(level, "%s", sentence())
 
-    def fault(self, callback: str, error: BaseException | None, complaint: str) -> None:
+    def fault(
+        self, callback: str, error: BaseException | None, complaint: str, detail: str = ""
+    ) -> None:
         """Log that a function of the application failed; with its traceback the first time.
 
         :param callback: the setting, decorator or signal that the function was given to.
         :param error: what it raised; ``None`` where it returned nonsense.
         :param complaint: what happened and what follows from it.
+        :param detail: what is different each time, and makes it no other fault.
         """
         if self._is_new((callback, type(error), complaint), self._known_faults):
-            logger.error("%s: %s", callback, complaint, exc_info=error)
+            logger.error("%s: %s%s", callback, complaint, detail, exc_info=error)
         else:
-            logger.debug("%s: %s", callback, complaint)
+            logger.debug("%s: %s%s", callback, complaint, detail)
 
     def _is_new(self, kind: Hashable, known: set[Hashable]) -> bool:
         if kind in known:

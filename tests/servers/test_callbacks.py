@@ -228,6 +228,81 @@ def test_a_function_that_blocks_a_thread_is_too_late_and_stops_nobody_else(threa
         assert {future.result().status for future in hanging} == {403}
 
 
+STOPPED = "stopped the whole server"
+#: What to do about it, by the library whose server it is.
+REMEDIES = {
+    "eventlet": ("eventlet.monkey_patch()", "eventlet.tpool.execute()"),
+    "gevent": ("gevent.monkey.patch_all()", "gevent.get_hub().threadpool.apply()"),
+}
+each_library = pytest.mark.parametrize("library", REMEDIES)
+
+
+def logged_of(server: Server, library: str, key: str, fault: str, times: int = 1) -> str:
+    """Return what the log says when strangers ask a function that does this."""
+    source = (
+        f"{deciding(fault, library)}{INSTALL[key]}\napp.config['SIO_CORS_CALLBACK_TIMEOUT'] = 1"
+    )
+    start = configure(server, source)
+    for _ in range(times):
+        assert knock(server, OTHER).status == 403
+    return server.log()[start:]
+
+
+@each_function
+@each_library
+def test_a_function_that_stops_a_green_server_within_its_limit_is_named_once(serve, library, key):
+    server = serve(server=library)
+    log = logged_of(server, library, key, "time.sleep(0.3)\nreturn False", times=3)
+    assert log.count(f"{key}: {STOPPED}") == 1
+    assert all(remedy in log for remedy in REMEDIES[library])
+    assert "This time it was 0.3 seconds" in log
+
+
+@each_library
+def test_one_that_lets_others_run_and_then_stops_the_server_beyond_its_limit_is_named(
+    serve, library
+):
+    server = serve(server=library)
+    log = logged_of(server, library, ORIGINS, "sleep(0.01)\ntime.sleep(1.2)\nreturn True")
+    assert log.count("since it, or another function meanwhile, stopped the whole server") == 1
+    assert all(remedy in log for remedy in REMEDIES[library])
+
+
+COOPERATIVE = {
+    "waits": "sleep(0.3)\nreturn False",
+    "waits for too long": "sleep(30)",
+    "is interrupted, and hides it": "try:\n    sleep(30)\nexcept BaseException:\n    return True",
+    "is quick": "return False",
+}
+OFFLOADED = {
+    "eventlet": "from eventlet import tpool\nreturn tpool.execute(lambda: time.sleep(0.3) or False)",
+    "gevent": (
+        "from gevent import get_hub\nreturn get_hub().threadpool.apply(lambda: time.sleep(0.3) or False)"
+    ),
+}
+
+
+@each_library
+@pytest.mark.parametrize("fault", [*COOPERATIVE.values(), OFFLOADED], ids=[*COOPERATIVE, "advice"])
+def test_one_that_lets_others_run_is_not_accused(serve, library, fault):
+    fault = fault if isinstance(fault, str) else fault[library]
+    assert STOPPED not in logged_of(serve(server=library), library, ORIGINS, fault, times=2)
+
+
+def test_on_threads_a_function_stops_nobody(threaded):
+    fault = "time.sleep(0.3)\nreturn False"
+    assert STOPPED not in logged_of(threaded, "eventlet", ORIGINS, fault)
+
+
+@each_library
+def test_a_receiver_that_stops_a_green_server_is_named(serve, library):
+    server = serve(server=library)
+    start = configure(server, f"app.config[{ORIGINS!r}] = {FRIEND!r}")
+    with receiving(server, deciding("time.sleep(0.3)", library)):
+        knock(server, OTHER)
+    assert server.log()[start:].count(f"request_refused: {STOPPED}") == 1
+
+
 @each_function
 @faults({name: FAULTS[name] for name in ("raises", "recurses", "exits", "stops the server")})
 def test_a_thread_survives_its_function(threaded, key, fault, complaint):
