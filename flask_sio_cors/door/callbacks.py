@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from .journal import Journal
-from .waiting import NOTICEABLE, Interrupter
+from .waiting import NOTICEABLE, Gate, Interrupter
 
 #: What follows from a fault, where nothing else is said.
 REFUSED: Final = "the request was refused"
@@ -115,7 +115,7 @@ class Callback:
     :param function: called with one argument.
     :param name: what the log calls it, such as the key that it was configured with.
     :param seconds: how long it may take.
-    :param passing: exceptions that mean something to the caller.
+    :param gate: bounds how many calls are under way; that of the function by its name, else.
     """
 
     def __init__(
@@ -125,26 +125,43 @@ class Callback:
         seconds: float,
         journal: Journal,
         interrupter: Interrupter | None = None,
-        passing: tuple[type[Exception], ...] = (),
+        gate: Gate | None = None,
     ) -> None:
         self._function = function
         self._name = name
         self._seconds = seconds
         self._journal = journal
         self._interrupter = interrupter or Interrupter()
-        self._passing = passing
+        self._gate = gate or self._interrupter.gate(name, function)
 
-    def ask(self, argument: object) -> bool | None:
-        """Return the function's answer, or ``None`` where it gave none that counts."""
+    def ask(
+        self,
+        argument: object,
+        consequence: str = REFUSED,
+        passing: tuple[type[Exception], ...] = (),
+    ) -> bool | None:
+        """Return the function's answer, or ``None`` where it gave none that counts.
+
+        :param consequence: what follows from a fault.
+        :param passing: exceptions that mean something to the caller.
+        """
+        if not self._gate.enter():
+            under_way = f"is under way {self._gate.size} times, so that it was not called once more"
+            self.fail(Fault(None, under_way), consequence)
+            return None
         blame = blamer(self._name, self._journal, self._interrupter)
         question = partial(self._function, argument)
-        answer = call(question, self._seconds, self._interrupter, blame, self._passing)
+        try:
+            answer = call(question, self._seconds, self._interrupter, blame, passing)
+        finally:
+            self._gate.leave()
         if answer is True or answer is False:
             return answer
-        error, complaint = (
-            answer
-            if isinstance(answer, Fault)
-            else Fault(None, f"returned {type(answer).__name__}, not True or False")
-        )
-        self._journal.fault(self._name, error, f"{complaint}; {REFUSED}")
+        if not isinstance(answer, Fault):
+            answer = Fault(None, f"returned {type(answer).__name__}, not True or False")
+        self.fail(answer, consequence)
         return None
+
+    def fail(self, fault: Fault, consequence: str) -> None:
+        """Log what is wrong with the function, and what follows from it."""
+        self._journal.fault(self._name, fault.error, f"{fault.complaint}; {consequence}")

@@ -65,10 +65,10 @@ def ask_allow_request(
         options.callback_timeout,
         journal,
         interrupter,
-        passing=(ConnectionRefusedError,),
+        interrupter.gate(name, options.allow_request),
     )
     try:
-        answer = callback.ask(options.allow_request)
+        answer = callback.ask(options.allow_request, passing=(ConnectionRefusedError,))
     except ConnectionRefusedError as refusal:
         return Permission(Reason.DENIED, _words_of(refusal), tuple(cookies))
     if answer:

@@ -9,7 +9,7 @@ from tests.support.questions import FRIEND, STRANGER, application, only_friends,
 def test_show_names_each_setting_its_value_and_where_it_came_from() -> None:
     app = application(SIO_CORS_ORIGINS=[FRIEND], CORS_MAX_AGE=600)
     settings = run_json(app, "show")["settings"]
-    assert len(settings) == 13
+    assert len(settings) == 14
     assert settings["ORIGINS"]["value"] == f"['{FRIEND}']"
     assert settings["ORIGINS"]["source"] == "SIO_CORS_ORIGINS"
     assert settings["MAX_AGE"]["value"] == "600"
