@@ -49,6 +49,15 @@ class Journal:
         """
         self._tell((_shown(origin), names), explanation)
 
+    def suspected(self, explanation: str) -> None:
+        """Log what is wrong in front of the server, and shows only sometimes.
+
+        :param explanation: how it shows, what follows, and what to do.
+        """
+        # Not beside the refusals, which anybody can cause so many of that nothing else is new.
+        is_new = self._is_new(explanation, self._known_faults)
+        logger.log(logging.WARNING if is_new else logging.DEBUG, "%s", explanation)
+
     def _tell(self, kind: Hashable, sentence: Callable[[], str]) -> None:
         level = logging.WARNING if self._is_new(kind, self._known) else logging.DEBUG
         if logger.isEnabledFor(level):
