@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from .config.conflicts import conflicts
 from .config.functions import AllowRequest
 from .config.options import Options
 from .config.problems import Problem
-from .door.callbacks import Interrupter, never_interrupts
 from .door.doors import KEY, Doors, await_latecomers, doors_of
 from .door.journal import logger
 from .door.policy import Policy
 from .door.servers import Chain, find_servers
 from .door.stray import stray_hook
+from .door.waiting import interrupter_of
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -74,7 +74,7 @@ class SioCors:
             )
         options = self._read(app, _conflicts(servers))
         middlewares = [middleware for middleware, _ in servers]
-        doors = Doors(app, options, _interrupter(middlewares[0].engineio_app.eio.async_mode))
+        doors = Doors(app, options, interrupter_of(middlewares[0].engineio_app.eio.async_mode))
         hook = stray_hook(doors)
         await_latecomers()
         # Nothing can fail from here on.
@@ -191,16 +191,3 @@ def _warn_of(opaque: Iterable[str]) -> None:
         "too: SioCors(app, [socketio]).",
         " and ".join(opaque),
     )
-
-
-def _interrupter(async_mode: str) -> Interrupter:
-    """Return what ends a callback that waits too long on this kind of server."""
-    if async_mode == "eventlet":
-        import eventlet
-
-        return cast("Interrupter", eventlet.Timeout)
-    if async_mode in ("gevent", "gevent_uwsgi"):
-        import gevent
-
-        return cast("Interrupter", gevent.Timeout)
-    return never_interrupts

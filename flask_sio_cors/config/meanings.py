@@ -24,7 +24,7 @@ def of_origins(origins: OriginSet | EveryOrigin | OriginCallable) -> str:
     if origins is EveryOrigin.REFLECTED:
         return "Every site may connect, without cookies; answered with its origin."
     if not isinstance(origins, OriginSet):
-        return "The function is asked for each request of another origin."
+        return "The function is asked about each other origin."
     if not origins:
         return "Only pages of the server's own origin may connect."
     return "Pages of these origins may connect, and those of the server's own."
@@ -35,6 +35,13 @@ def of_own_origins(origins: frozenset[str]) -> str:
     if not origins:
         return "The server's own pages are told by what browsers, the server and proxies say."
     return "Pages of these origins are the server's own, whatever a request says of its name."
+
+
+def of_cache(seconds: float) -> str:
+    """Say how long the answer of a function counts."""
+    if not seconds:
+        return "A function of the origin is asked at each request."
+    return f"What a function said of an origin counts for {seconds:g} s."
 
 
 def of_allowed_headers(names: tuple[str, ...] | None) -> str:

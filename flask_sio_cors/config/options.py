@@ -28,6 +28,7 @@ from .values import (
     Report,
     read_allow_headers,
     read_bool,
+    read_cache,
     read_expose_headers,
     read_max_age,
     read_methods,
@@ -60,6 +61,7 @@ class Options:
     options_success_status: int
     allow_request: AllowRequest | None
     callback_timeout: float
+    callback_cache: float
     own_origins: frozenset[str]
     allow_private_network: bool
     tolerate_insecure_origins: bool
@@ -262,6 +264,14 @@ SETTINGS: Final = (
         1.0,
         read_timeout,
         "A function that takes longer than {:g} s counts as a refusal.".format,
+    ),
+    Setting(
+        "CALLBACK_CACHE",
+        "",
+        "seconds 0…3600",
+        1.0,
+        read_cache,
+        meanings.of_cache,
     ),
     Setting(
         "OWN_ORIGINS",

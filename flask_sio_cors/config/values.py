@@ -98,14 +98,26 @@ def read_status(value: Any, report: Report) -> int:
 
 def read_timeout(value: Any, report: Report) -> float:
     """Read a number of seconds, above 0 and up to 60."""
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    try:
-        seconds = float(seconds) if not isinstance(seconds, bool) else math.nan
-    except (TypeError, ValueError):
-        seconds = math.nan
+    seconds = _seconds(value)
     if not 0 < seconds <= 60:
         report(value, "is not a number of seconds above 0 and up to 60", "1")
-    return float(seconds)
+    return seconds
+
+
+def read_cache(value: Any, report: Report) -> float:
+    """Read a number of seconds, 0 to 3600."""
+    seconds = _seconds(value)
+    if not 0 <= seconds <= 3600:
+        report(value, "is not a number of seconds from 0 to 3600", "1")
+    return seconds
+
+
+def _seconds(value: Any) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    try:
+        return float(seconds) if not isinstance(seconds, bool) else math.nan
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def kind_of(value: object) -> str:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any, NamedTuple, TypeAlias
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from .journal import Journal
+from .waiting import NOTICEABLE, Gate, Interrupter
 
-#: Takes a time limit in seconds and what to raise when it is over. ``eventlet.Timeout`` and
-#: ``gevent.Timeout`` are such, and interrupt a function that waits cooperatively.
-Interrupter: TypeAlias = Callable[[float, BaseException], AbstractContextManager[Any]]
+#: What follows from a fault, where nothing else is said.
+REFUSED: Final = "the request was refused"
 
 
 def _endings() -> tuple[type[BaseException], ...]:
@@ -26,13 +25,13 @@ def _endings() -> tuple[type[BaseException], ...]:
     return (KeyboardInterrupt,) if greenlet is None else (KeyboardInterrupt, greenlet.GreenletExit)
 
 
-def never_interrupts(seconds: float, error: BaseException) -> AbstractContextManager[Any]:
-    """Let a function take its time, on servers where a thread cannot be interrupted."""
-    return nullcontext()
-
-
 class Overdue(BaseException):
     """Raised in a function that takes too long; no ``except Exception`` in it catches this."""
+
+
+#: Takes for how many seconds a function kept the whole server waiting, and whether it alone can
+#: have done that.
+Blame: TypeAlias = Callable[[float, bool], None]
 
 
 class Fault(NamedTuple):
@@ -49,27 +48,63 @@ class Fault(NamedTuple):
 def call(
     function: Callable[[], object],
     seconds: float,
-    interrupter: Interrupter = never_interrupts,
+    interrupter: Interrupter,
+    blame: Blame,
     passing: tuple[type[Exception], ...] = (),
 ) -> object:
     """Return what a function of the application returns, or a `Fault`.
 
     :param seconds: how long it may take. What it returns later does not count, even where
         nothing could interrupt it.
+    :param blame: told where it kept the whole server waiting.
     :param passing: exceptions that mean something to the caller.
     """
-    started = time.monotonic()
+    overdue = Overdue(f"interrupted after {seconds:g} seconds")
     error: BaseException | None = None
+    watch = interrupter.watch()
     try:
-        with interrupter(seconds, Overdue(f"interrupted after {seconds:g} seconds")):
+        with interrupter(seconds, overdue):
             answer = function()
     except (*_endings(), *passing):
         raise
     except BaseException as raised:  # noqa: BLE001 - whatever it raises, the door stays shut
         error = raised
-    if isinstance(error, Overdue) or time.monotonic() - started >= seconds:
-        return Fault(error, f"took longer than {seconds:g} second{'s' * (seconds != 1)}")
+    finally:
+        took = watch.end()
+        # What was raised has a traceback, even where the function has caught it.
+        late = took - seconds if overdue.__traceback__ is None else 0.0
+        if (stopped := watch.stopped_for(took, late)) >= NOTICEABLE:
+            blame(stopped, watch.is_alone)
+    if isinstance(error, Overdue) or took >= seconds:
+        return Fault(error, too_long(seconds))
     return Fault(error, f"raised {type(error).__name__}") if error is not None else answer
+
+
+def too_long(seconds: float) -> str:
+    """Return the complaint about a function that took longer than it may."""
+    return f"took longer than {seconds:g} second{'s' * (seconds != 1)}"
+
+
+def blamer(name: str, journal: Journal, interrupter: Interrupter) -> Blame:
+    """Return what logs, once, that a function keeps a server of green threads waiting.
+
+    :param name: what the log calls it.
+    """
+
+    def blame(seconds: float, is_alone: bool) -> None:
+        stopped = "stopped the whole server"
+        if not is_alone:
+            stopped = (
+                "came back late, and was not interrupted in time, since it, or another function "
+                "meanwhile, stopped the whole server"
+            )
+        complaint = (
+            f"{stopped}, and every client waited: what waits, or computes, without letting others "
+            f"run cannot be interrupted. {interrupter.remedy}"
+        )
+        journal.fault(name, None, complaint, f". This time it was {seconds:.2g} seconds")
+
+    return blame
 
 
 class Callback:
@@ -80,7 +115,7 @@ class Callback:
     :param function: called with one argument.
     :param name: what the log calls it, such as the key that it was configured with.
     :param seconds: how long it may take.
-    :param passing: exceptions that mean something to the caller.
+    :param gate: bounds how many calls are under way; that of the function by its name, else.
     """
 
     def __init__(
@@ -89,27 +124,44 @@ class Callback:
         name: str,
         seconds: float,
         journal: Journal,
-        interrupter: Interrupter = never_interrupts,
-        passing: tuple[type[Exception], ...] = (),
+        interrupter: Interrupter | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self._function = function
         self._name = name
         self._seconds = seconds
         self._journal = journal
-        self._interrupter = interrupter
-        self._passing = passing
+        self._interrupter = interrupter or Interrupter()
+        self._gate = gate or self._interrupter.gate(name, function)
 
-    def ask(self, argument: object) -> bool | None:
-        """Return the function's answer, or ``None`` where it gave none that counts."""
-        answer = call(
-            lambda: self._function(argument), self._seconds, self._interrupter, self._passing
-        )
+    def ask(
+        self,
+        argument: object,
+        consequence: str = REFUSED,
+        passing: tuple[type[Exception], ...] = (),
+    ) -> bool | None:
+        """Return the function's answer, or ``None`` where it gave none that counts.
+
+        :param consequence: what follows from a fault.
+        :param passing: exceptions that mean something to the caller.
+        """
+        if not self._gate.enter():
+            under_way = f"is under way {self._gate.size} times, so that it was not called once more"
+            self.fail(Fault(None, under_way), consequence)
+            return None
+        blame = blamer(self._name, self._journal, self._interrupter)
+        question = partial(self._function, argument)
+        try:
+            answer = call(question, self._seconds, self._interrupter, blame, passing)
+        finally:
+            self._gate.leave()
         if answer is True or answer is False:
             return answer
-        error, complaint = (
-            answer
-            if isinstance(answer, Fault)
-            else Fault(None, f"returned {type(answer).__name__}, not True or False")
-        )
-        self._journal.fault(self._name, error, f"{complaint}; the request was refused")
+        if not isinstance(answer, Fault):
+            answer = Fault(None, f"returned {type(answer).__name__}, not True or False")
+        self.fail(answer, consequence)
         return None
+
+    def fail(self, fault: Fault, consequence: str) -> None:
+        """Log what is wrong with the function, and what follows from it."""
+        self._journal.fault(self._name, fault.error, f"{fault.complaint}; {consequence}")

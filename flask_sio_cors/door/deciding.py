@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
 from ..origins.sets import OriginSet
-from .callbacks import Callback, Interrupter
+from .answers import Answers, Decision
+from .callbacks import Callback
 from .journal import Journal
 from .verdicts import Reason
-
-#: ``True`` lets an origin in; ``False``, or a reason of its own, keeps it out.
-Decision: TypeAlias = Callable[[str], "bool | Reason"]
+from .waiting import Interrupter
 
 
 def decision(options: Options) -> Decision:
     """Return what decides on its own, without asking the application."""
     origins = options.origins
     if origins is EveryOrigin.WILDCARD:
-        return lambda origin: True
+        return _everybody
     if origins is EveryOrigin.REFLECTED:
-        return _well_formed(lambda origin: True)
+        return _well_formed(_everybody)
     if not isinstance(origins, OriginSet):
         return lambda origin: False
     if not origins.has_patterns:
@@ -38,20 +34,36 @@ def decision(options: Options) -> Decision:
 def question(options: Options, journal: Journal, interrupter: Interrupter) -> Decision | None:
     """Return what asks the application's function, where one is configured.
 
-    It may take its time, or fail, which the server's own pages do not wait for.
+    It may take its time, or fail, which the server's own pages do not wait for. What it has said
+    lately counts, after the checks that stand between its answer and the door.
     """
     if isinstance(options.origins, (EveryOrigin, OriginSet)):
         return None
     key = options.sources.get("ORIGINS", "SIO_CORS_ORIGINS")
     callback = Callback(options.origins, key, options.callback_timeout, journal, interrupter)
-    decide = _asked(callback)
-    return _well_formed(_credentialed(decide, options) if options.supports_credentials else decide)
+    allow = _credentialed(_everybody, options) if options.supports_credentials else _everybody
+    if not options.callback_cache:
+        return _well_formed(_asked(callback, allow))
+    answers = Answers(callback, allow, options, interrupter)
+    recall, settle = answers.recall, _well_formed(answers.settle)
+
+    def decide(origin: str) -> bool | Reason:
+        answer = recall(origin)
+        return settle(origin) if answer is None else answer
+
+    return decide
 
 
-def _asked(callback: Callback) -> Decision:
+def _everybody(origin: str) -> bool:
+    return True
+
+
+def _asked(callback: Callback, allow: Decision) -> Decision:
     def decide(origin: str) -> bool | Reason:
         answer = callback.ask(origin)
-        return Reason.ORIGIN_CALLABLE_FAILED if answer is None else answer
+        if answer is None:
+            return Reason.ORIGIN_CALLABLE_FAILED
+        return answer and allow(origin)
 
     return decide
 

@@ -12,11 +12,11 @@ from flask_socketio import SocketIO
 from ..config.conflicts import conflicts
 from ..config.options import Options
 from ..config.problems import ConfigError
-from .callbacks import Interrupter
 from .guard import Guard
 from .journal import Journal, logger
 from .policy import Policy
 from .servers import Middleware
+from .waiting import Interrupter
 
 if TYPE_CHECKING:
     from flask import Flask

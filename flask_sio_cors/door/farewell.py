@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any, Final
 
-from .callbacks import Interrupter
+from .waiting import Interrupter
 
 # RFC 6455, section 7.4.1, and a packet type that Engine.IO's protocol does not know.
 _POLICY_VIOLATION: Final = 1008

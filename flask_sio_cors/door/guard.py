@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from . import credentials, proofs
-from .callbacks import Fault, Interrupter, call, never_interrupts
+from .callbacks import Fault, blamer, call
 from .farewell import end_websocket
 from .handshake import ask_allow_request, is_handshake
 from .identity import Identity
@@ -18,6 +18,7 @@ from .policy import Judgement, Policy
 from .refusals import explain_refusal, explain_taken
 from .signals import request_refused
 from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict
+from .waiting import Interrupter
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -80,13 +81,13 @@ class Guard:
         policy: Policy,
         flask_side: Callable[[], WSGIApplication],
         journal: Journal,
-        interrupter: Interrupter = never_interrupts,
+        interrupter: Interrupter | None = None,
     ) -> None:
         self.engineio = engineio
         self.policy = policy
         self.journal = journal
         self._flask_side = flask_side
-        self.interrupter = interrupter
+        self.interrupter = interrupter or Interrupter()
 
     def handle_request(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -200,7 +201,8 @@ class Guard:
         self.journal.refused(origin, reason, explanation)
         for receiver in request_refused.receivers_for(app):
             tell = partial(receiver, app, origin=origin, reason=reason, environ=dict(environ))
-            fault = call(tell, policy.options.callback_timeout, self.interrupter)
+            blame = blamer("request_refused", self.journal, self.interrupter)
+            fault = call(tell, policy.options.callback_timeout, self.interrupter, blame)
             if isinstance(fault, Fault):
                 complaint = f"a receiver {fault.complaint}; the refusal stands"
                 self.journal.fault("request_refused", fault.error, complaint)

@@ -10,10 +10,11 @@ from flask_socketio import ConnectionRefusedError
 
 from ..config.functions import AllowRequest
 from ..config.options import Options
-from .callbacks import Callback, Interrupter, Overdue
+from .callbacks import Callback, Overdue
 from .journal import Journal
 from .proofs import session_id
 from .verdicts import Header, Headers, Reason
+from .waiting import Interrupter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -64,10 +65,10 @@ def ask_allow_request(
         options.callback_timeout,
         journal,
         interrupter,
-        passing=(ConnectionRefusedError,),
+        interrupter.gate(name, options.allow_request),
     )
     try:
-        answer = callback.ask(options.allow_request)
+        answer = callback.ask(options.allow_request, passing=(ConnectionRefusedError,))
     except ConnectionRefusedError as refusal:
         return Permission(Reason.DENIED, _words_of(refusal), tuple(cookies))
     if answer:

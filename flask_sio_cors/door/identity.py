@@ -11,11 +11,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..config.options import Options
-from .callbacks import Interrupter, never_interrupts
 from .deciding import decision, question
 from .journal import Journal
 from .own import PROOF, OwnOrigin
+from .tampering import Tampering, explain_tampering, is_browsers_websocket
 from .verdicts import Reason
+from .waiting import Interrupter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -36,12 +37,14 @@ class Identity(NamedTuple):
     :param reason: the rule that decided it.
     :param header: the request header that it was found in; ``""`` where none says anything.
     :param origin: the ``Origin`` header as it came; ``None`` for none.
+    :param tampering: what a proxy seems to have done to it, where that has decided.
     """
 
     who: Who
     reason: Reason
     header: str
     origin: str | None = None
+    tampering: Tampering | None = None
 
 
 # A parameter "j" with a value, as `urllib.parse.parse_qs` finds it for Engine.IO. That takes ten
@@ -55,6 +58,7 @@ STRANGER: Final = Who.STRANGER
 
 _OWN_WITHOUT_ORIGIN: Final = Identity(OWN, Reason.NO_ORIGIN, PROOF)
 _CROSS_SITE: Final = Identity(STRANGER, Reason.CROSS_SITE, PROOF)
+_CROSS_SITE_WEBSOCKET: Final = _CROSS_SITE._replace(tampering=Tampering.REMOVED)
 _JSONP: Final = Identity(STRANGER, Reason.JSONP, "")
 _USER: Final = Identity(Who.NOBODY, Reason.NO_ORIGIN, PROOF)
 _NOBODY: Final = Identity(Who.NOBODY, Reason.NO_ORIGIN, "")
@@ -72,10 +76,11 @@ class Identification:
         self,
         options: Options,
         journal: Journal | None = None,
-        interrupter: Interrupter = never_interrupts,
+        interrupter: Interrupter | None = None,
     ) -> None:
+        self._journal = journal or Journal()
         self._decide = decision(options)
-        self._ask = question(options, journal or Journal(), interrupter)
+        self._ask = question(options, self._journal, interrupter or Interrupter())
         self.own = OwnOrigin(options)
 
     def identify(self, environ: WSGIEnvironment) -> Identity:
@@ -96,7 +101,9 @@ class Identification:
             return Identity(OWN, Reason.SAME_ORIGIN, header, origin)
         if self._ask is not None and (answer := self._ask(origin)) is True:
             return Identity(LISTED, Reason.ORIGIN_ALLOWED, "Origin", origin)
-        return Identity(STRANGER, answer or Reason.ORIGIN_NOT_ALLOWED, "Origin", origin)
+        tampering = Tampering.REPLACED if self.own.is_disproved(environ, origin) else None
+        reason = answer or Reason.ORIGIN_NOT_ALLOWED
+        return Identity(STRANGER, reason, "Origin", origin, tampering)
 
     def is_the_visitors(self, environ: WSGIEnvironment, page: Identity) -> bool:
         """Tell whether a page that is let in as anybody's is the server's own, or the browser's.
@@ -112,6 +119,9 @@ class Identification:
 
     def _without_origin(self, environ: WSGIEnvironment) -> Identity:
         """Identify what may be a script, an image, a typed address, curl, or a native client."""
+        is_browsers = is_browsers_websocket(environ)
+        if is_browsers:
+            self._journal.suspected(explain_tampering(Tampering.REMOVED))
         site = environ.get("HTTP_SEC_FETCH_SITE")
         if site == "same-origin":
             header = self.own.distrusted_header(environ)
@@ -119,7 +129,7 @@ class Identification:
                 return Identity(STRANGER, Reason.HOST_NOT_TRUSTED, header)
             return _OWN_WITHOUT_ORIGIN
         if site is not None and site != "none":
-            return _CROSS_SITE
+            return _CROSS_SITE_WEBSOCKET if is_browsers else _CROSS_SITE
         if is_jsonp(environ):
             return _JSONP
         # "none" is what browsers say of an address that the user typed.

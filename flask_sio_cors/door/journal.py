@@ -49,22 +49,34 @@ class Journal:
         """
         self._tell((_shown(origin), names), explanation)
 
+    def suspected(self, explanation: str) -> None:
+        """Log what is wrong in front of the server, and shows only sometimes.
+
+        :param explanation: how it shows, what follows, and what to do.
+        """
+        # Not beside the refusals, which anybody can cause so many of that nothing else is new.
+        is_new = self._is_new(explanation, self._known_faults)
+        logger.log(logging.WARNING if is_new else logging.DEBUG, "%s", explanation)
+
     def _tell(self, kind: Hashable, sentence: Callable[[], str]) -> None:
         level = logging.WARNING if self._is_new(kind, self._known) else logging.DEBUG
         if logger.isEnabledFor(level):
             logger.log(level, "%s", sentence())
 
-    def fault(self, callback: str, error: BaseException | None, complaint: str) -> None:
+    def fault(
+        self, callback: str, error: BaseException | None, complaint: str, detail: str = ""
+    ) -> None:
         """Log that a function of the application failed; with its traceback the first time.
 
         :param callback: the setting, decorator or signal that the function was given to.
         :param error: what it raised; ``None`` where it returned nonsense.
         :param complaint: what happened and what follows from it.
+        :param detail: what is different each time, and makes it no other fault.
         """
         if self._is_new((callback, type(error), complaint), self._known_faults):
-            logger.error("%s: %s", callback, complaint, exc_info=error)
+            logger.error("%s: %s%s", callback, complaint, detail, exc_info=error)
         else:
-            logger.debug("%s: %s", callback, complaint)
+            logger.debug("%s: %s%s", callback, complaint, detail)
 
     def _is_new(self, kind: Hashable, known: set[Hashable]) -> bool:
         if kind in known:

@@ -64,6 +64,15 @@ class OwnOrigin:
         if site is not None or environ.get(PROVEN) == origin:
             is_proof = site in ("same-origin", None) and self._is_trusted_origin(origin)
             return PROOF if is_proof and self.distrusted_header(environ) == "" else ""
+        return self._addressed_by(environ, origin)
+
+    def is_disproved(self, environ: WSGIEnvironment, origin: str) -> bool:
+        """Tell whether a request has the server's own origin, and comes from a page elsewhere."""
+        site = environ.get("HTTP_SEC_FETCH_SITE")
+        return site in ("cross-site", "same-site") and self._addressed_by(environ, origin) != ""
+
+    def _addressed_by(self, environ: WSGIEnvironment, origin: str) -> str:
+        """Return the header by which a request was sent to what its origin names."""
         host, forwarded_host = environ.get("HTTP_HOST", ""), None
         if PROXY_FIX not in environ:
             forwarded_host = environ.get("HTTP_X_FORWARDED_HOST")

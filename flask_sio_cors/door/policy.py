@@ -13,10 +13,10 @@ from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.sets import OriginSet
-from .callbacks import Interrupter, never_interrupts
 from .identity import LISTED, OWN, Identification, Identity
 from .journal import Journal
 from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict, status_line
+from .waiting import Interrupter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -60,7 +60,7 @@ class Policy:
         self,
         options: Options,
         journal: Journal | None = None,
-        interrupter: Interrupter = never_interrupts,
+        interrupter: Interrupter | None = None,
     ) -> None:
         self.options = options
         self.allow_request = options.allow_request

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Final
 
 from ..config.keys import PREFIX
 from ..config.options import Options
@@ -11,7 +12,11 @@ from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_insecure, is_wel
 from ..origins.near import Difference, Near, Part, nearest, respelt, split
 from ..origins.sets import OriginSet
 from .identity import Identity
+from .tampering import explain_tampering
 from .verdicts import Reason
+
+#: What a page is refused for, that a proxy may have caused by changing its ``Origin``.
+_SHOWN_BY_TAMPERING: Final = (Reason.ORIGIN_NOT_ALLOWED, Reason.CROSS_SITE)
 
 
 def explain_refusal(
@@ -33,6 +38,8 @@ def explain_refusal(
     origin = page.origin
     shown = ascii(origin[:120]) if origin is not None else "a request without an Origin header"
     credentials = options.sources.get("SUPPORTS_CREDENTIALS", f"{PREFIX}SUPPORTS_CREDENTIALS")
+    if page.tampering is not None and reason in _SHOWN_BY_TAMPERING:
+        return f"{shown}: {explain_tampering(page.tampering)}"
     if reason is Reason.ORIGIN_NOT_ALLOWED and origin is not None:
         return _explain_unlisted(origin, shown, options, thorough)
     return {

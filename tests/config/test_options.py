@@ -52,6 +52,7 @@ def test_without_any_setting_only_the_servers_own_origin_is_allowed():
         options_success_status=204,
         allow_request=None,
         callback_timeout=1.0,
+        callback_cache=1.0,
         own_origins=frozenset(),
         allow_private_network=False,
         tolerate_insecure_origins=False,
@@ -221,6 +222,19 @@ def test_the_callback_timeout_is_in_seconds(timeout, seconds):
 @pytest.mark.parametrize("timeout", [0, -1, 61, "soon", True, math.nan, math.inf, [1]])
 def test_a_callback_timeout_out_of_that_is_a_mistake(timeout):
     assert problems(CALLBACK_TIMEOUT=timeout)[0].key == "SIO_CORS_CALLBACK_TIMEOUT"
+
+
+@pytest.mark.parametrize(
+    ("cache", "seconds"),
+    [(0, 0), ("0", 0), (0.5, 0.5), (3600, 3600), (timedelta(minutes=1), 60), (None, 1)],
+)
+def test_the_callback_cache_is_in_seconds(cache, seconds):
+    assert read(CALLBACK_CACHE=cache).callback_cache == seconds
+
+
+@pytest.mark.parametrize("cache", [-1, 3601, "soon", True, math.nan, math.inf, [1]])
+def test_a_callback_cache_out_of_that_is_a_mistake(cache):
+    assert problems(CALLBACK_CACHE=cache)[0].key == "SIO_CORS_CALLBACK_CACHE"
 
 
 # --- Methods and headers ----------------------------------------------------------------------
@@ -411,6 +425,7 @@ def test_the_environment_can_set_everything(monkeypatch):
         SIO_CORS_OPTIONS_SUCCESS_STATUS="200",
         SIO_CORS_ALLOW_REQUEST="tests.config.test_options:allow",
         SIO_CORS_CALLBACK_TIMEOUT="0.5",
+        SIO_CORS_CALLBACK_CACHE="2.5",
         SIO_CORS_ALLOW_PRIVATE_NETWORK="1",
         SIO_CORS_TOLERATE_INSECURE_ORIGINS="on",
         SIO_CORS_TOLERATE_PUBLIC_SUFFIXES="False",
@@ -422,6 +437,7 @@ def test_the_environment_can_set_everything(monkeypatch):
     assert (options.allow_headers, options.expose_headers) == (("X-A", "X-B"), ("X-C",))
     assert (options.methods, options.max_age) == (("GET", "POST", "PUT"), 600)
     assert (options.options_success_status, options.callback_timeout) == (200, 0.5)
+    assert options.callback_cache == 2.5
     assert (options.allow_private_network, options.tolerate_insecure_origins) == (True, True)
     assert options.tolerate_public_suffixes is False
 

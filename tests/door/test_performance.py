@@ -11,6 +11,7 @@ import tracemalloc
 import pytest
 
 from flask_sio_cors.config.options import Options
+from flask_sio_cors.door import answers
 from flask_sio_cors.door.policy import SEEN_LIMIT, Policy
 from flask_sio_cors.door.verdicts import Outcome
 from flask_sio_cors.origins.grammar import MAX_ORIGIN_LENGTH
@@ -185,10 +186,18 @@ def test_refused_and_same_origins_are_never_remembered():
 
 @pytest.mark.parametrize(
     "settings",
-    [{}, {"SIO_CORS_ORIGINS": True}, {"SIO_CORS_ORIGINS": lambda origin: True}],
-    ids=["listed", "reflected", "function"],
+    [
+        {},
+        {"SIO_CORS_ORIGINS": True},
+        {"SIO_CORS_ORIGINS": lambda origin: True},
+        {"SIO_CORS_ORIGINS": lambda origin: False},
+    ],
+    ids=["listed", "reflected", "function", "refusing function"],
 )
-def test_memory_does_not_grow_with_hostile_origins(settings):
+def test_memory_does_not_grow_with_hostile_origins(settings, monkeypatch):
+    # What a function lets in is remembered, so many and no more.
+    monkeypatch.setattr(answers, "ALLOWED_LIMIT", 20)
+    monkeypatch.setattr(answers, "REFUSED_LIMIT", 20)
     judging = policy("wildcard", 10, **settings)
 
     def attack(numbers):

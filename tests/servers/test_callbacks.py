@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from textwrap import indent
 
@@ -71,12 +71,17 @@ def deciding(fault: str, library: str = "eventlet") -> str:
 import time
 from {library} import Timeout, sleep
 
+def block():
+    time.sleep(0.3)
+    return False
+
 class Unprintable(Exception):
     def __str__(self):
         raise self
 
 def decide(origin):
     if origin == {FRIEND!r}:
+        app.asked_of_friend = getattr(app, "asked_of_friend", 0) + 1
         return True
     app.asked = getattr(app, "asked", 0) + 1
 {indent(fault, "    ")}
@@ -89,7 +94,7 @@ def decide(origin):
 INSTALL = {
     ORIGINS: f"app.config[{ORIGINS!r}] = decide",
     ALLOW_REQUEST: f"""
-app.config[{ORIGINS!r}] = [{FRIEND!r}, {OTHER!r}]
+app.config[{ORIGINS!r}] = [{FRIEND!r}, {OTHER!r}, "https://*.other.example"]
 app.config[{ALLOW_REQUEST!r}] = lambda request: decide(request.headers["Origin"])
 """,
 }
@@ -99,13 +104,18 @@ FORGET = "socketio.server.eio.cors_allowed_origins.__self__.journal.__init__()"
 
 def configure(server: Server, source: str) -> int:
     """Put a configuration in force, with nothing logged before; return the log's length."""
-    server.configure(f"app.asked = 0\n{source}")
+    server.configure(f"app.asked = app.asked_of_friend = 0\n{source}")
     server.run(FORGET)
     return len(server.log())
 
 
 def asked(server: Server) -> int:
     return int(server.run("answer = app.asked"))
+
+
+def one_of_many(number: int) -> str:
+    """Return a stranger's origin, another one for each number."""
+    return f"https://{number}.other.example"
 
 
 def knock(server: Server, origin: str) -> Response:
@@ -188,7 +198,7 @@ def test_others_notice_nothing_of_a_function_that_hangs(server, key, run_clients
         "app.released = False\napp.config['SIO_CORS_CALLBACK_TIMEOUT'] = 60",
     )
     with ThreadPoolExecutor(10) as pool:
-        hanging = [pool.submit(knock, server, OTHER) for _ in range(10)]
+        hanging = [pool.submit(knock, server, one_of_many(number)) for number in range(10)]
         wait_until(lambda: asked(server) == 10)
         [in_page] = run_clients(page(server.url, FRIEND))
         in_python = python_client(server.url, FRIEND)
@@ -221,11 +231,195 @@ def test_the_limit_is_one_second_unless_it_is_set(server):
 def test_a_function_that_blocks_a_thread_is_too_late_and_stops_nobody_else(threaded, key):
     configure(threaded, deciding("time.sleep(2)\nreturn True") + INSTALL[key])
     with ThreadPoolExecutor(4) as pool:
-        hanging = [pool.submit(knock, threaded, OTHER) for _ in range(4)]
+        hanging = [pool.submit(knock, threaded, one_of_many(number)) for number in range(4)]
         wait_until(lambda: asked(threaded) == 4)
         assert knock(threaded, FRIEND).status == 200
         assert not any(future.done() for future in hanging)
         assert {future.result().status for future in hanging} == {403}
+
+
+#: A function that hangs until it is told to end.
+HANGING = "while not app.released: time.sleep(0.05)\nreturn False"
+#: How many calls of one function may be under way on threads, of which the server has 50.
+PLACES = 16
+each_threaded = pytest.mark.parametrize("kind", ["threading", "gunicorn"])
+
+
+@contextmanager
+def crowded(server: Server, key: str) -> Iterator[list[Future[Response]]]:
+    """Let 60 strangers ask a function that hangs for all of them; yields their answers to come."""
+    configure(server, f"app.released = False\n{deciding(HANGING)}{INSTALL[key]}")
+    assert knock(server, FRIEND).status == 200
+    with ThreadPoolExecutor(60) as pool:
+        try:
+            crowd = [pool.submit(knock, server, one_of_many(number)) for number in range(60)]
+            wait_until(lambda: sum(one.done() for one in crowd) == 60 - PLACES)
+            yield crowd
+        finally:
+            server.run("app.released = True")
+
+
+@each_function
+@each_threaded
+def test_hanging_calls_take_so_many_threads_and_no_more(serve, kind, key):
+    server = serve(server=kind)
+    with crowded(server, key) as crowd:
+        assert asked(server) == PLACES
+        assert server.request("GET", "/api").status == 200
+        started = time.monotonic()
+        assert knock(server, one_of_many(60)).status == 403
+        assert time.monotonic() - started < 5
+    assert {one.result().status for one in crowd} == {403}
+    full = f"{key}: is under way 16 times, so that it was not called once more; the request was"
+    assert server.log().count(full) == 1
+    assert knock(server, FRIEND).status == 200
+
+
+@each_threaded
+def test_strangers_who_let_a_function_hang_lock_nobody_out_whose_answer_is_known(serve, kind):
+    server = serve(server=kind)
+    start = len(server.log())
+    with crowded(server, ORIGINS):
+
+        def is_let_in_by_an_earlier_answer() -> bool:
+            assert knock(server, FRIEND).status == 200
+            return "its answer of less than 60 seconds ago stood in" in server.log()[start:]
+
+        wait_until(is_let_in_by_an_earlier_answer)
+        assert int(server.run("answer = app.asked_of_friend")) == 1
+
+
+@each_threaded
+def test_more_short_calls_than_have_a_place_are_all_answered(serve, kind):
+    server = serve(server=kind)
+    configure(server, deciding("time.sleep(0.01)\nreturn True") + INSTALL[ORIGINS])
+    with ThreadPoolExecutor(40) as pool:
+        crowd = [pool.submit(knock, server, one_of_many(number)) for number in range(40)]
+    assert {one.result().status for one in crowd} == {200}
+
+
+@pytest.mark.parametrize("kind", ["eventlet", "gevent", "threading", "gunicorn gevent"])
+def test_concurrent_questions_about_an_origin_are_one_call_and_stop_nobody(serve, kind):
+    server = serve(server=kind)
+    library = "gevent" if "gevent" in kind else "eventlet"
+    sleep = "sleep" if kind != "threading" else "time.sleep"
+    hanging = f"while not app.released: {sleep}(0.01)\nreturn True"
+    configure(
+        server,
+        f"app.released = False\n{deciding(hanging, library)}{INSTALL[ORIGINS]}\n"
+        "app.config['SIO_CORS_CALLBACK_TIMEOUT'] = 60",
+    )
+    with ThreadPoolExecutor(20) as pool:
+        crowd = [pool.submit(knock, server, OTHER) for _ in range(20)]
+        wait_until(lambda: asked(server) == 1)
+        assert knock(server, FRIEND).status == 200
+        server.run("app.released = True")
+    assert {one.result().status for one in crowd} == {200}
+    assert asked(server) == 1
+
+
+@pytest.mark.parametrize("kind", ["eventlet", "gevent", "threading"])
+def test_whoever_waits_for_anothers_question_waits_no_longer_than_the_limit(serve, kind):
+    server = serve(server=kind)
+    library = "gevent" if kind == "gevent" else "eventlet"
+    sleep = "sleep" if kind != "threading" else "time.sleep"
+    source = deciding(f"{sleep}(1)\nreturn True", library)
+    configure(server, source + INSTALL[ORIGINS])
+    with ThreadPoolExecutor(20) as pool:
+        crowd = [pool.submit(knock, server, OTHER) for _ in range(20)]
+    assert {one.result().status for one in crowd} == {403}
+
+
+def test_an_answer_counts_for_its_policy_alone(server):
+    for answer, status in (("True", 200), ("False", 403), ("True", 200)):
+        configure(server, deciding(f"return {answer}") + INSTALL[ORIGINS])
+        assert [knock(server, OTHER).status for _ in range(2)] == [status] * 2
+        assert asked(server) == 1
+
+
+def test_the_servers_own_pages_do_not_wait_for_the_function(server):
+    configure(server, deciding("time.sleep(5)\nreturn False") + INSTALL[ORIGINS])
+    assert knock(server, server.url).status == 200
+    assert asked(server) == 0
+
+
+def test_about_a_handshake_the_function_is_asked_each_time(server):
+    configure(server, deciding("return True") + INSTALL[ALLOW_REQUEST])
+    assert [knock(server, OTHER).status for _ in range(3)] == [200] * 3
+    assert asked(server) == 3
+
+
+STOPPED = "stopped the whole server"
+#: What to do about it, by the library whose server it is.
+REMEDIES = {
+    "eventlet": ("eventlet.monkey_patch()", "eventlet.tpool.execute()"),
+    "gevent": ("gevent.monkey.patch_all()", "gevent.get_hub().threadpool.apply()"),
+}
+each_library = pytest.mark.parametrize("library", REMEDIES)
+
+
+def logged_of(server: Server, library: str, key: str, fault: str, times: int = 1) -> str:
+    """Return what the log says when strangers ask a function that does this."""
+    source = (
+        f"{deciding(fault, library)}{INSTALL[key]}\napp.config['SIO_CORS_CALLBACK_TIMEOUT'] = 1"
+    )
+    start = configure(server, source)
+    for _ in range(times):
+        assert knock(server, OTHER).status == 403
+    return server.log()[start:]
+
+
+@each_function
+@each_library
+def test_a_function_that_stops_a_green_server_within_its_limit_is_named_once(serve, library, key):
+    server = serve(server=library)
+    log = logged_of(server, library, key, "time.sleep(0.3)\nreturn False", times=3)
+    assert log.count(f"{key}: {STOPPED}") == 1
+    assert all(remedy in log for remedy in REMEDIES[library])
+    assert "This time it was 0.3 seconds" in log
+
+
+@each_library
+def test_one_that_lets_others_run_and_then_stops_the_server_beyond_its_limit_is_named(
+    serve, library
+):
+    server = serve(server=library)
+    log = logged_of(server, library, ORIGINS, "sleep(0.01)\ntime.sleep(1.2)\nreturn True")
+    assert log.count("since it, or another function meanwhile, stopped the whole server") == 1
+    assert all(remedy in log for remedy in REMEDIES[library])
+
+
+COOPERATIVE = {
+    "waits": "sleep(0.3)\nreturn False",
+    "waits for too long": "sleep(30)",
+    "is interrupted, and hides it": "try:\n    sleep(30)\nexcept BaseException:\n    return True",
+    "is quick": "return False",
+}
+OFFLOADED = {
+    "eventlet": "from eventlet import tpool\nreturn tpool.execute(block)",
+    "gevent": "from gevent import get_hub\nreturn get_hub().threadpool.apply(block)",
+}
+
+
+@each_library
+@pytest.mark.parametrize("fault", [*COOPERATIVE.values(), OFFLOADED], ids=[*COOPERATIVE, "advice"])
+def test_one_that_lets_others_run_is_not_accused(serve, library, fault):
+    fault = fault if isinstance(fault, str) else fault[library]
+    assert STOPPED not in logged_of(serve(server=library), library, ORIGINS, fault, times=2)
+
+
+def test_on_threads_a_function_stops_nobody(threaded):
+    fault = "time.sleep(0.3)\nreturn False"
+    assert STOPPED not in logged_of(threaded, "eventlet", ORIGINS, fault)
+
+
+@each_library
+def test_a_receiver_that_stops_a_green_server_is_named(serve, library):
+    server = serve(server=library)
+    start = configure(server, f"app.config[{ORIGINS!r}] = {FRIEND!r}")
+    with receiving(server, deciding("time.sleep(0.3)", library)):
+        knock(server, OTHER)
+    assert server.log()[start:].count(f"request_refused: {STOPPED}") == 1
 
 
 @each_function

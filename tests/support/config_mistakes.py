@@ -360,6 +360,7 @@ def _switches_and_numbers() -> Iterator[Mistake]:
         "OK", "OPTIONS_SUCCESS_STATUS", "204 No Content", "number of an HTTP status", "204"
     )
     yield _value("no time", "CALLBACK_TIMEOUT", 0, "above 0", "1")
+    yield _value("a day", "CALLBACK_CACHE", 86400, "from 0 to 3600", "1")
 
 
 def _own_origins() -> Iterator[Mistake]:
