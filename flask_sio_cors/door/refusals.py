@@ -17,6 +17,8 @@ from .verdicts import Reason
 
 #: What a page is refused for, that a proxy may have caused by changing its ``Origin``.
 _SHOWN_BY_TAMPERING: Final = (Reason.ORIGIN_NOT_ALLOWED, Reason.CROSS_SITE)
+#: What is said of an ``Origin`` by its spelling.
+_OF_THE_ORIGIN: Final = (Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_MALFORMED)
 
 
 def explain_refusal(
@@ -40,6 +42,8 @@ def explain_refusal(
     credentials = options.sources.get("SUPPORTS_CREDENTIALS", f"{PREFIX}SUPPORTS_CREDENTIALS")
     if page.tampering is not None and reason in _SHOWN_BY_TAMPERING:
         return f"{shown}: {explain_tampering(page.tampering)}"
+    if reason in _OF_THE_ORIGIN and origin is not None and (two := _two_headers(origin)):
+        return _explain_two(*two)
     if reason is Reason.ORIGIN_NOT_ALLOWED and origin is not None:
         return _explain_unlisted(origin, shown, options, thorough)
     return {
@@ -102,6 +106,23 @@ def explain_taken(taken: tuple[str, ...], page: Identity, options: Options) -> s
         also = f" and {PREFIX}TOLERATE_INSECURE_ORIGINS = True, as it is not encrypted"
     source = options.sources.get("SUPPORTS_CREDENTIALS", switch)
     return f"{told} {source} is off. To let them in, set {switch} = True{also}."
+
+
+def _two_headers(origin: str) -> tuple[str, str] | None:
+    """Return the values of two headers, which servers join by a comma, with a space or without."""
+    first, _, second = (part.strip() for part in origin.partition(","))
+    are_two = all("://" in value or value == "null" for value in (first, second))
+    return (first, second) if are_two and "," not in second else None
+
+
+def _explain_two(first: str, second: str) -> str:
+    return (
+        f"Two Origin headers came, {first[:120]!a} and {second[:120]!a}, where browsers send one. "
+        "python-socketio sends two with a WebSocket where it is given headers={'Origin': …}, since "
+        "websocket-client adds its own. To send yours alone, write "
+        "socketio.Client(websocket_extra_options={'suppress_origin': True}), or, with "
+        "websocket-client itself, suppress_origin=True. Or send none: a program needs no Origin."
+    )
 
 
 def _denial(shown: str, options: Options, message: str | None) -> str:

@@ -42,6 +42,32 @@ def test_where_a_function_decides_nothing_else_is_proposed():
     assert said == f"The function in SIO_CORS_ORIGINS returned False for '{STRANGER}'."
 
 
+@pytest.mark.parametrize("joint", [",", ", "])
+@pytest.mark.parametrize("reason", [Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_MALFORMED])
+def test_two_origin_headers_are_told_with_both_values(joint, reason):
+    page = Identity(Who.STRANGER, reason, "Origin", f"http://127.0.0.1:5000{joint}{STRANGER}")
+    for origins in ([STRANGER], True, lambda origin: True):
+        options = Options.from_config({"SIO_CORS_ORIGINS": origins})
+        said = explain_refusal(reason, page, options)
+        assert said.startswith(
+            f"Two Origin headers came, 'http://127.0.0.1:5000' and '{STRANGER}', where browsers"
+        )
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://a.example,b",
+        "a,b",
+        f"{STRANGER},",
+        f"a://b,{STRANGER},c://d",
+        "https://a,b.example",
+    ],
+)
+def test_what_only_has_a_comma_is_not_taken_for_two_headers(origin):
+    assert "Two Origin headers" not in explain(origin)
+
+
 APP = "https://app.example.com"
 DEVELOPERS = "http://localhost:3000"
 

@@ -4,10 +4,9 @@ import subprocess
 from urllib.parse import urlsplit
 
 import pytest
-import socketio
 import websocket
 
-from tests.support.clients import node, python_client
+from tests.support.clients import node, python_client, unaided_python_client
 from tests.support.nginx import PASS, nginx
 from tests.support.raw_http import POLLING, UPGRADE, WEBSOCKET, compose, exchange
 
@@ -94,11 +93,8 @@ def test_a_refusal_of_such_a_websocket_does_not_speak_of_scripts_and_images(
 
 def test_a_proxy_that_passes_it_on_is_not_named(server, logged, tmp_path):
     with nginx(PASSING, server.port, tmp_path) as url:
-        for origin, site in (
-            (FRIEND, "cross-site"),
-            (STRANGER, "cross-site"),
-            (url, "same-origin"),
-        ):
+        elsewhere = [(FRIEND, "cross-site"), (STRANGER, "cross-site")]
+        for origin, site in [*elsewhere, (url, "same-origin")]:
             ask(url, [*CHROMIUM, ("Origin", origin)])
             ask(url, [*FIREFOX, (SITE, site), ("Origin", origin)])
     assert REMOVED not in logged()
@@ -109,17 +105,16 @@ def test_a_proxy_that_passes_it_on_is_not_named(server, logged, tmp_path):
 def test_what_is_no_browser_is_not_taken_for_one(server, logged, tmp_path, run_clients, config):
     with nginx(config, server.port, tmp_path) as url:
         quiet = {"suppress_origin": True}
-        client = socketio.Client(websocket_extra_options=quiet, reconnection=False)
-        client.connect(url, transports=["websocket"])
-        client.disconnect()
-        websocket.create_connection(f"ws{url[4:]}{WEBSOCKET}", **quiet).close()
+        unaided = unaided_python_client(url, quiet, transports=["websocket"])
+        address = f"ws{url[4:]}{WEBSOCKET}"
+        websocket.create_connection(address, **quiet).close(timeout=0.1)
         [in_node] = run_clients(node(url, transports=["websocket"]))
         in_python = python_client(url)
         assert ask(url, NODES_OWN).status == 101
         upgrade = [word for name, value in UPGRADE for word in ("-H", f"{name}: {value}")]
         curl = ["curl", "--silent", "--max-time", "0.5", *upgrade, f"{url}{WEBSOCKET}"]
         subprocess.run(curl, capture_output=True, timeout=20)
-    assert (in_node.connected, in_python.connected) == (True, True)
+    assert all(client.connected for client in (unaided, in_node, in_python))
     assert REMOVED not in logged()
 
 

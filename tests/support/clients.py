@@ -149,23 +149,33 @@ def python_client(
     with requests.Session() as http_session:
         if origin is not None:
             http_session.headers["Origin"] = origin
-        client = _python_client(http_session, origin)
+        # Left to itself, websocket-client sends the server's own origin, and would add it to one
+        # that is given among the headers.
+        alone = {"suppress_origin": True} if origin is None else {"origin": origin}
+        client = _python_client(http_session, alone)
         return _converse(client, url, headers=sent, transports=list(transports), path=path)
 
 
-def _python_client(http_session: requests.Session, origin: str | None) -> socketio.Client:
-    """A client that sends `origin` alone.
+def unaided_python_client(
+    url: str, websocket_options: Mapping[str, object] | None = None, **connect: object
+) -> Outcome:
+    """Do the same, and leave to python-socketio and websocket-client which Origin they send.
 
-    Left to itself, websocket-client sends the server's own origin, and would add it to one that
-    is given among the headers.
+    `websocket_options` are `websocket_extra_options`; all others are those of `Client.connect`.
     """
-    websocket_options = {"suppress_origin": True} if origin is None else {"origin": origin}
-    websocket_options["class_"] = _HastyWebSocket
+    with requests.Session() as http_session:
+        client = _python_client(http_session, websocket_options or {})
+        return _converse(client, url, path="socket.io", **connect)
+
+
+def _python_client(
+    http_session: requests.Session, websocket_options: Mapping[str, object]
+) -> socketio.Client:
     return socketio.Client(
         reconnection=False,
         request_timeout=PATIENCE_SECONDS,
         http_session=http_session,
-        websocket_extra_options=websocket_options,
+        websocket_extra_options={"class_": _HastyWebSocket, **websocket_options},
         handle_sigint=False,
     )
 
