@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from . import credentials, proofs
+from .address import server_of
 from .callbacks import Fault, blamer, call
 from .farewell import end_websocket
 from .handshake import ask_allow_request, is_handshake
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
     _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
+#: How many origins are remembered that pages have shown to be the server's own.
+_PROVEN_LIMIT: Final = 100
 #: Where the guard leaves its verdict, for Engine.IO's own check and for the stray hook.
 VERDICT: Final = "flask_sio_cors.verdict"
 
@@ -87,6 +90,8 @@ class Guard:
         self.policy = policy
         self.journal = journal
         self._flask_side = flask_side
+        # To explain why others of their requests fail.
+        self._proven: set[str] = set()
         self.interrupter = interrupter or Interrupter()
 
     def handle_request(
@@ -112,8 +117,8 @@ class Guard:
             if denial is not None:
                 verdict = _denied(denial, headers)
                 return self.refuse(environ, start_response, policy, verdict, page, message)
-        if page.header == PROOF:
-            proofs.remember(self.engineio.environ, environ, page.origin)
+        if page.header == PROOF and page.origin is not None:
+            self._remember(environ, page.origin)
         environ[VERDICT] = verdict
         replaced = _REPLACED if has_credentials else _REPLACED_WITH_COOKIES
         answer = _completing(start_response, headers, replaced)
@@ -144,6 +149,13 @@ class Guard:
         if taken:
             self.journal.taken(page.origin, taken, lambda: explain_taken(taken, page, options))
         return False
+
+    def _remember(self, environ: WSGIEnvironment, origin: str) -> None:
+        """Remember that a page of the server's own has shown its origin."""
+        proofs.remember(self.engineio.environ, environ, origin)
+        if len(self._proven) >= _PROVEN_LIMIT:
+            self._proven.clear()
+        self._proven.add(origin)
 
     def allows(self, origin: str | None, environ: WSGIEnvironment) -> bool:
         """Answer Engine.IO's own question, ``cors_allowed_origins``; never raises.
@@ -196,7 +208,8 @@ class Guard:
         origin, reason = page.origin, verdict.reason
 
         def explanation() -> str:
-            return explain_refusal(reason, page, policy.options, message=message)
+            server = server_of(environ, origin, is_proven=origin in self._proven)
+            return explain_refusal(reason, page, policy.options, message=message, server=server)
 
         self.journal.refused(origin, reason, explanation)
         for receiver in request_refused.receivers_for(app):

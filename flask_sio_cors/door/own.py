@@ -13,6 +13,7 @@ from werkzeug.wsgi import get_host
 from ..config.options import Options
 from ..origins.grammar import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, is_loopback, is_well_formed
 from ..origins.sets import OriginSet
+from .address import PROXY_FIX, first
 from .proofs import PROVEN
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 SEEN_HOSTS_LIMIT: Final = 1024
 #: The header by which browsers say whose page asks.
 PROOF: Final = "Sec-Fetch-Site"
-#: Where Werkzeug's ``ProxyFix`` leaves what it has replaced.
-PROXY_FIX: Final = "werkzeug.proxy_fix.orig"
 
 _PAGE_SCHEMES: Final = {"ws": "http", "wss": "https"}
 _DEFAULT_PORT_SUFFIXES: Final = {scheme: f":{port}" for scheme, port in DEFAULT_PORTS.items()}
@@ -83,7 +82,7 @@ class OwnOrigin:
         if _is_origin_of(origin, scheme, host):
             return "Host"
         if forwarded_host and self.distrusted_header(environ) == "":
-            forwarded_host = _first(forwarded_host)
+            forwarded_host = first(forwarded_host)
             return "X-Forwarded-Host" if _is_origin_of(origin, scheme, forwarded_host) else ""
         return ""
 
@@ -96,7 +95,7 @@ class OwnOrigin:
         """
         forwarded, scheme = environ.get("HTTP_X_FORWARDED_PROTO"), environ["wsgi.url_scheme"]
         if forwarded:
-            return str(scheme) if PROXY_FIX in environ else _first(forwarded)
+            return str(scheme) if PROXY_FIX in environ else first(forwarded)
         if scheme not in ("http", "ws") or not origin.startswith("http://"):
             return str(scheme)
         expects_https = self._expects_https or f"https{origin[4:]}" in self._listed.exact
@@ -109,7 +108,7 @@ class OwnOrigin:
         if not self._is_trusted_host(environ):
             return "Host"
         forwarded = environ.get("HTTP_X_FORWARDED_HOST")
-        if not forwarded or PROXY_FIX in environ or self._is_trusted(_first(forwarded)):
+        if not forwarded or PROXY_FIX in environ or self._is_trusted(first(forwarded)):
             return ""
         return "X-Forwarded-Host"
 
@@ -147,10 +146,6 @@ class OwnOrigin:
             known = map(str.lower, self._trusted_hosts)
             return address is not None and address[1].lower() in known
         return host_is_trusted(host, self._trusted_hosts)
-
-
-def _first(values: str) -> str:
-    return values.partition(",")[0].strip()
 
 
 def _hostname(origin: str) -> str:

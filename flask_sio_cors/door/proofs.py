@@ -24,13 +24,12 @@ def session_id(environ: WSGIEnvironment) -> str | None:
     return sids[0] if sids else None
 
 
-def remember(sessions: Mapping[str, Any], environ: WSGIEnvironment, origin: str | None) -> None:
+def remember(sessions: Mapping[str, Any], environ: WSGIEnvironment, origin: str) -> None:
     """Keep with a session which origin the browser has said to be the server's own.
 
     :param sessions: the handshakes' environs, by session.
-    :param origin: the page's; ``None`` where the request names none.
     """
-    handshake = sessions.get(session_id(environ) or "") if origin is not None else None
+    handshake = sessions.get(session_id(environ) or "")
     if handshake is not None:
         handshake[PROVEN] = origin
 

@@ -11,6 +11,7 @@ from ..config.origins import EveryOrigin
 from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_insecure, is_well_formed
 from ..origins.near import Difference, Near, Part, nearest, respelt, split
 from ..origins.sets import OriginSet
+from .address import Address, Lost, Server
 from .identity import Identity
 from .tampering import explain_tampering
 from .verdicts import Reason
@@ -28,6 +29,7 @@ def explain_refusal(
     *,
     message: str | None = None,
     thorough: bool = False,
+    server: Server | None = None,
 ) -> str:
     """Say what was refused, why, and what to write where it should pass.
 
@@ -36,6 +38,7 @@ def explain_refusal(
     :param options: the configuration that refused it.
     :param message: the application's own words for it.
     :param thorough: whether to look for a similar origin as long as it takes.
+    :param server: what the server takes itself for, where a request says it.
     """
     origin = page.origin
     shown = ascii(origin[:120]) if origin is not None else "a request without an Origin header"
@@ -45,7 +48,9 @@ def explain_refusal(
     if reason in _OF_THE_ORIGIN and origin is not None and (two := _two_headers(origin)):
         return _explain_two(*two)
     if reason is Reason.ORIGIN_NOT_ALLOWED and origin is not None:
-        return _explain_unlisted(origin, shown, options, thorough)
+        if server is not None and server.lost and not options.own_origins:
+            return _explain_own(origin, server)
+        return _explain_unlisted(origin, shown, options, thorough, server)
     return {
         Reason.ORIGIN_MALFORMED: f"{shown} is no origin that a browser sends.",
         Reason.ORIGIN_OPAQUE: (
@@ -131,7 +136,60 @@ def _denial(shown: str, options: Options, message: str | None) -> str:
     return f"The function in {name} refused the handshake of {shown}{said}."
 
 
-def _explain_unlisted(origin: str, shown: str, options: Options, thorough: bool) -> str:
+def _explain_own(origin: str, server: Server) -> str:
+    """Say why a server takes a page of its own for a stranger's."""
+    address, lost = server
+    told = f"{origin!r} is most likely this server's own, but the server takes itself for "
+    told += f"{address.origin} ({_sources(address)})"
+    scheme, _, port = split(origin)
+    says = [f"{scheme}:"] * (Lost.SCHEME in lost) + [f"port {port}"] * (Lost.PORT in lost)
+    if says:
+        told += f", and the page says {' and '.join(says)}"
+    if Lost.HOST in lost:
+        told += (
+            "; its polling works, since the browser says whose page it is, and its WebSocket, with "
+            "which Chromium does not, is refused"
+        )
+    cures = [_cure(one, address) for one in lost]
+    forwarded = " The Forwarded header (RFC 7239) that came is read by nobody here."
+    return (
+        f"{told}. {' '.join(cures)} Or set {PREFIX}OWN_ORIGINS = [{origin!r}]."
+        f"{forwarded if address.has_forwarded else ''}"
+    )
+
+
+def _taken_for(options: Options, server: Server | None) -> str:
+    if options.own_origins:
+        return f" ({', '.join(sorted(options.own_origins)[:3])})"
+    if server is None:
+        return ""
+    return f" (it takes itself for {server.address.origin[:120]!a}, {_sources(server.address)})"
+
+
+def _sources(address: Address) -> str:
+    told = "no X-Forwarded-Proto came"
+    if address.proto is not None:
+        told = f"X-Forwarded-Proto says {address.proto[:40]!a}"
+    return "as ProxyFix has it" if address.is_fixed else f"from {address.host_header}; {told}"
+
+
+def _cure(lost: Lost, address: Address) -> str:
+    if lost is not Lost.SCHEME:
+        told = "Let the proxy pass Host on as it came (nginx: proxy_set_header Host $http_host;)."
+        return told if lost is Lost.PORT else f"{told[:-1]}, and X-Forwarded-Proto $scheme."
+    if address.is_fixed:
+        return "Let ProxyFix apply the scheme: ProxyFix(app.wsgi_app, x_proto=1, x_host=1)."
+    if address.proto is not None:
+        return (
+            "Let the inner proxy pass on what the outer one says (nginx: proxy_set_header "
+            "X-Forwarded-Proto $http_x_forwarded_proto;)."
+        )
+    return "Let the proxy send it (nginx: proxy_set_header X-Forwarded-Proto $scheme;)."
+
+
+def _explain_unlisted(
+    origin: str, shown: str, options: Options, thorough: bool, server: Server | None
+) -> str:
     source = options.sources.get("ORIGINS", "default")
     origins = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
     if not isinstance(options.origins, (OriginSet, EveryOrigin)):
@@ -145,8 +203,9 @@ def _explain_unlisted(origin: str, shown: str, options: Options, thorough: bool)
     if origin in OPAQUE_ORIGINS:
         return _explain_opaque(origin, shown, key, options)
     if not origins and isinstance(options.origins, OriginSet):
+        own = _taken_for(options, server)
         return (
-            f"Only the server's own origin is allowed, because {key} is "
+            f"Only the server's own origin{own} is allowed, because {key} is "
             f"{'not set' if source == 'default' else 'empty'}, or was when SioCors(app) read the "
             f"configuration. To let {shown} in, set it before: "
             f"{PREFIX}ORIGINS = [{origin!r}]"

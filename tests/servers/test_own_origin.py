@@ -72,3 +72,29 @@ def test_where_it_is_named_a_websocket_needs_no_proof(serve):
     assert (
         named.request("GET", POLLING, [HOST, ("Origin", "https://x.example"), PROOF]).status == 403
     )
+
+
+def refusals(server):
+    return [line for line in server.log().splitlines() if "Refused" in line]
+
+
+def test_a_websocket_without_a_session_is_refused_with_what_helps(serve):
+    server = serve("", fresh=True)
+    sid = server.request("GET", POLLING, [HOST, PROOF]).sid
+    assert post(server, sid, OWN, PROOF) == 200
+    assert server.websocket([HOST, OWN]).status == 403
+    [line] = refusals(server)
+    assert "its polling works" in line
+    assert "takes itself for http://upstream:5000" in line
+    assert f"SIO_CORS_OWN_ORIGINS = ['{OWN[1]}']" in line
+
+
+def test_a_refusal_sees_that_the_page_is_the_servers_own(serve):
+    server = serve("", server="eventlet, debug", fresh=True)
+    page = [("Host", "tinypilot.local"), ("Origin", "https://tinypilot.local")]
+    answer = server.request("GET", POLLING, page)
+    [line] = refusals(server)
+    for told in (line, answer.body.decode()):
+        assert "takes itself for http://tinypilot.local" in told
+        assert "X-Forwarded-Proto $scheme" in told
+        assert "SIO_CORS_ORIGINS" not in told
