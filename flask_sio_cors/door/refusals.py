@@ -123,7 +123,7 @@ def _two_headers(origin: str) -> tuple[str, str] | None:
 def _explain_two(first: str, second: str) -> str:
     return (
         f"Two Origin headers came, {first[:120]!a} and {second[:120]!a}, where browsers send one. "
-        "python-socketio sends two with a WebSocket where it is given headers={'Origin': …}, since "
+        "python-socketio sends two with a WebSocket where its headers have one, since "
         "websocket-client adds its own. To send yours alone, write "
         "socketio.Client(websocket_extra_options={'suppress_origin': True}), or, with "
         "websocket-client itself, suppress_origin=True. Or send none: a program needs no Origin."
@@ -140,7 +140,7 @@ def _explain_own(origin: str, server: Server) -> str:
     """Say why a server takes a page of its own for a stranger's."""
     address, lost = server
     told = f"{origin!r} is most likely this server's own, but the server takes itself for "
-    told += f"{address.origin} ({_sources(address)})"
+    told += f"{ascii(address.origin[:120])[1:-1]} ({_sources(address)})"
     scheme, _, port = split(origin)
     says = [f"{scheme}:"] * (Lost.SCHEME in lost) + [f"port {port}"] * (Lost.PORT in lost)
     if says:

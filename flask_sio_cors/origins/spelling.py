@@ -17,6 +17,7 @@ from .grammar import (
     EXAMPLE,
     MAX_HOST_LENGTH,
     PORT,
+    ends_with_dot,
     false_punycode,
     is_address,
     is_app_scheme,
@@ -54,7 +55,8 @@ def correct(text: str) -> Misspelling:
 
 
 def _corrected(text: str) -> str:
-    return repr(text) if parse_pattern(text) else correct(text).correction
+    pattern = parse_pattern(text)
+    return correct(text).correction if pattern is None or ends_with_dot(pattern) else repr(text)
 
 
 # --- What is no origin at all -----------------------------------------------------------------

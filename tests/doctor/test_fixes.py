@@ -9,10 +9,10 @@ import pytest
 
 from flask_sio_cors import ConfigError
 from flask_sio_cors.browser.fetch import Page
+from flask_sio_cors.config.conflicts import _MEANT_OPTIONS, _OWN_OPTIONS
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.findings import Finding, Severity
 from flask_sio_cors.doctor.target import Target
-from flask_sio_cors.extension import _MEANT_OPTIONS, _OWN_OPTIONS
 from tests.support.broken_servers import (
     Wsgi,
     behind,

@@ -1,5 +1,6 @@
 """Whatever the application's own functions do wrong, nobody gets in and the server lives on."""
 
+import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -376,7 +377,7 @@ def test_a_function_that_stops_a_green_server_within_its_limit_is_named_once(ser
     log = logged_of(server, library, key, "time.sleep(0.3)\nreturn False", times=3)
     assert log.count(f"{key}: {STOPPED}") == 1
     assert all(remedy in log for remedy in REMEDIES[library])
-    assert "This time it was 0.3 seconds" in log
+    assert re.search(r"This time it was 0\.[3-9]\d? seconds", log)
 
 
 @each_library
