@@ -14,7 +14,7 @@ from ..config.options import Options
 from .deciding import decision, question
 from .journal import Journal
 from .own import PROOF, OwnOrigin
-from .tampering import Tampering, explain_tampering, is_browsers_websocket
+from .tampering import Tampering, explain_tampering, is_added, is_browsers_websocket
 from .verdicts import Reason
 from .waiting import Interrupter
 
@@ -98,6 +98,8 @@ class Identification:
         if answer is True:
             return Identity(LISTED, Reason.ORIGIN_ALLOWED, "Origin", origin)
         if header := self.own.shown_by(environ, origin):
+            if header == "Sec-Fetch-Site" and is_added(environ):
+                self._journal.suspected(explain_tampering(Tampering.ADDED))
             return Identity(OWN, Reason.SAME_ORIGIN, header, origin)
         if self._ask is not None and (answer := self._ask(origin)) is True:
             return Identity(LISTED, Reason.ORIGIN_ALLOWED, "Origin", origin)

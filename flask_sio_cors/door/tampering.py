@@ -14,8 +14,15 @@ class Tampering(Enum):
 
     REMOVED = "removed"  #: it came without, where browsers always send it
     REPLACED = "replaced"  #: it names the server, where the page is another's
+    ADDED = "added"  #: it came with a request with which browsers send none
 
 
+_WRITES_ITS_OWN: Final = (
+    "So a proxy in front of this server seems to write the server's own origin into the Origin "
+    "header. Any site's page can open a WebSocket here then, in browsers that send no "
+    "Sec-Fetch-Site with it, such as Chromium. Remove the line that does it (nginx: "
+    "proxy_set_header Origin https://$http_host;), so that the header passes as it came."
+)
 _SENTENCES: Final = {
     Tampering.REMOVED: (
         "A browser's WebSocket came without an Origin header, which browsers always send (RFC "
@@ -26,11 +33,12 @@ _SENTENCES: Final = {
     ),
     Tampering.REPLACED: (
         "The Origin header names this server, but the browser says, by Sec-Fetch-Site, that the "
-        "page is of another origin. So a proxy in front of this server seems to write the server's "
-        "own origin into the Origin header. Any site's page can open a WebSocket here then, in "
-        "browsers that send no Sec-Fetch-Site with it, such as Chromium. Remove the line that does "
-        "it (nginx: proxy_set_header Origin https://$http_host;), so that the header passes as it "
-        "came."
+        f"page is of another origin. {_WRITES_ITS_OWN}"
+    ),
+    Tampering.ADDED: (
+        "A page of this server asked by GET, and an Origin header came with that, which browsers "
+        'send none with (Fetch standard, section 3.2, "append a request Origin header"). '
+        f"{_WRITES_ITS_OWN}"
     ),
 }
 
@@ -38,6 +46,11 @@ _SENTENCES: Final = {
 def explain_tampering(tampering: Tampering) -> str:
     """Say how a proxy's change of the header shows, what follows, and what to remove."""
     return _SENTENCES[tampering]
+
+
+def is_added(environ: WSGIEnvironment) -> bool:
+    """Tell whether browsers send no Origin with what their page asks of its own server."""
+    return environ["REQUEST_METHOD"] == "GET" and "HTTP_UPGRADE" not in environ
 
 
 def is_browsers_websocket(environ: WSGIEnvironment) -> bool:

@@ -35,13 +35,13 @@ class Signal(Protocol):
 class Gate:
     """Bounds how many calls of one function are under way at once.
 
-    :param function: the function.
+    :param function: the function, which is kept.
     :param size: how many.
     :param patience: seconds that one more may wait for a place; 0 where waiting would stop others.
     """
 
     def __init__(self, function: object, size: int, patience: float) -> None:
-        self.function = function
+        self._function = function
         self.size = size
         self._patience = patience
         self._inside = 0
@@ -49,6 +49,11 @@ class Gate:
         # Where nobody waits, it is held by one thread alone, between whose lines no other green
         # thread runs.
         self._place = threading.Condition()
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a call is under way."""
+        return self._inside > 0
 
     def enter(self) -> bool:
         """Take a place, which has to be left again; tell whether there was one in time."""
@@ -93,7 +98,8 @@ class Interrupter:
     _patience = 0.1
 
     def __init__(self) -> None:
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[tuple[str, int], Gate] = {}
+        self._lock = threading.Lock()
 
     def __call__(self, seconds: float, error: BaseException) -> AbstractContextManager[Any]:
         """Let a function take its time: a thread cannot be interrupted."""
@@ -104,9 +110,14 @@ class Interrupter:
 
         :param name: of the setting that it was given to.
         """
-        gate = self._gates.get(name)
-        if gate is None or gate.function != function:
-            gate = self._gates[name] = Gate(function, self._calls_at_once, self._patience)
+        # The gate keeps its function, so that no other one gets its number.
+        key = name, id(function)
+        with self._lock:
+            gate = self._gates.get(key)
+            if gate is None:
+                gate = Gate(function, self._calls_at_once, self._patience)
+                in_use = {key: one for key, one in self._gates.items() if one.is_in_use}
+                self._gates = {**in_use, key: gate}
         return gate
 
     def signal(self) -> Signal:

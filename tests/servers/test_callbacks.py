@@ -299,7 +299,10 @@ def test_more_short_calls_than_have_a_place_are_all_answered(serve, kind):
     assert {one.result().status for one in crowd} == {200}
 
 
-@pytest.mark.parametrize("kind", ["eventlet", "gevent", "threading", "gunicorn gevent"])
+GREEN_AND_NOT = ["eventlet", "gevent", "threading", "gunicorn gevent", "gunicorn eventlet"]
+
+
+@pytest.mark.parametrize("kind", GREEN_AND_NOT)
 def test_concurrent_questions_about_an_origin_are_one_call_and_stop_nobody(serve, kind):
     server = serve(server=kind)
     library = "gevent" if "gevent" in kind else "eventlet"

@@ -135,6 +135,16 @@ def test_a_proxy_that_writes_the_own_origin_is_named_where_the_browser_contradic
     assert "to the list" not in log
 
 
+def test_a_proxy_that_writes_the_own_origin_is_named_when_the_servers_own_page_polls(
+    server, logged, tmp_path
+):
+    page = [*FIREFOX[:2], (SITE, "same-origin")]
+    with nginx(REPLACING, server.port, tmp_path) as url:
+        for _ in range(2):
+            assert ask(url, page, POLLING, []).status == 200
+    assert logged().count(REPLACED) == 1
+
+
 def test_without_its_contradiction_no_proxy_is_suspected(server, logged):
     ask(server.url, [*FIREFOX, (SITE, "cross-site"), ("Origin", STRANGER)])
     ask(server.url, [*FIREFOX, (SITE, "same-origin"), ("Origin", server.url)])
