@@ -21,7 +21,7 @@ def conflicts(given: Mapping[str, Any]) -> Iterable[Problem]:
     others = [f"{name}={value!r}" for name, value in given.items() if not _is_about_cors(name)]
     call = f"SocketIO({', '.join(['app', *others])})"
     for name, value in given.items():
-        if not _is_about_cors(name):
+        if not _is_about_cors(name) or (name in _OWN_OPTIONS and value is None):
             continue
         reason = (
             "decides in another place; with SioCors, the SIO_CORS_ settings decide"

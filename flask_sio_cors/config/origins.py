@@ -70,9 +70,11 @@ def read_own_origins(value: Any, report: Report) -> frozenset[str]:
             report(
                 item, "is no address of a server; browsers reach one by http: or https:", EXAMPLE
             )
-        elif pattern.subdomains or pattern.port == "*":
+        elif pattern.subdomains or pattern.is_partial or pattern.is_network or pattern.port == "*":
             reason = "stands for many origins; a server has those that its users see, each by name"
-            report(item, reason, repr(_plain(pattern)))
+            report(item, reason, EXAMPLE if pattern.is_network else repr(_plain(pattern)))
+        elif ends_with_dot(pattern):
+            _report_origin(item, report)
         else:
             own.add(item)
     return frozenset(own)
@@ -88,7 +90,8 @@ def _report_own(item: Any, report: Report) -> None:
 
 def _plain(pattern: OriginPattern) -> str:
     port = "" if pattern.port == "*" else pattern.port
-    return str(pattern._replace(subdomains=False, port=port))
+    host = pattern.host.replace("*", "1")
+    return str(pattern._replace(host=host, subdomains=False, port=port))
 
 
 def _read_listed(value: Any, report: Report) -> Listed:

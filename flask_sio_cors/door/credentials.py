@@ -20,21 +20,25 @@ _KEYS: Final = {
     "HTTP_AUTHORIZATION": AUTHORIZATION,
     "REMOTE_USER": REMOTE_USER,
 }
-_SENT_BY_BROWSERS: Final = {"HTTP_COOKIE": COOKIE, "REMOTE_USER": REMOTE_USER}
+#: Schemes by which browsers log in themselves, with what the visitor once typed, at every request.
+_BROWSERS_SCHEMES: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
 
 
 def take(environ: WSGIEnvironment, *, has_page: bool) -> tuple[str, ...]:
     """Remove a request's credentials from its environ, and the servers' copies of them.
 
-    With polling, a page that is named sets ``Authorization`` itself, which a preflight has allowed.
+    With polling, a page that is named may have set ``Authorization`` itself, which a preflight has
+    allowed; not with a scheme that browsers use by themselves, though.
 
     :param has_page: whether the request names its page.
     :return: the names of those that there were.
     """
-    keys = _KEYS
+    keys = [*_KEYS]
     if has_page and "HTTP_UPGRADE" not in environ:
-        keys = _SENT_BY_BROWSERS
-    taken = tuple(name for key, name in keys.items() if environ.pop(key, None) is not None)
+        scheme = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")[0].lower()
+        if scheme and scheme not in _BROWSERS_SCHEMES:
+            keys.remove("HTTP_AUTHORIZATION")
+    taken = tuple(_KEYS[key] for key in keys if environ.pop(key, None) is not None)
     if taken:
         _take_copies(environ, taken)
     return taken

@@ -99,9 +99,9 @@ class Guard:
     ) -> Iterable[bytes]:
         """Answer a request for Engine.IO; a WSGI application by another name."""
         policy = self.policy
+        if "HTTP_UPGRADE" in environ:
+            proofs.recall(self.engineio.environ, environ)
         judgement = policy.judge(environ)
-        if judgement[0].outcome is REFUSED and proofs.recall(self.engineio.environ, environ):
-            judgement = policy.judge(environ)
         verdict, own, page = judgement
         if verdict.outcome is REFUSED:
             return self.refuse(environ, start_response, policy, verdict, page)
@@ -142,12 +142,17 @@ class Guard:
         self, environ: WSGIEnvironment, policy: Policy, judgement: Judgement
     ) -> bool:
         """Take the credentials from a request whose page may not use them; tell whether it may."""
-        if policy.grants_credentials(environ, judgement):
-            return True
         page, options = judgement[2], policy.options
+        if policy.grants_credentials(environ, judgement):
+            if page.origin is not None and policy.is_proven(environ, page.origin):
+                self._remember(environ, page.origin)
+            return True
         taken = credentials.take(environ, has_page=page.origin is not None)
         if taken:
-            self.journal.taken(page.origin, taken, lambda: explain_taken(taken, page, options))
+            server = server_of(environ, page.origin, is_proven=page.origin in self._proven)
+            self.journal.taken(
+                page.origin, taken, lambda: explain_taken(taken, page, options, server)
+            )
         return False
 
     def _remember(self, environ: WSGIEnvironment, origin: str) -> None:

@@ -24,6 +24,7 @@ SEEN_HOSTS_LIMIT: Final = 1024
 #: The header by which browsers say whose page asks.
 PROOF: Final = "Sec-Fetch-Site"
 
+_ELSEWHERE: Final = ("cross-site", "same-site")
 _PAGE_SCHEMES: Final = {"ws": "http", "wss": "https"}
 _DEFAULT_PORT_SUFFIXES: Final = {scheme: f":{port}" for scheme, port in DEFAULT_PORTS.items()}
 _ADDRESS_AND_PORT: Final = re.compile(r"(\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
@@ -56,10 +57,13 @@ class OwnOrigin:
         the first values of ``X-Forwarded-Proto`` and ``X-Forwarded-Host``, as Engine.IO has it. A
         page elsewhere cannot send these two without a preflight, which is judged without them.
         """
-        if self._origins:
-            host = environ.get("HTTP_HOST", "").lower()
-            return "Origin" if origin in self._origins_of_host.get(host, self._origins) else ""
         site = environ.get("HTTP_SEC_FETCH_SITE")
+        if self._origins:
+            named = self._origins_of_host.get(environ.get("HTTP_HOST", "").lower())
+            # Of the very origin that it asks, no browser says that it is another's.
+            if named is not None and site in _ELSEWHERE:
+                return ""
+            return "Origin" if origin in (named or self._origins) else ""
         if site is not None or environ.get(PROVEN) == origin:
             is_proof = site in ("same-origin", None) and self._is_trusted_origin(origin)
             return PROOF if is_proof and self.distrusted_header(environ) == "" else ""
@@ -68,7 +72,12 @@ class OwnOrigin:
     def is_disproved(self, environ: WSGIEnvironment, origin: str) -> bool:
         """Tell whether a request has the server's own origin, and comes from a page elsewhere."""
         site = environ.get("HTTP_SEC_FETCH_SITE")
-        return site in ("cross-site", "same-site") and self._addressed_by(environ, origin) != ""
+        if site not in _ELSEWHERE:
+            return False
+        if self._origins:
+            named = self._origins_of_host.get(environ.get("HTTP_HOST", "").lower(), ())
+            return origin in named
+        return self._addressed_by(environ, origin) != ""
 
     def _addressed_by(self, environ: WSGIEnvironment, origin: str) -> str:
         """Return the header by which a request was sent to what its origin names."""

@@ -15,6 +15,7 @@ from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.sets import OriginSet
 from .identity import LISTED, OWN, Identification, Identity
 from .journal import Journal
+from .own import PROOF
 from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict, status_line
 from .waiting import Interrupter
 
@@ -150,6 +151,10 @@ class Policy:
         """
         verdict, _, page = judgement
         return verdict.credentials or self._pages.is_the_visitors(environ, page)
+
+    def is_proven(self, environ: WSGIEnvironment, origin: str) -> bool:
+        """Tell whether the browser itself says that an origin is the server's own."""
+        return self._pages.own.shown_by(environ, origin) == PROOF
 
     def _judge_page(self, page: Identity) -> Judgement:
         verdict = self._verdicts[page.reason]

@@ -34,10 +34,8 @@ def remember(sessions: Mapping[str, Any], environ: WSGIEnvironment, origin: str)
         handshake[PROVEN] = origin
 
 
-def recall(sessions: Mapping[str, Any], environ: WSGIEnvironment) -> bool:
-    """Put what a WebSocket's session has proven into its environ; tell whether there is any."""
-    handshake = sessions.get(session_id(environ) or "") if "HTTP_UPGRADE" in environ else None
-    if handshake is None or PROVEN not in handshake:
-        return False
-    environ[PROVEN] = handshake[PROVEN]
-    return True
+def recall(sessions: Mapping[str, Any], environ: WSGIEnvironment) -> None:
+    """Put into a WebSocket's environ what its session has proven."""
+    handshake = sessions.get(session_id(environ) or "")
+    if handshake is not None and PROVEN in handshake:
+        environ[PROVEN] = handshake[PROVEN]

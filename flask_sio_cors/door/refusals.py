@@ -86,11 +86,14 @@ def explain_refusal(
     }.get(reason, f"{shown} is not allowed.")
 
 
-def explain_taken(taken: tuple[str, ...], page: Identity, options: Options) -> str:
+def explain_taken(
+    taken: tuple[str, ...], page: Identity, options: Options, server: Server | None = None
+) -> str:
     """Say which credentials a request was let in without, why, and what would let them in.
 
     :param taken: their names, such as ``Cookie``.
     :param page: who asked.
+    :param server: what the server takes itself for, where a request says it.
     """
     origin = page.origin
     shown = ascii(origin[:120]) if origin is not None else "a page elsewhere, without an Origin"
@@ -98,6 +101,8 @@ def explain_taken(taken: tuple[str, ...], page: Identity, options: Options) -> s
     switch = f"{PREFIX}SUPPORTS_CREDENTIALS"
     if origin is None:
         return f"{told} it is not known whose page it is."
+    if server is not None and server.lost and not options.own_origins:
+        return f"{told} it is not known to be the server's own. {_explain_own(origin, server)}"
     if isinstance(options.origins, EveryOrigin):
         source = options.sources.get("ORIGINS", f"{PREFIX}ORIGINS")
         return (

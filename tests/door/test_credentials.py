@@ -2,7 +2,7 @@
 
 from flask_sio_cors.door.credentials import AUTHORIZATION, COOKIE, REMOTE_USER, take
 
-ALL = {"HTTP_COOKIE": "a=1", "HTTP_AUTHORIZATION": "Basic x", "REMOTE_USER": "ada"}
+ALL = {"HTTP_COOKIE": "a=1", "HTTP_AUTHORIZATION": "Bearer x", "REMOTE_USER": "ada"}
 PAGE = {"HTTP_ORIGIN": "https://app.example"}
 UPGRADE = {"HTTP_UPGRADE": "websocket"}
 
@@ -16,7 +16,7 @@ def test_everything_is_taken_from_a_request_of_no_named_page():
 def test_polling_keeps_what_its_page_has_set():
     environ = {**ALL, **PAGE}
     assert take(environ, has_page=True) == (COOKIE, REMOTE_USER)
-    assert environ == {**PAGE, "HTTP_AUTHORIZATION": "Basic x"}
+    assert environ == {**PAGE, "HTTP_AUTHORIZATION": "Bearer x"}
 
 
 def test_a_websocket_can_set_nothing():

@@ -150,3 +150,13 @@ def test_and_no_header_shows_others(asked):
 def test_a_host_that_names_one_of_them_has_that_one_alone(host, own):
     told = [o for o in NAMED["SIO_CORS_OWN_ORIGINS"] if shown_by(o, host=host, config=NAMED)]
     assert told == [own]
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_and_no_browser_says_of_that_one_that_it_is_anothers(site):
+    """A proxy may have written the server's origin over a stranger's."""
+    assert shown_by(CHAT, host="chat.example.com", config=NAMED, sec_fetch_site=site) == ""
+    own = OwnOrigin(Options.from_config(NAMED))
+    asked = {"HTTP_HOST": "chat.example.com", "HTTP_SEC_FETCH_SITE": site}
+    assert own.is_disproved(asked, CHAT)
+    assert not own.is_disproved(asked, "https://evil.example")

@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import time
 import timeit
 
 import pytest
@@ -233,5 +234,7 @@ def test_ten_thousand_families_cost_what_one_does(origin):
     )
     assert origin in few
     assert origin in many
-    best = [min(timeit.repeat(lambda s=s: origin in s, number=2000, repeat=7)) for s in (few, many)]
-    assert best[1] < 2 * best[0]
+    timers = [timeit.Timer(lambda s=s: origin in s, timer=time.thread_time) for s in (few, many)]
+    rounds = [[timer.timeit(500) for timer in timers] for _ in range(20)]
+    best = [min(times) for times in zip(*rounds, strict=True)]
+    assert best[1] < 3 * best[0]

@@ -12,6 +12,8 @@ from tests.support.raw_http import POLLING, WEBSOCKET
 LISTED = ("Origin", "https://friend.example")
 STRANGER = ("Origin", "https://evil.example")
 SECRETS = [("Cookie", "session=s3cret"), ("Authorization", "Basic s3cret")]
+# What a page sets itself: browsers add nothing like that.
+TOKEN = [("Cookie", "session=s3cret"), ("Authorization", "Bearer s3cret")]
 OWN = ("Sec-Fetch-Site", "same-origin")
 CROSS = ("Sec-Fetch-Site", "cross-site")
 KINDS = ["eventlet", "gevent", "gevent, simple-websocket", "threading", "gunicorn"]
@@ -136,9 +138,18 @@ def test_a_websocket_of_a_page_without_credentials_has_none(serve, kind, setting
 @each_taken
 def test_polling_of_such_a_page_keeps_what_it_has_set_itself(serve, kind, settings, page):
     server = started(serve, settings, kind)
-    found, opened = by_polling(server, *page, *SECRETS)
-    assert found == {"allow_request": ["Basic s3cret"], "connect": ["Basic s3cret"]}
+    found, opened = by_polling(server, *page, *TOKEN)
+    assert found == {"allow_request": ["Bearer s3cret"], "connect": ["Bearer s3cret"]}
     assert opened.header("Set-Cookie") is None
+
+
+@pytest.mark.parametrize("scheme", ["Basic", "bAsIc", "Digest", "Negotiate", "NTLM", ""])
+@each_taken
+def test_but_not_what_browsers_log_in_with(serve, settings, page, scheme):
+    server = started(serve, settings)
+    header = ("Authorization", f"{scheme} s3cret".strip() if scheme else "")
+    found, _ = by_polling(server, *page, SECRETS[0], header)
+    assert found == {"allow_request": [], "connect": []}
 
 
 @pytest.mark.parametrize("settings", [ALL, REFLECTED, FLASK_CORS])

@@ -98,3 +98,16 @@ def test_a_refusal_sees_that_the_page_is_the_servers_own(serve):
         assert "takes itself for http://tinypilot.local" in told
         assert "X-Forwarded-Proto $scheme" in told
         assert "SIO_CORS_ORIGINS" not in told
+
+
+@pytest.mark.parametrize("settings", ["'*'", "['https://shop.example']"])
+def test_the_upgrade_of_an_own_page_that_is_listed_too_is_its_own(serve, settings):
+    server = serve(f"app.config['SIO_CORS_ORIGINS'] = {settings}", fresh=True)
+    cookie = ("Cookie", "session=x")
+    sid = server.request("GET", POLLING, [HOST, PROOF, cookie]).sid
+    assert post(server, sid, OWN, PROOF, cookie) == 200
+    assert upgrade(server, sid, OWN, cookie) == 101
+    assert "stayed outside" not in server.log()
+    assert server.websocket([HOST, OWN, cookie]).status == 101
+    assert "is not known to be the server's own" in server.log()
+    assert "SIO_CORS_OWN_ORIGINS" in server.log()
