@@ -12,6 +12,7 @@ from ..origins.grammar import (
     EXAMPLE,
     OPAQUE_ORIGINS,
     OriginPattern,
+    has_unregistered_suffix,
     is_loopback,
     parse_pattern,
 )
@@ -193,26 +194,25 @@ def _check_partial(
     pattern: OriginPattern, sources: Mapping[str, str], found: list[Problem]
 ) -> None:
     """Report a star in a label that anybody can register."""
-    if is_loopback(pattern.host):
+    if is_loopback(pattern.host) or has_unregistered_suffix(pattern.host):
         return
-    from ..origins.suffixes import registered_part
+    from ..origins.suffixes import stranger_in_family
 
-    registered = registered_part(pattern.host.removesuffix(".").replace("*", "x"))
-    following = pattern.host.removesuffix(".").partition("*")[2].count(".")
-    if registered is None or registered.count(".") < following:
+    stranger = stranger_in_family(pattern.host.removesuffix("."))
+    if stranger is None:
         return
-    made = str(pattern._replace(host=pattern.host.replace("*", "x"))).removesuffix(":*")
+    made = str(pattern._replace(host=stranger)).removesuffix(":*")
     reason = (
         f'lets in whoever registers a name such as "{made}", with '
         f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it"
     )
-    own = str(pattern._replace(host=pattern.host.replace("*", "your-name")))
+    own = str(pattern._replace(host=f"your-name.{stranger.partition('.')[2]}"))
     found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(own)))
 
 
 def _public_suffix_within(host: str) -> str | None:
     """Return the public suffix that the subdomains of `host` are registered under, if one is."""
-    if is_loopback(host):
+    if is_loopback(host) or has_unregistered_suffix(host):
         return None
     from ..origins.suffixes import public_suffix_within
 

@@ -112,6 +112,7 @@ def _read_listed(value: Any, report: Report) -> Listed:
                 others.append(item)
 
     regexes = [item for item in items if _is_regex(item) and _can_decide(item, report)]
+    _report_together(regexes, value, report)
     listed = Listed(OriginSet(patterns(), regexes), texts, regexes)
     if any(map(_stands_alone, others)):
         _report_company(value, items, report)
@@ -147,6 +148,19 @@ def _can_decide(regex: re.Pattern[str], report: Report) -> bool:
         report(regex, error.reason, error.correction)
         return False
     return True
+
+
+def _report_together(regexes: list[re.Pattern[str]], value: Any, report: Report) -> None:
+    """Report expressions that can decide, and take too long together; none of them is left."""
+    if len(regexes) < 2:
+        return
+    from ..origins.expressions import ExpressionError, Expressions
+
+    try:
+        Expressions(regexes)
+    except ExpressionError as error:
+        report(value, error.reason, error.correction)
+        regexes.clear()
 
 
 def _stands_alone(item: Any) -> bool:

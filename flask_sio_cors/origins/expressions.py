@@ -21,8 +21,12 @@ from typing import Any, Final, TypeAlias
 from .grammar import MAX_ORIGIN_LENGTH
 
 #: Instructions of RE2 that an expression may take: each costs each character of an origin a step,
-#: at worst. Ordinary expressions take 20 to 300, and 1,000 half a millisecond.
-MAX_PROGRAM: Final = 1000
+#: at worst. Ordinary expressions take 20 to 300, of which most characters meet few.
+MAX_PROGRAM: Final = 500
+#: Those from here on are large, and so many instructions of such are asked together, at most: some
+#: milliseconds for an origin of the longest kind that was not seen before, at worst.
+_LARGE: Final = 200
+MAX_LARGE_PROGRAMS: Final = 5000
 #: How many expressions a set takes, and how many instructions; a larger one does not compile.
 _MAX_SET: Final = 1000
 _MAX_SET_PROGRAM: Final = 20_000
@@ -70,8 +74,9 @@ _POSIX: Final = {
     "word": "A-Za-z0-9_",
     "xdigit": "A-Fa-f0-9",
 }
-_POSIX_CLASS: Final = re.compile(rf"\[:({'|'.join(_POSIX)}):\]")
-_OPEN_REPEAT: Final = re.compile(r"(\\.|\[(?:\\.|[^\]])+\])|\{,([0-9]+)\}", re.DOTALL)
+_POSIX_CLASS: Final = re.compile(rf"(?<!\\)\[:({'|'.join(_POSIX)}):\]")
+# Neither what is escaped, nor what stands in a class.
+_OPEN_REPEAT: Final = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]])*\])|\{,([0-9]+)\}", re.DOTALL)
 _LONG_REPEAT: Final = re.compile(r"(\\.)|\{1,(?:6[3-9]|[7-9][0-9]|[1-9][0-9]{2,})\}", re.DOTALL)
 
 
@@ -99,7 +104,9 @@ class Expressions:
 
     def __init__(self, regexes: Iterable[re.Pattern[str]]) -> None:
         self.regexes = tuple(regexes)
-        self._parts = tuple(_parts_of([_checked(regex) for regex in self.regexes]))
+        checked = [_checked(regex) for regex in self.regexes]
+        self._parts = tuple(_parts_of(checked))
+        _check_together([size for _, size in checked])
         self._compiled = tuple(map(_compile_set, self._parts))
         if self.regexes:
             _alive.add(self)
@@ -155,6 +162,9 @@ def translate(regex: re.Pattern[str]) -> str:
 
     :raise ExpressionError: if there is none.
     """
+    if regex.flags & re.VERBOSE:
+        # Comments may hold anything.
+        return _translated(regex)
     if _POSIX_CLASS.search(regex.pattern):
         written = _POSIX_CLASS.sub(lambda found: _POSIX[found[1]], regex.pattern)
         raise _ambiguous(
@@ -163,6 +173,10 @@ def translate(regex: re.Pattern[str]) -> str:
     written = _OPEN_REPEAT.sub(lambda found: found[1] or f"{{0,{found[2]}}}", regex.pattern)
     if written != regex.pattern:
         raise _ambiguous("{,n}", "most engines as text", written, regex)
+    return _translated(regex)
+
+
+def _translated(regex: re.Pattern[str]) -> str:
     try:
         return _translate(parse(regex), _flags_of(regex))
     except RecursionError:
@@ -278,6 +292,16 @@ def _checked(regex: re.Pattern[str]) -> tuple[str, int]:
             _shortened(regex),
         )
     return translated, size
+
+
+def _check_together(sizes: Iterable[int]) -> None:
+    large = [size for size in sizes if size >= _LARGE]
+    if sum(large) > MAX_LARGE_PROGRAMS:
+        raise ExpressionError(
+            f"has {len(large)} expressions that repeat much; together, each character of an origin "
+            f"costs {sum(large):,} steps, where {MAX_LARGE_PROGRAMS:,} are the most. A label has "
+            "63 characters at most, so that + says what {1,63} does"
+        )
 
 
 def _shortened(regex: re.Pattern[str]) -> str:

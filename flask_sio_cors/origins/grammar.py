@@ -50,6 +50,7 @@ _WEB_HOST: Final = rf"(?:{HOST}\.?|{_IPV6})"
 # A label with a star in it, and something else; not one that anybody registers under a top level.
 _PARTIAL: Final = r"(?=[a-z0-9_-]*\*[a-z0-9_-]*\.)(?!\*\.)[a-z0-9_*-]{2,63}"
 _UNREGISTERED: Final = r"\.(?:localhost|local|internal|intranet|lan|home|corp|test)"
+_unregistered = re.compile(rf".*{_UNREGISTERED}\.?")
 _PARTIAL_HOST: Final = rf"(?:{_LABEL}\.)*{_PARTIAL}(?:{_UNREGISTERED}|(?:\.{_LABEL}){{2,}})\.?"
 _OCTETS: Final = re.compile(r"((?:[0-9]{1,3}\.){1,3})\*(?:\.\*){0,2}")
 _NETWORK: Final = (
@@ -257,6 +258,14 @@ def is_loopback(host: str) -> bool:
         or host in ("[::1]", "::1")
         or (host.startswith("127.") and is_address(host))
     )
+
+
+def has_unregistered_suffix(name: str) -> bool:
+    """Tell whether nobody registers names like this one: those of a home's or a company's network.
+
+    Reserved (RFC 6761, RFC 6762, ``internal`` by ICANN), or never to be delegated.
+    """
+    return _unregistered.fullmatch(f".{name}") is not None
 
 
 def is_insecure(origin: str) -> bool:

@@ -13,11 +13,15 @@ _ANY_LABEL: Final = "any-name"
 
 
 class _Suffixes(NamedTuple):
-    """The list, its names, and the names above them (``amazonaws.com``, s3.amazonaws.com's)."""
+    """The list, its names, and the names above them (``amazonaws.com``, s3.amazonaws.com's).
+
+    :param heads: by what names end in, the labels that they begin with.
+    """
 
     rules: PublicSuffixList
     names: list[str]
     below: dict[str, str]
+    heads: dict[str, list[list[str]]]
 
 
 @functools.cache
@@ -25,7 +29,11 @@ def _suffixes() -> _Suffixes:
     with open(PSLFILE, encoding="utf-8") as lines:
         text = lines.readlines()
     names = list(_names(text))
-    return _Suffixes(PublicSuffixList(text), names, _names_above(names))
+    heads: dict[str, list[list[str]]] = {}
+    for labels in (name.split(".") for name in names):
+        for n in range(1, len(labels)):
+            heads.setdefault(".".join(labels[n:]), []).append(labels[:n])
+    return _Suffixes(PublicSuffixList(text), names, _names_above(names), heads)
 
 
 def _names(lines: Iterable[str]) -> Iterator[str]:
@@ -55,7 +63,36 @@ def public_suffix_within(host: str) -> str | None:
     return host if suffixes.rules.is_public(host) else suffixes.below.get(host)
 
 
+def public_suffixes() -> Iterable[str]:
+    """Return the public suffixes, and a name for each that a rule leaves open."""
+    return _suffixes().names
+
+
 def registered_part(name: str) -> str | None:
     """Return the part of a host's name that its owner registered; ``None`` where it has none."""
     part: str | None = _suffixes().rules.privatesuffix(name)
     return part
+
+
+def stranger_in_family(host: str) -> str | None:
+    """Return a name that a stranger could register among those that a star in a label stands for.
+
+    :param host: such as ``pr-*.example.com``, in lower case and punycode.
+    """
+    labels = host.split(".")
+    place = next(n for n, label in enumerate(labels) if "*" in label)
+    before, _, after = labels[place].partition("*")
+    rest = ".".join(labels[place + 1 :])
+    fillings = [f"{before}x{after}"]
+    # The star may stand in a public suffix itself: auth.eu-*.amazoncognito.com.
+    for *inner, label in _suffixes().heads.get(rest, ()):
+        is_inner = labels[place - len(inner) : place] == inner if inner else True
+        is_part = label.startswith(before) and label.endswith(after)
+        if is_inner and is_part and len(label) > len(before) + len(after):
+            fillings.append(label)
+    for filling in fillings:
+        name = ".".join([*labels[:place], filling, rest])
+        registered = registered_part(name)
+        if registered is None or registered.count(".") > rest.count("."):
+            return name
+    return None
