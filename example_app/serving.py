@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 import eventlet
 import eventlet.wsgi
+from eventlet.event import Event
 from flask import Flask
 
 
@@ -48,8 +49,11 @@ def serve(listening: Iterable[tuple[Flask, list[socket.socket]]]) -> None:
         for app, listeners in listening
         for listener in listeners
     ]
+    # Whichever green thread runs gets the interrupt; eventlet's servers end at it without a word.
+    ended = Event()
+    for server in servers:
+        server.link(lambda _: ended.ready() or ended.send())
     try:
-        for server in servers:
-            server.wait()
+        ended.wait()
     except KeyboardInterrupt:
         print()

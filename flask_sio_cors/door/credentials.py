@@ -33,6 +33,11 @@ def take(environ: WSGIEnvironment, *, has_page: bool) -> tuple[str, ...]:
     :param has_page: whether the request names its page.
     :return: the names of those that there were.
     """
+    # Most requests have none.
+    if not (
+        "HTTP_COOKIE" in environ or "HTTP_AUTHORIZATION" in environ or "REMOTE_USER" in environ
+    ):
+        return ()
     keys = [*_KEYS]
     if has_page and "HTTP_UPGRADE" not in environ:
         scheme = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")[0].lower()

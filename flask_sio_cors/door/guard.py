@@ -149,10 +149,12 @@ class Guard:
             return True
         taken = credentials.take(environ, has_page=page.origin is not None)
         if taken:
-            server = server_of(environ, page.origin, is_proven=page.origin in self._proven)
-            self.journal.taken(
-                page.origin, taken, lambda: explain_taken(taken, page, options, server)
-            )
+
+            def explanation() -> str:
+                server = server_of(environ, page.origin, is_proven=page.origin in self._proven)
+                return explain_taken(taken, page, options, server)
+
+            self.journal.taken(page.origin, taken, explanation)
         return False
 
     def _remember(self, environ: WSGIEnvironment, origin: str) -> None:

@@ -6,6 +6,7 @@ kept with the handshake's environ, and so ends with the session.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
@@ -14,13 +15,19 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
+_PLAIN_SID: Final = re.compile(r"(?:^|&)sid=([A-Za-z0-9_-]+)(?:&|$)")
 #: Where an environ has the origin that its session proved to be the server's own.
 PROVEN: Final = "flask_sio_cors.proven"
 
 
 def session_id(environ: WSGIEnvironment) -> str | None:
     """Return the session that a request names, as Engine.IO reads it."""
-    sids = parse_qs(environ.get("QUERY_STRING", "")).get("sid")
+    query = environ.get("QUERY_STRING", "")
+    # As clients write it, which is all that there is to read then; parsing takes ten times as long.
+    found = _PLAIN_SID.search(query)
+    if found is not None and query.count("sid") == 1 and "%" not in query:
+        return found[1]
+    sids = parse_qs(query).get("sid")
     return sids[0] if sids else None
 
 

@@ -173,7 +173,7 @@ def test_the_fix_names_what_this_extension_refuses_in_socketio(stack: ExitStack)
     comment = " ".join(re.findall("#(.*)", finding.fix.extension))
     for name in (*_OWN_OPTIONS, *_MEANT_OPTIONS):
         with pytest.raises(ConfigError):
-            plain(finding.fix.extension, options=f", {name}=None")
+            plain(finding.fix.extension, options=f", {name}=0")
         assert re.search(rf"\b{name}\b", comment), name
 
 
