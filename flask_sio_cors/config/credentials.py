@@ -10,7 +10,6 @@ from typing import Any, Final
 from ..origins.grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
-    OPAQUE_ORIGINS,
     OriginPattern,
     has_unregistered_suffix,
     is_loopback,
@@ -57,35 +56,55 @@ def fit_for_credentials(
     """Replace a correction of an origin that would itself be a mistake with credentials."""
     if problem.key != sources["ORIGINS"]:
         return problem
-    if isinstance(problem.value, str) and problem.correction.startswith("re.compile("):
-        return _fit_expression(problem, values["tolerate_public_suffixes"])
-    if not problem.correction.startswith("'"):
+    written = f"[{problem.correction}]"
+    try:
+        parts = getattr(ast.parse(written, mode="eval").body, "elts", [])
+    except SyntaxError:  # words, and no source
         return problem
-    listed = ast.literal_eval(f"[{problem.correction}]")
+    fit: list[str] = []
+    reasons = [problem.reason]
+    for part in parts:
+        if isinstance(part, ast.Constant) and isinstance(part.value, str):
+            fit += _fit_origin(part.value, values, sources, reasons)
+        elif isinstance(part, ast.Call) and isinstance(part.args[0], ast.Constant):
+            source = ast.get_source_segment(written, part) or ""
+            regex = re.compile(str(part.args[0].value), getattr(problem.value, "flags", 0))
+            fit.append(_fit_expression(regex, source, values, reasons))
+        else:
+            return problem
+    if len(reasons) == 1:
+        return problem
+    correction = ", ".join(dict.fromkeys(fit)) or EXAMPLE
+    return problem._replace(reason="; ".join(dict.fromkeys(reasons)), correction=correction)
+
+
+def _fit_origin(
+    text: str, values: Mapping[str, Any], sources: Mapping[str, str], reasons: list[str]
+) -> list[str]:
+    """Return what to write instead of an origin, itself where it is fit; why goes to `reasons`."""
     refused: list[Problem] = []
-    for pattern in filter(None, map(parse_pattern, listed)):
+    pattern = parse_pattern(text)
+    if pattern is not None:
         _check_credentialed(pattern, values, sources, refused)
-    if not refused:
-        return problem
-    fit = [fault.correction for fault in refused if fault.key == problem.key]
-    refused_texts = {fault.value for fault in refused} | OPAQUE_ORIGINS
-    fit += [repr(text) for text in listed if text not in refused_texts]
-    reason = "; ".join(dict.fromkeys([problem.reason, *(fault.reason for fault in refused)]))
-    return problem._replace(reason=reason, correction=", ".join(dict.fromkeys(fit)) or EXAMPLE)
+    reasons += [fault.reason for fault in refused]
+    if refused:
+        return [fault.correction for fault in refused if fault.key == sources["ORIGINS"]]
+    return [repr(text)]
 
 
-def _fit_expression(problem: Problem, tolerates_suffixes: bool) -> Problem:
+def _fit_expression(
+    regex: re.Pattern[str], source: str, values: Mapping[str, Any], reasons: list[str]
+) -> str:
     from ..origins.expressions import ExpressionError
 
-    pattern = ast.literal_eval(problem.correction.removeprefix("re.compile(").removesuffix(")"))
     try:
-        mistake = _credentialed_regex_mistake(re.compile(pattern), tolerates_suffixes)
+        mistake = _credentialed_regex_mistake(regex, values["tolerate_public_suffixes"])
     except ExpressionError:  # which is told when it is written
         mistake = None
     if mistake is None:
-        return problem
-    reason = f"{problem.reason}; and with credentials the expression that says so {mistake[0]}"
-    return problem._replace(reason=reason, correction=mistake[1])
+        return source
+    reasons.append(f"and with credentials that expression {mistake[0]}")
+    return mistake[1]
 
 
 def _credentialed_regex_mistake(

@@ -98,7 +98,7 @@ class Identification:
         if answer is True:
             return Identity(LISTED, Reason.ORIGIN_ALLOWED, "Origin", origin)
         if header := self.own.shown_by(environ, origin):
-            if header == "Sec-Fetch-Site" and is_added(environ):
+            if header == PROOF and is_added(environ):
                 self._journal.suspected(explain_tampering(Tampering.ADDED))
             return Identity(OWN, Reason.SAME_ORIGIN, header, origin)
         if self._ask is not None and (answer := self._ask(origin)) is True:

@@ -578,3 +578,18 @@ def test_with_credentials_a_dot_at_the_end_makes_nothing_safer():
     assert insecure.correction == "'https://a.example.:81'"
     [regex] = problems(ORIGINS=[re.compile(r"https://.+\.github\.io\.")], SUPPORTS_CREDENTIALS=True)
     assert "whoever registers" in regex.reason
+
+
+@pytest.mark.parametrize(
+    ("text", "fit"),
+    [
+        ("https://a-*-*.b.com, https://c-*-*.d.com", True),
+        ("https://a-*-*.b.com https://c.d.com/", True),
+        ("https://a-*-*.vercel.app, https://c-*-*.d.com", False),
+        ("https://a-*-*.vercel.app; null; https://c.d.com", False),
+    ],
+)
+def test_each_part_of_a_correction_is_fit_for_credentials(text, fit):
+    [problem] = problems(ORIGINS=[text], SUPPORTS_CREDENTIALS=True)
+    assert ("whoever registers" in problem.reason) is not fit
+    assert read(ORIGINS=list(eval(f"[{problem.correction}]")), SUPPORTS_CREDENTIALS=True)
