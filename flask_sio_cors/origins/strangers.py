@@ -65,14 +65,25 @@ def stranger_let_in(regex: re.Pattern[str]) -> str | None:
     for made in _made_of(regex):
         if _is_anybodys(made) and asked.first(made.text) is not None:
             return made.text
+    # What it ends in, whatever it matches, leaves few suffixes, or none, to be asked about.
+    tail = _fixed_tail(parse(regex), regex.flags)
     strangers = (
-        f"https://{name}.{suffix}{dot}"
-        for dot in ("", ".")
+        f"https://{name}{ending}"
+        for ending in (f".{suffix}{dot}" for dot in ("", ".") for suffix in public_suffixes())
+        if ending.endswith(tail) and not has_unregistered_suffix(ending)
         for name in _NAMES
-        for suffix in public_suffixes()
-        if not has_unregistered_suffix(suffix)
     )
     return next((origin for origin in strangers if asked.first(origin) is not None), None)
+
+
+def _fixed_tail(nodes: Sequence[Node], flags: int) -> str:
+    tail = ""
+    for node in reversed(nodes):
+        characters = {c.lower() for c in members(node, flags) or ()}
+        if len(characters) != 1 and node[0].name != "AT":
+            break
+        tail = "".join(characters) + tail
+    return tail
 
 
 def _made_of(regex: re.Pattern[str]) -> Iterator[Made]:
