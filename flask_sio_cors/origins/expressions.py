@@ -15,7 +15,6 @@ import sys
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 from .grammar import MAX_ORIGIN_LENGTH
@@ -191,8 +190,15 @@ def members(node: Node, flags: int) -> frozenset[str] | None:
     if name == "LITERAL" and not flags & re.IGNORECASE:
         return frozenset(chr(argument)) & ALPHABET
     if name in ("LITERAL", "NOT_LITERAL", "IN"):
-        return _members(name, repr(argument), flags, _Node(node))
+        key = (repr(node), flags)
+        if key not in _asked:
+            _asked[key] = _members(node, flags)
+        return _asked[key]
     return None
+
+
+#: What Python said of constructs, in the words that they have in common.
+_asked: Final[dict[tuple[str, int], frozenset[str]]] = {}
 
 
 def scoped(flags: int, argument: tuple[Any, int, int, Any]) -> int:
@@ -200,25 +206,11 @@ def scoped(flags: int, argument: tuple[Any, int, int, Any]) -> int:
     return (flags | argument[1]) & ~argument[2]
 
 
-class _Node:
-    """Keeps a node out of a cache's key, since lists have no hash."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Node)
-
-    def __hash__(self) -> int:
-        return 0
-
-
-@lru_cache(maxsize=1024)
-def _members(name: str, argument: str, flags: int, kept: _Node) -> frozenset[str]:
+def _members(node: Node, flags: int) -> frozenset[str]:
     """Ask Python itself, whose rules for case and categories are its own."""
     state = _parser.State()
     state.flags, state.str = flags | re.UNICODE * (not flags & re.ASCII), ""
-    single = _compiler.compile(_parser.SubPattern(state, [kept.node]), flags)
+    single = _compiler.compile(_parser.SubPattern(state, [node]), flags)
     return frozenset(filter(single.fullmatch, ALPHABET))
 
 
