@@ -51,8 +51,9 @@ class Response:
 
     @property
     def sid(self) -> str:
-        """The session id in the answer to a polling handshake."""
-        return json.loads(self.body.removeprefix(b"0"))["sid"]
+        """The session id in the answer to a polling handshake, which a ping may follow."""
+        handshake, _, _ = self.body.removeprefix(b"0").partition(b"\x1e")
+        return json.loads(handshake)["sid"]
 
 
 def exchange(port: int, raw: bytes, *, timeout: float = 30) -> Response:
