@@ -16,6 +16,7 @@ from .guard import Guard
 from .journal import Journal, logger
 from .policy import Policy
 from .servers import Middleware
+from .serving import FirstRequest
 from .waiting import Interrupter
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Doors:
     :param options: its settings.
     :param interrupter: ends a function of the application that takes too long, where the
         server can.
+    :ivar first_request: calls what is to begin in the process that serves.
     :ivar guards: one for each server.
     :ivar mounts: the servers' paths within the application, with their slashes.
     :ivar missed: the paths that are meant for a server, and that none answers.
@@ -44,6 +46,7 @@ class Doors:
         self.journal = Journal()
         self.interrupter = interrupter
         self.policy = Policy(options, self.journal, interrupter)
+        self.first_request = FirstRequest()
         self.guards: tuple[Guard, ...] = ()
         self.mounts: tuple[str, ...] = ()
         self.missed: frozenset[str] = frozenset()
@@ -57,6 +60,7 @@ class Doors:
             guard = Guard(
                 server, self.policy, lambda: middleware.wsgi_app, self.journal, self.interrupter
             )
+            guard.first_request = self.first_request
             middleware.engineio_app = guard
             server.eio.cors_allowed_origins = guard.allows
             server.eio.cors_credentials = self.policy.options.supports_credentials

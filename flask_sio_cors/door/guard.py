@@ -17,6 +17,7 @@ from .journal import Journal
 from .own import PROOF
 from .policy import Judgement, Policy
 from .refusals import explain_refusal, explain_taken
+from .serving import FirstRequest
 from .signals import request_refused
 from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict
 from .waiting import Interrupter
@@ -76,6 +77,7 @@ class Guard:
         Asked at each use, because a debugger may be put around it later.
     :param journal: where refusals and faults are logged.
     :param interrupter: ends an ``allow_request`` that takes too long, where the server can.
+    :ivar first_request: calls what is to begin in the process that serves.
     """
 
     def __init__(
@@ -93,11 +95,14 @@ class Guard:
         # To explain why others of their requests fail.
         self._proven: set[str] = set()
         self.interrupter = interrupter or Interrupter()
+        self.first_request = FirstRequest()
 
     def handle_request(
         self, environ: WSGIEnvironment, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Answer a request for Engine.IO; a WSGI application by another name."""
+        if self.first_request.awaited:
+            self.first_request.has_come()
         policy = self.policy
         if "HTTP_UPGRADE" in environ:
             proofs.recall(self.engineio.environ, environ)

@@ -30,6 +30,8 @@ def stray_hook(doors: Doors) -> Callable[[], Response | None]:
     """
 
     def answer_stray() -> Response | None:
+        if doors.first_request.awaited:
+            doors.first_request.has_come()
         if VERDICT in request.environ or not _is_stray(request, doors):
             return None
         response = _answer(doors)

@@ -1,0 +1,1 @@
+"""Origins that change while the application runs: stores, and what follows them."""
