@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..browser.fetch import Block, Check
 from ..browser.wording import firefox_reason, visible
+from ..config import meanings
+from ..config.functions import source_of
 from ..config.keys import PREFIX
-from ..config.options import SETTINGS, Options, snapshot
+from ..config.options import SETTINGS, Options, Setting, snapshot
 from ..config.origins import EveryOrigin
 from ..config.problems import ConfigError
 from ..door.policy import Policy
@@ -19,7 +21,7 @@ from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
 from ..origins.near import compare, variants
 from ..origins.sets import OriginSet
 from .question import Asking, Question, Step, answers_preflights, mount, usual_server
-from .remedy import find_remedy, name_of
+from .remedy import find_remedy
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -117,11 +119,17 @@ def describe(policy: Policy, app: Flask) -> PolicyShown:
             setting.name,
             _value(setting.name, setting.field, options),
             options.sources.get(setting.name, "default"),
-            setting.meaning(getattr(options, setting.field)),
+            _meaning(setting, options),
         )
         for setting in SETTINGS
     )
     return PolicyShown(settings, options.trusted_hosts, tuple(_warnings(options, app)))
+
+
+def _meaning(setting: Setting, options: Options) -> str:
+    if setting.field == "origins":
+        return meanings.of_origins(options.origins, options.functions)
+    return setting.meaning(getattr(options, setting.field))
 
 
 def describe_broken(error: ConfigError, width: int) -> str:
@@ -132,7 +140,7 @@ def describe_broken(error: ConfigError, width: int) -> str:
         more = ["…"] * (len(numbers) > _MAX_NUMBERS)
         told = ", ".join([*numbers[:_MAX_NUMBERS], *more])
         mark = f"problem{'s' * (len(numbers) > 1)} {told}" if numbers else "fine by itself"
-        shown = visible(_source(value))
+        shown = visible(source_of(value))
         if len(shown) > _MAX_SHOWN:
             shown = f"{shown[:_MAX_SHOWN]}… ({len(shown)} characters)"
         lines += [f"  {key:<{_KEYS}}  {mark}", *_indented(shown, width)]
@@ -141,15 +149,7 @@ def describe_broken(error: ConfigError, width: int) -> str:
 
 def _value(name: str, field: str, options: Options) -> str:
     # What the origins were read into is for look-ups, and does not say how they were written.
-    return _source(options.written.get(name) if name == "ORIGINS" else getattr(options, field))
-
-
-def _source(value: object) -> str:
-    if callable(value):
-        return name_of(value)
-    if isinstance(value, frozenset):
-        return repr(set(value))
-    return repr(list(value) if isinstance(value, tuple) else value)
+    return source_of(options.written.get(name) if name == "ORIGINS" else getattr(options, field))
 
 
 def _warnings(options: Options, app: Flask) -> Iterable[str]:
@@ -299,18 +299,14 @@ def _rule(options: Options, origin: str, verdict: Verdict) -> str:
         return f"TRUSTED_HOSTS = {list(options.trusted_hosts)}"
     if reason in (Reason.ORIGIN_OPAQUE, Reason.ORIGIN_INSECURE):
         return f"{options.sources.get('SUPPORTS_CREDENTIALS')} = True"
-    if isinstance(options.origins, OriginSet):
-        return _rule_of_set(options.origins, source, origin)
     if isinstance(options.origins, EveryOrigin):
         return f"{source} = {options.origins.value!r}, every origin"
-    return f"the function in {source}"
-
-
-def _rule_of_set(origins: OriginSet, source: str, origin: str) -> str:
-    rule = origins.rule(origin)
+    rule = options.origins.rule(origin)
     if rule is not None:
         return f"{rule}, in {source}"
-    if origins:
+    if options.functions:
+        return f"the function{'s' * (len(options.functions) > 1)} in {source}"
+    if options.origins:
         return f"none of those in {source}"
     key = f"{PREFIX}ORIGINS" if source == "default" else source
     return f"the server's own origin only: {key} is {'not set' if source == 'default' else 'empty'}"

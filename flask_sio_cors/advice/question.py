@@ -132,6 +132,7 @@ class Asking:
         path = mount(self.app)
         builder = EnvironBuilder(path, self.server, query, method=method, headers=Headers(headers))
         environ = builder.get_environ()
+        environ["flask.app"] = self.app  # as Flask-SocketIO does
         judgement = policy.judge(environ)
         verdict = complete(judgement)
         is_allowed = verdict.outcome is ALLOWED

@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..browser.fetch import Block, Check
+from ..config.functions import name_of
 from ..config.keys import PREFIX
 from ..config.options import SETTINGS, Options
 from ..config.origins import EveryOrigin
@@ -17,7 +18,6 @@ from ..config.problems import ConfigError
 from ..door.policy import Policy
 from ..door.verdicts import REFUSED, Reason
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
-from ..origins.sets import OriginSet
 from .question import Asking, Question, Step
 
 
@@ -45,7 +45,7 @@ def find_remedy(
     :param options: those in force, which kept the page out.
     :param steps: what its requests met there; the last one has not passed.
     """
-    if _is_function(options) and steps[-1].verdict.reason in _OF_A_FUNCTION:
+    if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION:
         return (), _instead(options, asking.question, steps[-1])
     config: dict[str, Any] = dict(asking.app.config)
     changes: dict[str, _Change] = {}
@@ -82,7 +82,7 @@ def _changes(
         return [_change("TRUSTED_HOSTS", [*options.trusted_hosts, host])]
     if reason is Reason.ORIGIN_INSECURE:
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
-    if reason is Reason.ORIGIN_NOT_ALLOWED and not _is_function(options):
+    if reason is Reason.ORIGIN_NOT_ALLOWED and not options.functions:
         tolerance = _tolerance(options, question) if options.supports_credentials else []
         listed = _listed(options, config, question.origin)
         if question.origin in OPAQUE_ORIGINS:
@@ -113,10 +113,6 @@ def _tolerance(options: Options, question: Question) -> list[_Change]:
     if options.tolerate_insecure_origins or not is_insecure(question.origin):
         return []
     return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
-
-
-def _is_function(options: Options) -> bool:
-    return not isinstance(options.origins, (OriginSet, EveryOrigin))
 
 
 def _change(key: str, value: object) -> _Change:
@@ -168,14 +164,19 @@ def _instead(options: Options, question: Question, step: Step) -> str:
     reason = step.verdict.reason
     if reason is Reason.ORIGIN_OPAQUE:
         return _NULL
-    function = f"{name_of(options.origins)}, in {options.sources.get('ORIGINS')}"
+    source = options.sources.get("ORIGINS")
+    names = " or ".join(name_of(asked.function) for asked in options.functions)
+    function = f"{names}, in {source}"
     if reason is Reason.ORIGIN_CALLABLE_FAILED:
         return (
             f"Mend {function}: it has to return True or False for every origin, within "
             f"{options.callback_timeout:g} s."
         )
     if step.verdict.outcome is REFUSED:
-        return f"Let {function}, return True for {question.origin!r}, or list origins instead."
+        return (
+            f"Let {function}, return True for {question.origin!r}; or list that origin beside it: "
+            f"{PREFIX}ORIGINS = [{names}, {question.origin!r}]."
+        )
     return "No setting lets it pass: leave out what the browser names."
 
 
@@ -189,9 +190,3 @@ def _instead_of_mistake(question: Question, error: ConfigError) -> str:
         return f"{problem.key} = True is needed, and {problem.reason}. Take that origin out first."
     told = f"First mend {problem.key}: {problem.value!r} {problem.reason}."
     return f"{told} {problem.advice[:1].upper()}{problem.advice[1:]}"
-
-
-def name_of(function: object) -> str:
-    """Return how a function is imported, ``module:name``."""
-    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
-    return f"{module}:{name}" if name else repr(function)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
+import sys
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from flask import Request
 from werkzeug.utils import import_string
 
+from ..origins.grammar import DEFAULT_PORTS, EXAMPLE
 from .values import Report, kind_of
 
 #: ``(request) -> bool``: decides about a handshake (Socket.IO's ``allowRequest``).
@@ -17,6 +20,23 @@ AllowRequest = Callable[[Request], bool]
 
 #: Keeps everybody out until the function that was meant is there.
 _REFUSE_ALL: Final = "lambda request: False"
+_REFUSE_ALL_ORIGINS: Final = "lambda origin: False"
+
+
+class OriginFunction(NamedTuple):
+    """A function that decides about origins.
+
+    :param function: as it was configured.
+    :param needs_environ: whether it is asked about a request, and not about an origin alone.
+    :param ask: calls it: ``ask(origin)``, or ``ask(origin, environ)``.
+    """
+
+    function: Callable[..., object]
+    needs_environ: bool
+    ask: Callable[..., object]
+
+
+# --- Of the request ----------------------------------------------------------------------------
 
 
 def read_allow_request(value: Any, report: Report) -> AllowRequest | None:
@@ -26,45 +46,136 @@ def read_allow_request(value: Any, report: Report) -> AllowRequest | None:
     """
     function = value
     if isinstance(value, str):
-        try:
-            function = import_string(value.strip())
-        except ImportError as error:
-            cause = getattr(error, "exception", error)  # import_string's own words tell too much
-            reason = f'cannot be imported ({cause}); it is spelled "module:name"'
-            report(value, reason, _nearest_import(value.strip()) or _REFUSE_ALL)
+        imported = _import(value, _why_no_allow_request, _REFUSE_ALL, report)
+        if imported is None:
             return None
-        except Exception as error:  # noqa: BLE001 - the application's own module may raise anything
-            report(value, f"raised {error!r} while it was imported", _REFUSE_ALL)
-            return None
-    is_fit = is_asked_with_one(function, value, "request", _REFUSE_ALL, report)
-    return function if is_fit else None
+        function = imported[0]
+    reason = _why_no_allow_request(function)
+    if reason:
+        report(value, reason, _REFUSE_ALL)
+        return None
+    return function  # type: ignore[no-any-return]
 
 
-def _nearest_import(path: str) -> str | None:
+def _why_no_allow_request(function: Any) -> str:
+    return _why_unanswering(function) or _why_not_called("with the request alone", function, 1)
+
+
+# --- Of the origin -----------------------------------------------------------------------------
+
+
+def read_origin_function(value: Any, report: Report) -> OriginFunction | None:
+    """Read a function of the origin, or its name; ``None`` where it was no such thing.
+
+    It takes ``(origin)``, or ``(origin, environ)`` where it needs a second argument, or has one
+    that is called ``environ``. The npm package's ``origin``.
+    """
+    function, correction = value, _REFUSE_ALL_ORIGINS
+    if isinstance(value, str):
+        correction = EXAMPLE
+        imported = _import(value, _why_no_origin_function, correction, report)
+        if imported is None:
+            return None
+        function = imported[0]
+    reason = _why_no_origin_function(function)
+    if reason:
+        report(value, reason, correction)
+        return None
+    return _asked(function)
+
+
+_NAME: Final = re.compile(r"([A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*:([A-Za-z_]\w*)(?:\.[A-Za-z_]\w*)*")
+# What stands before a colon in half an origin, or in an address that is none.
+_SCHEMES: Final = frozenset(
+    {*DEFAULT_PORTS, *"ws wss file about data blob javascript localhost".split()}
+)
+
+
+def names_function(text: str) -> bool:
+    """Tell whether a text is ``module:name``, and not ``host:PORT`` or half an origin."""
+    match = _NAME.fullmatch(text)
+    return match is not None and match[1].lower() not in _SCHEMES and match[2].lower() != "port"
+
+
+def _why_no_origin_function(function: Any) -> str:
+    reason = _why_unanswering(function)
+    if reason:
+        return reason
+    wanted = "with the origin, nor with the origin and the WSGI environ"
+    place = _environ_of(function)
+    if place == _SECOND:
+        if next(iter(inspect.signature(function).parameters)) == "environ":
+            return (
+                "takes the environ first, where it is called with the origin and then the environ"
+            )
+        return _why_not_called(wanted, function, 2)
+    return _why_not_called(wanted, function, 1, **({"environ": None} if place == _NAMED else {}))
+
+
+def _asked(function: Callable[..., object]) -> OriginFunction:
+    place = _environ_of(function)
+    if place == _NAMED:
+        return OriginFunction(
+            function, True, lambda origin, environ: function(origin, environ=environ)
+        )
+    return OriginFunction(function, place == _SECOND, function)
+
+
+_SECOND: Final = "second"
+_NAMED: Final = "named"
+
+
+def _environ_of(function: Any) -> str:
+    """Return how a function takes the WSGI environ; ``""`` where it takes none.
+
+    Many take something else that they do not need: ``re.compile(…).fullmatch``, ``dict.get``.
+    """
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except ValueError:  # built-in functions do not always tell
+        return ""
+    if any(one.name == "environ" and one.kind in _BY_NAME for one in [*parameters][1:]):
+        return _NAMED
+    needed = [one for one in parameters if one.kind in _BY_PLACE and one.default is one.empty]
+    return _SECOND if len(needed) > 1 else ""
+
+
+_BY_PLACE: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+_BY_NAME: Final = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
+
+# --- Of either ---------------------------------------------------------------------------------
+
+
+def _import(
+    path: str, why_unfit: Callable[[Any], str], correction: str, report: Report
+) -> tuple[Any] | None:
+    try:
+        return (import_string(path.strip()),)
+    except ImportError as error:
+        cause = getattr(error, "exception", error)  # import_string's own words tell too much
+        reason = f'cannot be imported ({cause}); a function is spelled "module:name"'
+        report(path, reason, _nearest_import(path.strip(), why_unfit) or correction)
+    except Exception as error:  # noqa: BLE001 - the application's own module may raise anything
+        report(path, f"raised {error!r} while it was imported", correction)
+    return None
+
+
+def _nearest_import(path: str, why_unfit: Callable[[Any], str]) -> str | None:
     """Find the function that `module:nmae` misspells; Python source."""
     module_name, _, name = path.replace(":", ".").rpartition(".")
     try:
         module = import_string(module_name)
     except Exception:  # noqa: BLE001 - the application's own module may raise anything
         return None
-    fit = inspect.getmembers(module, lambda member: not _why_not_asked_with_one(member, "request"))
+    fit = inspect.getmembers(module, lambda member: not why_unfit(member))
     nearest = difflib.get_close_matches(name, [known for known, _ in fit], 1)
     return repr(f"{module_name}:{nearest[0]}") if nearest else None
 
 
-def is_asked_with_one(
-    function: Any, value: Any, argument: str, correction: str, report: Report
-) -> bool:
-    """Tell whether a configured function can be called as ``function(argument)`` -> bool."""
-    reason = _why_not_asked_with_one(function, argument)
-    if reason:
-        report(value, reason, correction)
-    return not reason
-
-
-def _why_not_asked_with_one(function: Any, argument: str) -> str:
+def _why_unanswering(function: Any) -> str:
     if not callable(function):
-        return f"is {kind_of(function)}, where a function of one argument is needed"
+        return f"is {kind_of(function)}, where a function is needed that answers True or False"
     if isinstance(function, type):
         return "is a class, and calling it makes an object, which is neither True nor False"
     for called in (function, type(function).__call__):
@@ -72,10 +183,41 @@ def _why_not_asked_with_one(function: Any, argument: str) -> str:
             return "is asynchronous, and nobody would await its answer"
         if inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called):
             return "is a generator, so that calling it answers neither True nor False"
+    return ""
+
+
+def _why_not_called(wanted: str, function: Any, count: int, **named: object) -> str:
     try:
-        inspect.signature(function).bind(object())
+        inspect.signature(function).bind(*[None] * count, **named)
     except TypeError as error:
-        return f"cannot be called with the {argument} alone ({error})"
+        return f"cannot be called {wanted} ({error})"
     except ValueError:
         pass  # built-in functions do not always tell
     return ""
+
+
+def name_of(function: object) -> str:
+    """Return how a function is imported, ``module:name``; as Python shows it, where it is not."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
+    return f"{module}:{name}" if module and name else repr(function)
+
+
+def source_of(value: object) -> str:
+    """Return Python source of a configured value, as far as there is any.
+
+    A function is written by its name where that imports it.
+    """
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(source_of, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return f"{{{', '.join(sorted(map(source_of, value)))}}}" if value else "set()"
+    if not callable(value):
+        return repr(value)
+    return repr(name_of(value)) if _is_imported_by_name(value) else name_of(value)
+
+
+def _is_imported_by_name(function: object) -> bool:
+    found: object = sys.modules.get(getattr(function, "__module__", None) or "")
+    for name in str(getattr(function, "__qualname__", "")).split("."):
+        found = getattr(found, name, None)
+    return found is function

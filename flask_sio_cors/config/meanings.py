@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..origins.sets import OriginSet
-from .origins import EveryOrigin, OriginCallable
+from .functions import OriginFunction, name_of
+from .origins import EveryOrigin
 
 #: Seconds that Chromium keeps a preflight's answer, at most.
 _CHROMIUMS_MAX_AGE: Final = 7200
@@ -17,17 +18,25 @@ def either(yes: str, no: str) -> Callable[[object], str]:
     return lambda value: no if value is None or value is False else yes
 
 
-def of_origins(origins: OriginSet | EveryOrigin | OriginCallable) -> str:
+def of_origins(origins: OriginSet | EveryOrigin, functions: Sequence[OriginFunction] = ()) -> str:
     """Say who may connect."""
     if origins is EveryOrigin.WILDCARD:
         return "Every site may connect, without cookies; answered with “*”."
     if origins is EveryOrigin.REFLECTED:
         return "Every site may connect, without cookies; answered with its origin."
-    if not isinstance(origins, OriginSet):
-        return "The function is asked about each other origin."
-    if not origins:
-        return "Only pages of the server's own origin may connect."
-    return "Pages of these origins may connect, and those of the server's own."
+    asked = "".join(map(_of_function, functions))
+    if origins:
+        return f"Pages of these origins may connect, and those of the server's own.{asked}"
+    told = "Pages of the server's own origin may connect" if asked else _OWN_ALONE
+    return f"{told}.{asked}"
+
+
+_OWN_ALONE: Final = "Only pages of the server's own origin may connect"
+
+
+def _of_function(asked: OriginFunction) -> str:
+    arguments = "of the origin and the request" if asked.needs_environ else "of the origin"
+    return f" {name_of(asked.function)}, a function {arguments}, is asked about each other origin."
 
 
 def of_own_origins(origins: frozenset[str]) -> str:
@@ -41,7 +50,10 @@ def of_cache(seconds: float) -> str:
     """Say how long the answer of a function counts."""
     if not seconds:
         return "A function of the origin is asked at each request."
-    return f"What a function said of an origin counts for {seconds:g} s."
+    return (
+        f"What a function of the origin alone said counts for {seconds:g} s; one that takes the "
+        "request too is asked at each."
+    )
 
 
 def of_allowed_headers(names: tuple[str, ...] | None) -> str:

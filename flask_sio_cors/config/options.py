@@ -13,13 +13,12 @@ from typing import Any, Final, NamedTuple
 from ..origins.sets import OriginSet
 from . import meanings
 from .credentials import check_credentials, fit_for_credentials
-from .functions import AllowRequest, read_allow_request
+from .functions import AllowRequest, OriginFunction, read_allow_request
 from .keys import FALLBACK_PREFIX, PREFIX, unknown_keys
 from .origins import (
     NOTHING_LISTED,
     EveryOrigin,
     Listed,
-    OriginCallable,
     read_origins,
     read_own_origins,
 )
@@ -41,8 +40,9 @@ from .values import (
 class Options:
     """A configuration that holds together. Build it with :meth:`from_config`.
 
-    The fields are the settings of `SETTINGS` in lower case, and four more:
+    The fields are the settings of `SETTINGS` in lower case, and five more:
 
+    :param functions: those in the origins, which are asked about each that the rest keeps out.
     :param trusted_hosts: Flask's ``TRUSTED_HOSTS``; empty where any host will do.
     :param expects_https: whether Flask is told that users come by https:, by
         ``SESSION_COOKIE_SECURE`` or ``PREFERRED_URL_SCHEME``.
@@ -51,7 +51,7 @@ class Options:
     :param written: the setting's name → a `snapshot` of that key's value.
     """
 
-    origins: OriginSet | EveryOrigin | OriginCallable
+    origins: OriginSet | EveryOrigin
     supports_credentials: bool
     allow_headers: tuple[str, ...] | None
     expose_headers: tuple[str, ...]
@@ -66,6 +66,7 @@ class Options:
     allow_private_network: bool
     tolerate_insecure_origins: bool
     tolerate_public_suffixes: bool
+    functions: tuple[OriginFunction, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     expects_https: bool = False
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -105,10 +106,13 @@ class Options:
         trusted_hosts = _read_trusted_hosts(config, found)
         if found:
             raise ConfigError(found, {sources[name]: value for name, value in written.items()})
+        functions: tuple[OriginFunction, ...] = ()
         if isinstance(values["origins"], Listed):
+            functions = tuple(values["origins"].functions)
             values["origins"] = values["origins"].origins
         return cls(
             **values,
+            functions=functions,
             trusted_hosts=trusted_hosts,
             expects_https=_expects_https(config),
             sources=sources,
@@ -189,7 +193,7 @@ SETTINGS: Final = (
     Setting(
         "ORIGINS",
         "origin",
-        'origins and patterns, re.compile(…), "null", "*", True, callable',
+        'origins and patterns, re.compile(…), "null", "*", True, callable, "module:name"',
         NOTHING_LISTED,
         read_origins,
         meanings.of_origins,

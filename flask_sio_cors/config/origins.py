@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
@@ -15,11 +15,8 @@ from ..origins.grammar import (
     parse_pattern,
 )
 from ..origins.sets import OriginSet
-from .functions import is_asked_with_one
+from .functions import OriginFunction, names_function, read_origin_function, source_of
 from .values import Report, kind_of, read_items, spelled_bool
-
-#: ``(origin) -> bool``: decides about an origin at each request.
-OriginCallable = Callable[[str], bool]
 
 
 class EveryOrigin(Enum):
@@ -38,13 +35,14 @@ class Listed(NamedTuple):
     origins: OriginSet
     texts: list[str]
     regexes: list[re.Pattern[str]]
+    functions: list[OriginFunction]
 
 
-NOTHING_LISTED: Final = Listed(OriginSet(), [], [])
+NOTHING_LISTED: Final = Listed(OriginSet(), [], [], [])
 
 
-def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCallable:
-    """Read what decides about origins: a list, every origin, or a function of the origin.
+def read_origins(value: Any, report: Report) -> Listed | EveryOrigin:
+    """Read what decides about origins: a list with its functions, or every origin.
 
     The npm package's ``origin``.
     """
@@ -53,10 +51,8 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin | OriginCal
         return EveryOrigin.REFLECTED if spelled else NOTHING_LISTED
     if isinstance(value, str) and value.strip() == "*":
         return EveryOrigin.WILDCARD
-    if callable(value):
-        is_asked_with_one(value, value, "origin", "None", report)
-        return value  # type: ignore[no-any-return]
-    return _read_listed([value] if isinstance(value, re.Pattern) else value, report)
+    is_single = callable(value) or isinstance(value, re.Pattern)
+    return _read_listed([value] if is_single else value, report)
 
 
 def read_own_origins(value: Any, report: Report) -> frozenset[str]:
@@ -81,7 +77,7 @@ def read_own_origins(value: Any, report: Report) -> frozenset[str]:
 
 
 def _report_own(item: Any, report: Report) -> None:
-    if _stands_alone(item) or isinstance(item, re.Pattern):
+    if _stands_alone(item) or callable(item) or isinstance(item, re.Pattern):
         shown = "a function" if callable(item) else kind_of(item)
         report(item, f"is {shown}, where the origin of this server is needed", EXAMPLE)
     else:
@@ -98,6 +94,7 @@ def _read_listed(value: Any, report: Report) -> Listed:
     items = read_items(value, report, "origins", f"[{EXAMPLE}]")
     texts: list[str] = []
     dotted: list[str] = []
+    asked: list[Any] = []
     others: list[Any] = []
 
     def patterns() -> Iterable[OriginPattern]:
@@ -108,12 +105,16 @@ def _read_listed(value: Any, report: Report) -> Listed:
                 if item[-1] == "." and ends_with_dot(pattern):
                     dotted.append(item)
                 yield pattern
+            elif callable(item) or (isinstance(item, str) and names_function(item)):
+                asked.append(item)
             elif not _is_regex(item):
                 others.append(item)
 
     regexes = [item for item in items if _is_regex(item) and _can_decide(item, report)]
     _report_together(regexes, value, report)
-    listed = Listed(OriginSet(patterns(), regexes), texts, regexes)
+    origins = OriginSet(patterns(), regexes)
+    functions = [read_origin_function(item, report) for item in asked]
+    listed = Listed(origins, texts, regexes, [one for one in functions if one is not None])
     if any(map(_stands_alone, others)):
         _report_company(value, items, report)
     for item in others:
@@ -165,18 +166,17 @@ def _report_together(regexes: list[re.Pattern[str]], value: Any, report: Report)
 
 def _stands_alone(item: Any) -> bool:
     is_star = isinstance(item, str) and item.strip() == "*"
-    return is_star or isinstance(item, bool) or callable(item)
+    return is_star or isinstance(item, bool)
 
 
 def _report_company(value: Any, items: list[Any], report: Report) -> None:
-    """Report a list that holds what decides about every origin: ``*``, a bool, a function."""
+    """Report a list that holds what decides about every origin: ``*``, a bool."""
     others = [item for item in items if not _stands_alone(item)]
     single = next(item for item in items if _stands_alone(item))
     if isinstance(single, str):
         single = single.strip()
-    shown = "a function" if callable(single) else repr(single)
-    reason = f"is a list with {shown}, which decides about every origin and so stands alone"
-    report(value, reason, repr(others) if others or callable(single) else repr(single))
+    reason = f"is a list with {single!r}, which decides about every origin and so stands alone"
+    report(value, reason, source_of(others) if others else repr(single))
 
 
 def _report_origin(item: Any, report: Report) -> None:

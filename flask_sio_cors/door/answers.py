@@ -128,7 +128,7 @@ class Answers:
 
     def _answer(self, origin: str) -> bool | Reason:
         earlier = self._earlier(origin)
-        answer = self._callback.ask(origin, _consequence(earlier))
+        answer = self._callback.ask(origin, consequence=_consequence(earlier))
         if answer is None:
             return self._stand_in(earlier)
         said = self._allow(origin) if answer else False

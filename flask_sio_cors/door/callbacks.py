@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from ..config.functions import name_of
 from .journal import Journal
 from .waiting import NOTICEABLE, Gate, Interrupter
 
@@ -112,7 +113,7 @@ class Callback:
 
     It fails closed: whatever else it does counts as no answer and is logged.
 
-    :param function: called with one argument.
+    :param function: called with what is asked about.
     :param name: what the log calls it, such as the key that it was configured with.
     :param seconds: how long it may take.
     :param gate: bounds how many calls are under way; that of the function by its name, else.
@@ -120,7 +121,7 @@ class Callback:
 
     def __init__(
         self,
-        function: Callable[[Any], object],
+        function: Callable[..., object],
         name: str,
         seconds: float,
         journal: Journal,
@@ -136,7 +137,7 @@ class Callback:
 
     def ask(
         self,
-        argument: object,
+        *arguments: object,
         consequence: str = REFUSED,
         passing: tuple[type[Exception], ...] = (),
     ) -> bool | None:
@@ -150,7 +151,7 @@ class Callback:
             self.fail(Fault(None, under_way), consequence)
             return None
         blame = blamer(self._name, self._journal, self._interrupter)
-        question = partial(self._function, argument)
+        question = partial(self._function, *arguments)
         try:
             answer = call(question, self._seconds, self._interrupter, blame, passing)
         finally:
@@ -158,7 +159,10 @@ class Callback:
         if answer is True or answer is False:
             return answer
         if not isinstance(answer, Fault):
-            answer = Fault(None, f"returned {type(answer).__name__}, not True or False")
+            function = name_of(self._gate.function)
+            kind = type(answer).__name__
+            said = f"{function} returned {kind}, not True or False (bool(…) makes it one)"
+            answer = Fault(None, said)
         self.fail(answer, consequence)
         return None
 

@@ -6,6 +6,7 @@ answer their page never sees. Handlers see the handshake's for as long as the se
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -47,6 +48,24 @@ def take(environ: WSGIEnvironment, *, has_page: bool) -> tuple[str, ...]:
     if taken:
         _take_copies(environ, taken)
     return taken
+
+
+def shown_to_function(environ: WSGIEnvironment, *, has_credentials: bool) -> WSGIEnvironment:
+    """Return what a function may see of a request, to decide whether its page may ask at all.
+
+    It is a copy, without the body, which Engine.IO reads once, and without the server's own
+    connection.
+
+    :param has_credentials: whether the page has them if it may ask.
+    """
+    hidden = _PRIVATE if has_credentials else _PRIVATE | _KEYS.keys()
+    shown = {key: value for key, value in environ.items() if key not in hidden}
+    shown["wsgi.input"] = BytesIO()
+    return shown
+
+
+# The copies of the headers, and what leads to them.
+_PRIVATE: Final = frozenset({"headers_raw", "wsgi.websocket", "werkzeug.request"})
 
 
 def _take_copies(environ: WSGIEnvironment, taken: tuple[str, ...]) -> None:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, TypeAlias
+
+from ..config.functions import OriginFunction
 from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
-from ..origins.sets import OriginSet
 from .answers import Answers, Decision
 from .callbacks import Callback
+from .credentials import shown_to_function
 from .journal import Journal
 from .verdicts import Reason
 from .waiting import Interrupter
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 def decision(options: Options) -> Decision:
@@ -20,8 +28,6 @@ def decision(options: Options) -> Decision:
         return _everybody
     if origins is EveryOrigin.REFLECTED:
         return _well_formed(_everybody)
-    if not isinstance(origins, OriginSet):
-        return lambda origin: False
     if not origins.has_patterns:
         return origins.exact.__contains__
     # What a regular expression admits is not known before it comes; everything else was checked
@@ -31,27 +37,91 @@ def decision(options: Options) -> Decision:
     return listed if is_checked else _credentialed(listed, options)
 
 
-def question(options: Options, journal: Journal, interrupter: Interrupter) -> Decision | None:
-    """Return what asks the application's function, where one is configured.
+#: Answers about an origin that nothing else lets in, and the request that has it.
+Question: TypeAlias = Callable[[str, "WSGIEnvironment"], "bool | Reason"]
+#: Makes a context for one call of a function: the application's.
+Context: TypeAlias = Callable[[], AbstractContextManager[object]]
 
-    It may take its time, or fail, which the server's own pages do not wait for. What it has said
-    lately counts, after the checks that stand between its answer and the door.
+
+def question(
+    options: Options, journal: Journal, interrupter: Interrupter, context: Context = nullcontext
+) -> Question | None:
+    """Return what asks the application's functions, where some are configured.
+
+    They may take their time, or fail, which the server's own pages do not wait for.
+
+    :param context: entered for each call.
     """
-    if isinstance(options.origins, (EveryOrigin, OriginSet)):
-        return None
+    questions = [
+        _question(function, options, journal, interrupter, context)
+        for function in options.functions
+    ]
+    if len(questions) < 2:
+        return questions[0] if questions else None
+
+    def ask(origin: str, environ: WSGIEnvironment) -> bool | Reason:
+        kept_out: bool | Reason = False
+        for one in questions:
+            answer = one(origin, environ)
+            if answer is True:
+                return True
+            kept_out = answer or kept_out
+        return kept_out
+
+    return ask
+
+
+def _question(
+    function: OriginFunction,
+    options: Options,
+    journal: Journal,
+    interrupter: Interrupter,
+    context: Context,
+) -> Question:
+    """Return what asks one function.
+
+    What it has said lately of an origin counts, after the checks that stand between its answer and
+    the door; what it says of a request counts for that alone.
+    """
     key = options.sources.get("ORIGINS", "SIO_CORS_ORIGINS")
-    callback = Callback(options.origins, key, options.callback_timeout, journal, interrupter)
+
+    def call(*arguments: object) -> object:
+        with context():
+            return function.ask(*arguments)
+
+    gate = interrupter.gate(key, function.function)
+    callback = Callback(call, key, options.callback_timeout, journal, interrupter, gate)
     allow = _credentialed(_everybody, options) if options.supports_credentials else _everybody
+    if function.needs_environ:
+        return _about_requests(callback, allow, options)
+    return _about_origins(callback, allow, options, interrupter)
+
+
+def _about_requests(callback: Callback, allow: Decision, options: Options) -> Question:
+    def ask(origin: str, environ: WSGIEnvironment) -> bool | Reason:
+        if not is_well_formed(origin):
+            return Reason.ORIGIN_MALFORMED
+        shown = shown_to_function(environ, has_credentials=options.supports_credentials)
+        answer = callback.ask(origin, shown)
+        return Reason.ORIGIN_CALLABLE_FAILED if answer is None else answer and allow(origin)
+
+    return ask
+
+
+def _about_origins(
+    callback: Callback, allow: Decision, options: Options, interrupter: Interrupter
+) -> Question:
     if not options.callback_cache:
-        return _well_formed(_asked(callback, allow))
+        decide = _well_formed(_asked(callback, allow))
+        return lambda origin, environ: decide(origin)
     answers = Answers(callback, allow, options, interrupter)
     recall, settle = answers.recall, _well_formed(answers.settle)
 
-    def decide(origin: str) -> bool | Reason:
+    def ask(origin: str, environ: WSGIEnvironment) -> bool | Reason:
         answer = recall(origin)
         return settle(origin) if answer is None else answer
 
-    return decide
+    return ask
 
 
 def _everybody(origin: str) -> bool:

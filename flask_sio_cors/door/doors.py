@@ -45,7 +45,7 @@ class Doors:
         self.app = app
         self.journal = Journal()
         self.interrupter = interrupter
-        self.policy = Policy(options, self.journal, interrupter)
+        self.policy = Policy(options, self.journal, interrupter, app.app_context)
         self.first_request = FirstRequest()
         self.guards: tuple[Guard, ...] = ()
         self.mounts: tuple[str, ...] = ()
@@ -72,7 +72,7 @@ class Doors:
     def apply(self, options: Options) -> None:
         """Put other settings in force before all servers."""
         with self._lock:
-            self.policy = Policy(options, self.journal, self.interrupter)
+            self.policy = Policy(options, self.journal, self.interrupter, self.app.app_context)
             # Whoever reaches Engine.IO past the guard never sees one policy's origins with the
             # other's credentials.
             for guard in self.guards:

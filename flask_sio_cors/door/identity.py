@@ -7,11 +7,12 @@ A request names its page by ``Origin``, or by what a browser says of it in ``Sec
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..config.options import Options
-from .deciding import decision, question
+from .deciding import Context, decision, question
 from .journal import Journal
 from .own import PROOF, OwnOrigin
 from .tampering import Tampering, explain_tampering, is_added, is_browsers_websocket
@@ -26,7 +27,8 @@ class Who(Enum):
     """Whose page a request comes from."""
 
     OWN = "own"  #: the server's
-    LISTED = "listed"  #: one that the configuration, or the application's function, lets in
+    LISTED = "listed"  #: one that the configuration lets in
+    ASKED = "asked"  #: one that a function of the application lets in
     STRANGER = "stranger"  #: one that nothing lets in, or that cannot be told from such a one
     NOBODY = "nobody"  #: none, as with a typed address, curl, or a native client
 
@@ -54,6 +56,7 @@ _NAMES_J: Final = re.compile(r"(?:^|&)(?:j|%6[aA])=[^&]")
 # Looking a member up in its class costs as much as the rest.
 OWN: Final = Who.OWN
 LISTED: Final = Who.LISTED
+ASKED: Final = Who.ASKED
 STRANGER: Final = Who.STRANGER
 
 _OWN_WITHOUT_ORIGIN: Final = Identity(OWN, Reason.NO_ORIGIN, PROOF)
@@ -70,6 +73,7 @@ class Identification:
     :param options: the settings.
     :param journal: where faults of a configured function are logged.
     :param interrupter: ends a function that takes too long, where the server can.
+    :param context: what a function is called in.
     """
 
     def __init__(
@@ -77,10 +81,11 @@ class Identification:
         options: Options,
         journal: Journal | None = None,
         interrupter: Interrupter | None = None,
+        context: Context = nullcontext,
     ) -> None:
         self._journal = journal or Journal()
         self._decide = decision(options)
-        self._ask = question(options, self._journal, interrupter or Interrupter())
+        self._ask = question(options, self._journal, interrupter or Interrupter(), context)
         self.own = OwnOrigin(options)
 
     def identify(self, environ: WSGIEnvironment) -> Identity:
@@ -101,8 +106,8 @@ class Identification:
             if header == PROOF and is_added(environ):
                 self._journal.suspected(explain_tampering(Tampering.ADDED))
             return Identity(OWN, Reason.SAME_ORIGIN, header, origin)
-        if self._ask is not None and (answer := self._ask(origin)) is True:
-            return Identity(LISTED, Reason.ORIGIN_ALLOWED, "Origin", origin)
+        if self._ask is not None and (answer := self._ask(origin, environ) or answer) is True:
+            return Identity(ASKED, Reason.ORIGIN_ALLOWED, "Origin", origin)
         tampering = Tampering.REPLACED if self.own.is_disproved(environ, origin) else None
         reason = answer or Reason.ORIGIN_NOT_ALLOWED
         return Identity(STRANGER, reason, "Origin", origin, tampering)

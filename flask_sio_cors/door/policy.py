@@ -7,13 +7,15 @@ because of what a client sent.
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.sets import OriginSet
-from .identity import LISTED, OWN, Identification, Identity
+from .deciding import Context
+from .identity import ASKED, LISTED, OWN, Identification, Identity
 from .journal import Journal
 from .own import PROOF
 from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict, status_line
@@ -55,6 +57,7 @@ class Policy:
     :param options: the settings.
     :param journal: where faults of a configured callable are logged.
     :param interrupter: ends a callable that takes too long, where the server can.
+    :param context: what a callable is called in.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Policy:
         options: Options,
         journal: Journal | None = None,
         interrupter: Interrupter | None = None,
+        context: Context = nullcontext,
     ) -> None:
         self.options = options
         self.allow_request = options.allow_request
@@ -69,7 +73,7 @@ class Policy:
         origins = options.origins
         self._names_origin = origins is not EveryOrigin.WILDCARD
         self._remembers = isinstance(origins, OriginSet)
-        self._pages = Identification(options, journal, interrupter)
+        self._pages = Identification(options, journal, interrupter, context)
         self._checks_hosts = bool(options.trusted_hosts)
         self._seen: dict[str | None, Judgement] = {}
         self._seen_names: set[str] = set()
@@ -158,11 +162,12 @@ class Policy:
 
     def _judge_page(self, page: Identity) -> Judgement:
         verdict = self._verdicts[page.reason]
-        if page.who is LISTED or (page.who is OWN and page.origin is not None):
+        who = page.who
+        if who is LISTED or who is ASKED or (who is OWN and page.origin is not None):
             own = (("Access-Control-Allow-Origin", page.origin or ""),)
             judged = verdict, own if self._names_origin else (), page
             # What lets in the server's own pages is not their origin alone.
-            if self._remembers and page.who is LISTED:
+            if self._remembers and who is LISTED:
                 if len(self._seen) >= SEEN_LIMIT:
                     self._seen.clear()
                 self._seen[page.origin] = judged

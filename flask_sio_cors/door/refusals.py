@@ -197,8 +197,8 @@ def _explain_unlisted(
 ) -> str:
     source = options.sources.get("ORIGINS", "default")
     origins = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
-    if not isinstance(options.origins, (OriginSet, EveryOrigin)):
-        return f"The function in {source} returned False for {shown}."
+    if options.functions:
+        return _explain_asked(origin, shown, options, origins, thorough)
     if not is_well_formed(origin):
         allowed = respelt(origin, origins)
         if allowed is not None:
@@ -226,6 +226,21 @@ def _explain_unlisted(
         # does not, and anybody can cause this sentence.
         advice += " A regular expression must match an origin from end to end, scheme included."
     return advice
+
+
+def _explain_asked(
+    origin: str, shown: str, options: Options, origins: OriginSet, thorough: bool
+) -> str:
+    source = options.sources.get("ORIGINS", f"{PREFIX}ORIGINS")
+    asked = "the function" if len(options.functions) == 1 else "each function"
+    if not origins:
+        return f"{asked.capitalize()} in {source} returned False for {shown}."
+    told = f"{shown} is not listed in {source}, and {asked} there returned False for it."
+    near = nearest(origin, origins, thorough=thorough) if is_well_formed(origin) else None
+    if near is None:
+        return told
+    how = how_it_comes(origin, near.differences)
+    return f"{told} {near.origin!r} is allowed; this page comes {how}."
 
 
 def _explain_opaque(origin: str, shown: str, key: str, options: Options) -> str:

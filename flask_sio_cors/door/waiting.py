@@ -41,7 +41,7 @@ class Gate:
     """
 
     def __init__(self, function: object, size: int, patience: float) -> None:
-        self._function = function
+        self.function = function
         self.size = size
         self._patience = patience
         self._inside = 0

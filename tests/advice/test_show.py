@@ -123,4 +123,4 @@ def test_show_gives_machines_the_whole_value() -> None:
 
 def test_show_names_a_configured_function() -> None:
     settings = run_json(application(SIO_CORS_ORIGINS=only_friends), "show")["settings"]
-    assert settings["ORIGINS"]["value"] == "tests.support.questions:only_friends"
+    assert settings["ORIGINS"]["value"] == "'tests.support.questions:only_friends'"

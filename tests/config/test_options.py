@@ -147,7 +147,76 @@ class Asked:
     ids=["function", "object", "method", "partial", "built-in", "of a class", "of a text"],
 )
 def test_anything_that_can_be_called_with_an_origin_decides_itself(function):
-    assert read(ORIGINS=function).origins is function
+    [asked] = read(ORIGINS=function).functions
+    assert (asked.function, asked.needs_environ) == (function, False)
+
+
+ENVIRON = {"REQUEST_METHOD": "GET"}
+
+
+class OfRequests:
+    def __call__(self, origin, environ):
+        return origin, environ
+
+    def named(self, origin, *, more=1, environ=None):
+        return origin, environ
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda origin, environ: (origin, environ),
+        lambda origin, request: (origin, request),
+        lambda origin, environ=None: (origin, environ),
+        OfRequests(),
+        OfRequests().named,
+        functools.partial(lambda site, origin, environ: (origin, environ), "a"),
+    ],
+    ids=["two", "by another name", "optional", "object", "by its name alone", "partial"],
+)
+def test_a_function_of_the_origin_and_the_environ_gets_both(function):
+    [asked] = read(ORIGINS=function).functions
+    assert asked.needs_environ
+    assert asked.ask(A, ENVIRON) == (A, ENVIRON)
+
+
+@pytest.mark.parametrize(
+    ("function", "answer"),
+    [
+        ({A: 7}.get, 7),
+        (re.compile("b").fullmatch, None),
+        (lambda origin, more=None: more, None),
+        (lambda origin, *more: more, ()),
+        (lambda environ: environ, A),
+    ],
+    ids=["dict.get", "Pattern.fullmatch", "an option", "any number", "one, badly named"],
+)
+def test_what_needs_no_second_argument_gets_none(function, answer):
+    [asked] = read(ORIGINS=function).functions
+    assert not asked.needs_environ
+    assert asked.ask(A) == answer
+
+
+def no_origin(origin):
+    return False
+
+
+NO_ORIGIN = "tests.config.test_options:no_origin"
+
+
+@pytest.mark.parametrize(
+    "origins", [NO_ORIGIN, f"{A}, {NO_ORIGIN}", [NO_ORIGIN], [no_origin, A], [A, no_origin]]
+)
+def test_a_function_can_be_named_and_stand_beside_others(origins):
+    options = read(ORIGINS=origins)
+    assert [asked.function for asked in options.functions] == [no_origin]
+    assert (A in options.origins) is (A in origins)
+
+
+@pytest.mark.parametrize("text", ["localhost:PORT", "example.com:port", "http:a", "localhost:abc"])
+def test_half_an_origin_names_no_function(text):
+    [problem] = problems(ORIGINS=text)
+    assert "imported" not in problem.reason
 
 
 def test_a_regular_expression_with_a_comma_survives_in_a_text_as_one_mistake():

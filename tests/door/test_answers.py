@@ -237,7 +237,8 @@ def test_where_whoever_asked_is_ended_the_others_ask_themselves(held, monkeypatc
 def deciding(function, **settings):
     keyed = {f"SIO_CORS_{name}": value for name, value in settings.items()}
     options = Options.from_config({"SIO_CORS_ORIGINS": function, **keyed})
-    return question(options, Journal(), Interrupter())
+    ask = question(options, Journal(), Interrupter())
+    return lambda origin: ask(origin, {})
 
 
 @pytest.mark.parametrize("cache", [0, 60])

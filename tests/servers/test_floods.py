@@ -263,10 +263,14 @@ def environ(origin: str) -> dict[str, str]:
 @pytest.mark.parametrize("kind", ["regular expression", "callable"])
 def test_no_long_string_reaches_a_regular_expression_or_a_callable(kind, credentials, monkeypatch):
     spy = Spy()
-    origins = spy if kind == "callable" else OriginSet(regexes=[re.compile("x")])
-    monkeypatch.setattr(Expressions, "first", lambda self, origin: spy(origin) or None)
-    options = Options.from_config({"SIO_CORS_SUPPORTS_CREDENTIALS": credentials})
-    policy = Policy(dataclasses.replace(options, origins=origins))
+    options = Options.from_config(
+        {"SIO_CORS_ORIGINS": spy, "SIO_CORS_SUPPORTS_CREDENTIALS": credentials}
+    )
+    if kind == "regular expression":
+        monkeypatch.setattr(Expressions, "first", lambda self, origin: spy(origin) or None)
+        origins = OriginSet(regexes=[re.compile("x")])
+        options = dataclasses.replace(options, origins=origins, functions=())
+    policy = Policy(options)
     # Labels of the greatest length that is still one.
     text = "https://" + ("a" * 63 + ".") * 20_000
     for length in LENGTHS_SENT:

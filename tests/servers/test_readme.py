@@ -36,6 +36,7 @@ MANUAL = block('"https://example.com"\napp.config["SIO_CORS_ALLOW_HEADERS"]')
 MISSING = block('= ["https://app.example.com"]\n')
 WILDCARD_WITH_CREDENTIALS = block("my-other-frontend")
 OWN_ORIGINS = block("SIO_CORS_OWN_ORIGINS")
+FUNCTIONS = block("def is_site")
 CREDENTIALS = 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True\n'
 
 
@@ -48,6 +49,7 @@ def test_no_python_block_is_left_untested():
         MISSING,
         WILDCARD_WITH_CREDENTIALS,
         OWN_ORIGINS,
+        FUNCTIONS,
         CREDENTIALS,
     ]
     assert sorted(blocks("python")) == sorted(tested)
@@ -73,6 +75,19 @@ def test_the_origin_that_is_named_gets_in_whatever_the_proxy_hides(serve):
     hidden = [("Host", "upstream:5000"), ("Origin", "https://chat.example.com")]
     assert serve(OWN_ORIGINS).websocket(hidden).status == 101
     assert serve("").websocket(hidden).status == 403
+
+
+def test_the_functions_of_the_example_decide_beside_what_is_listed(serve):
+    server = serve(FUNCTIONS)
+    hosts = {
+        "https://app.example.com": "a",
+        "https://customer.example": "a",
+        "https://b.example": "b",
+    }
+    for origin, host in hosts.items():
+        asked = [("Origin", origin), ("Host", host)]
+        assert server.request("GET", POLLING, asked).status == 200
+    assert server.request("GET", POLLING, [("Origin", "https://b.example")]).status == 403
 
 
 def test_the_allow_request_example_refuses_with_a_message_and_lets_a_user_in(serve):

@@ -48,6 +48,14 @@ def two_arguments(origin, request):
     return True
 
 
+def three_arguments(origin, environ, more):
+    return True
+
+
+def environ_first(environ, origin):
+    return True
+
+
 def generator(request):
     yield True
 
@@ -274,10 +282,27 @@ def _origins_of_a_wrong_type() -> Iterator[Mistake]:
     yield Mistake("a star beside others", {ORIGINS: ["https://a.example", "*"]},
                   "stands alone", "['https://a.example']")  # fmt: skip
     yield Mistake("a listed True", {ORIGINS: [True]}, "stands alone", "True")
-    yield Mistake("a listed function", {ORIGINS: [str.islower]}, "a function", "[]")
-    yield Mistake("a class", {ORIGINS: NotAFunction}, "is a class", "None")
-    yield Mistake("two arguments", {ORIGINS: two_arguments}, "the origin alone", "None")
-    yield Mistake("asynchronous", {ORIGINS: asynchronous}, "is asynchronous", "None")
+    yield from _functions_of_origins()
+
+
+def _functions_of_origins() -> Iterator[Mistake]:
+    refuse = "lambda origin: False"
+    wanted = "with the origin, nor with the origin and the WSGI environ"
+    yield Mistake("a class", {ORIGINS: NotAFunction}, "is a class", refuse)
+    yield Mistake("three arguments", {ORIGINS: three_arguments}, wanted, refuse)
+    yield Mistake("no argument", {ORIGINS: lambda: True}, wanted, refuse)
+    yield Mistake(
+        "the wrong way round", {ORIGINS: environ_first}, "takes the environ first", refuse
+    )
+    yield Mistake("asynchronous", {ORIGINS: asynchronous}, "is asynchronous", refuse)
+    yield _origin("asynchronous, listed", asynchronous, "is asynchronous", refuse)
+    here = "tests.support.config_mistakes"
+    yield _origin("no module", "no_such_module:allow", "No module named", PLACEHOLDER)
+    yield _origin("a typo", f"{here}:alow", "no attribute", f"'{here}:allow'")
+    yield _origin("a class by its name", f"{here}:NotAFunction", "is a class", PLACEHOLDER)
+    yield _origin("a constant by its name", "re:IGNORECASE", "is a RegexFlag", PLACEHOLDER)
+    yield Mistake("a star beside a function", {ORIGINS: [allow, "*"]},
+                  "stands alone", f"['{here}:allow']")  # fmt: skip
 
 
 def _dangerous_with_credentials() -> Iterator[Mistake]:
