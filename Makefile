@@ -9,6 +9,7 @@ DEMO_READY := example_app/node_modules/.ready
 LOWEST := .venv-lowest
 LOWEST_READY := $(LOWEST)/.ready
 BENCH_READY := $(VENV)/.bench-ready
+DOCS_READY := $(VENV)/.docs-ready
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 # They start servers, browsers and other programs, and wait for them.
 SLOW := tests/servers tests/browsers tests/doctor
@@ -45,6 +46,11 @@ check: $(VENV_READY) $(NODE_READY) ## Lint, formatting, types
 .PHONY: bench
 bench: $(BENCH_READY) $(BENCH_NODE_READY) | need-wrk ## Measure what it costs, side by side with others (BENCH=quick for a glance)
 	$(VENV)/bin/python -W ignore -m benchmarks $(if $(filter quick,$(BENCH)),--quick build/benchmarks,docs)
+
+.PHONY: docs
+docs: $(DOCS_READY) ## Build the site into build/docs; every warning and every dead link is an error
+	rm -rf build/docs
+	$(VENV)/bin/python -m sphinx -W --keep-going -q docs build/docs
 
 .PHONY: demo
 demo: $(APP_READY) demo-client ## Run the example app
@@ -86,6 +92,10 @@ $(LOWEST_READY): pyproject.toml | need-venv
 
 $(BENCH_READY): pyproject.toml $(VENV_READY)
 	$(VENV)/bin/python -m pip install --quiet --group bench
+	touch $@
+
+$(DOCS_READY): pyproject.toml $(APP_READY)
+	$(VENV)/bin/python -m pip install --quiet --group docs
 	touch $@
 
 $(NODE_READY): tests/support/node/package.json tests/support/node/.npmrc | need-node need-npm

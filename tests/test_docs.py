@@ -1,9 +1,11 @@
-"""What the documents name exists."""
+"""What the documents name exists, and what they link to."""
 
 import re
 from pathlib import Path
 
 import pytest
+
+from flask_sio_cors.config.options import SETTINGS
 
 REPOSITORY = Path(__file__).parents[1]
 DOCUMENTS = [
@@ -24,6 +26,23 @@ def test_the_tests_that_a_document_names_are_there(document):
 def test_the_files_that_a_document_links_to_are_there(document):
     for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)\)", document.read_text("utf-8")):
         assert (document.parent / target).exists(), target
+
+
+@each_document
+def test_the_headings_that_a_document_links_to_are_there(document):
+    for target, anchor in re.findall(
+        r"\]\((?!https?:)([^)#\s]*)#([^)\s]+)\)", document.read_text("utf-8")
+    ):
+        assert anchor in anchors(document.parent / target if target else document), (target, anchor)
+
+
+def anchors(document):
+    """The addresses of a document's headings, as GitHub and the site make them."""
+    text = re.sub(r"^```.*?^```", "", document.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)", text, re.MULTILINE)
+    if document.name == "settings.md":
+        headings += [setting.key for setting in SETTINGS]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def test_the_files_to_touch_are_there():

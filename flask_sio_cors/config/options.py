@@ -148,12 +148,14 @@ class Setting(NamedTuple):
         """The name of the field in `Options`."""
         return self.name.lower()
 
+    @property
+    def fallback(self) -> str | None:
+        """Flask-CORS's key of the same meaning, which counts where :attr:`key` is not set."""
+        return FALLBACK_PREFIX + self.name if self.name in _SHARED_WITH_FLASK_CORS else None
+
     def source(self, config: Mapping[str, Any]) -> str | None:
         """Return the key that this setting's value comes from, or ``None`` for the default."""
-        if self.key in config:
-            return self.key
-        fallback = FALLBACK_PREFIX + self.name
-        return fallback if self.name in _SHARED_WITH_FLASK_CORS and fallback in config else None
+        return next((key for key in (self.key, self.fallback) if key in config), None)
 
     def load(self, key: str, value: Any, found: list[Problem]) -> Any:
         """Read a configured value; what is wrong with it is appended to `found`."""
