@@ -1,58 +1,35 @@
-"""Every code block of the README, run as it stands on a real server."""
+"""The examples of the pages, run as they stand on a real server."""
 
+import os
+import pty
 import re
 import subprocess
+import sys
 
 import pytest
+import socketio
 
-from flask_sio_cors.config.options import SETTINGS
 from tests.support.clients import page
-from tests.support.harness import REPOSITORY
-from tests.support.raw_http import POLLING
-
-README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
-
-
-def block(words: str, language: str = "python") -> str:
-    """The one block that contains these words."""
-    (found,) = [text for text in blocks(language) if words in text]
-    return found
+from tests.support.harness import wait_until
+from tests.support.pages import REPOSITORY, block
+from tests.support.ports import free_port
+from tests.support.raw_http import POLLING, WEBSOCKET
 
 
 def served_as_is(program: str, more: str = "") -> dict[str, object]:
-    """Arguments of `serve` for a program of the README, which makes an app of its own."""
-    before, after = "outer, __name__ = app, 'readme'", "outer.wsgi_app = app.wsgi_app"
+    """Arguments of `serve` for a program of a page, which makes an app of its own."""
+    before, after = "outer, __name__ = app, 'page'", "outer.wsgi_app = app.wsgi_app"
     return {"plain": True, "after": "\n".join([before, program, more, after])}
 
 
-SHORTEST = block('["https://app.example.com", "https://*.preview.example.com"]')
-ALLOW_REQUEST = block("@cors.allow_request")
-FACTORY = block("def create_app")
-MANUAL = block('"https://example.com"\napp.config["SIO_CORS_ALLOW_HEADERS"]')
-MISSING = block('= ["https://app.example.com"]\n')
-WILDCARD_WITH_CREDENTIALS = block("my-other-frontend")
-OWN_ORIGINS = block("SIO_CORS_OWN_ORIGINS")
-FUNCTIONS = block("def is_site")
-CREDENTIALS = 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True\n'
-
-
-def test_no_python_block_is_left_untested():
-    tested = [
-        SHORTEST,
-        ALLOW_REQUEST,
-        FACTORY,
-        MANUAL,
-        MISSING,
-        WILDCARD_WITH_CREDENTIALS,
-        OWN_ORIGINS,
-        FUNCTIONS,
-        CREDENTIALS,
-    ]
-    assert sorted(blocks("python")) == sorted(tested)
+README = block("README.md", "SioCors(app)")
+QUICKSTART = block("docs/quickstart.md", "SioCors(app)")
+ALLOW_REQUEST = block("docs/deciding.md", "@cors.allow_request")
+SIGNAL = block("docs/deciding.md", "request_refused.connect")
+FACTORY = block("docs/deciding.md", "def create_app")
+MANUAL = block("docs/coming-from-nodejs.md", "SIO_CORS_ALLOW_HEADERS")
+FUNCTIONS = block("docs/deciding.md", "def is_site")
+OWN_ORIGINS = block("docs/origins.md", "SIO_CORS_OWN_ORIGINS")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +42,7 @@ def test_no_python_block_is_left_untested():
     ],
 )
 def test_the_shortest_example_lets_in_what_it_names(serve, origin, status):
-    server = serve(**served_as_is(SHORTEST))
+    server = serve(**served_as_is(README))
     response = server.request("GET", POLLING, [("Origin", origin)])
     assert response.status == status
     assert response.header("Access-Control-Allow-Origin") == (origin if status == 200 else None)
@@ -103,14 +80,18 @@ def test_the_allow_request_example_refuses_with_a_message_and_lets_a_user_in(ser
     cookie = server.request("GET", "/log-in-here").header("Set-Cookie").partition(";")[0]
     old = server.request("GET", POLLING, [("Cookie", cookie)])
     assert (old.status, old.body) == (403, b'{"code": 4, "message": "Forbidden"}')
-    user = server.request("GET", POLLING, [("Cookie", cookie), ("X-Api-Version", "2")])
-    assert user.status == 200
+    # As the page's option `query` has it, by both transports.
+    assert 'query: { version: "2" }' in block("docs/deciding.md", "query:", "js")
+    user = [("Cookie", cookie)]
+    assert server.request("GET", f"{POLLING}&version=2", user).status == 200
+    assert server.websocket(user, target=f"{WEBSOCKET}&version=2").status == 101
 
 
 def test_the_factory_example_reconfigures_and_hears_of_refusals(serve):
-    more = """
+    more = f"""
 app = create_app()
 app.logger.setLevel("INFO")
+{SIGNAL}
 allow(app, ["https://a.example"])
 allow(app, ["https://B.example"])
 """
@@ -123,7 +104,7 @@ allow(app, ["https://B.example"])
 
 def test_the_manuals_second_example_connects_with_cookies_and_a_header(serve, run_clients):
     server = serve(MANUAL)
-    client = block('"my-custom-header": "abcd"', "js")
+    client = block("docs/coming-from-nodejs.md", '"my-custom-header": "abcd"', "js")
     assert "withCredentials: true" in client
     options = {"withCredentials": True, "extraHeaders": {"my-custom-header": "abcd"}}
     friend, stranger = run_clients(
@@ -136,23 +117,24 @@ def test_the_manuals_second_example_connects_with_cookies_and_a_header(serve, ru
     assert not stranger.connected
 
 
-@pytest.mark.parametrize("config", [MISSING, WILDCARD_WITH_CREDENTIALS, CREDENTIALS])
-def test_each_fix_of_the_troubleshooting_is_a_valid_configuration(serve, config):
-    server = serve(config)
-    assert server.request("GET", POLLING).body.startswith(b'0{"sid":')
+# --- The quickstart ---------------------------------------------------------------------------
 
 
-def test_the_curl_commands_of_the_troubleshooting_answer_what_they_say(serve):
-    server = serve(MISSING)
+def test_the_quickstarts_commands_and_its_page_get_what_it_says(serve):
+    server = serve(**served_as_is(QUICKSTART))
     plain, as_page = [
         line.replace("http://localhost:5000", server.url)
-        for text in blocks("sh")
-        for line in text.splitlines()
-        if line.startswith("curl")
+        for words in ('"http://localhost:5000/', "-i")
+        for line in block("docs/quickstart.md", f"curl {words}", "sh").splitlines()
     ]
     assert output_of(plain).startswith('0{"sid":')
-    assert "Access-Control-Allow-Origin: https://app.example.com" in output_of(as_page)
-    assert " 403 " in output_of(as_page.replace("app.example.com", "evil.example"))
+    assert "Access-Control-Allow-Origin: http://localhost:8080" in output_of(as_page)
+    assert " 403 " in output_of(as_page.replace("localhost:8080", "127.0.0.1:8080"))
+    assert 'io("http://localhost:5000")' in block("docs/quickstart.md", "<script>", "html")
+    with socketio.SimpleClient() as client:
+        client.connect(server.url, transports=["polling"])
+        client.emit("message", "hello")
+        assert client.receive(timeout=20) == ["message", "You said hello"]
 
 
 def output_of(command: str) -> str:
@@ -160,14 +142,27 @@ def output_of(command: str) -> str:
     return done.stdout
 
 
-def test_the_settings_table_lists_every_setting():
-    assert re.findall(r"^\| `(SIO_CORS_\w+)` \|", README, re.MULTILINE) == [
-        setting.key for setting in SETTINGS
-    ]
-
-
-def test_the_table_for_nodejs_lists_every_option_that_has_a_counterpart():
-    rows = "\n".join(line for line in README.splitlines() if line.startswith("| `"))
-    for setting in SETTINGS:
-        if setting.npm:
-            assert re.search(rf"^\| `{setting.npm}\b.*`{setting.key}\b", rows, re.MULTILINE)
+@pytest.mark.parametrize("program", [README, QUICKSTART], ids=["README", "quickstart"])
+def test_python_runs_the_file_where_no_extra_is_installed(program, tmp_path):
+    port = free_port()
+    absent = "import sys; sys.modules.update(dict.fromkeys(['eventlet', 'gevent']))\n"
+    (tmp_path / "app.py").write_text(absent + program.replace("run(app)", f"run(app, port={port})"))
+    # A terminal: without one, Werkzeug's server takes itself to be in production, and refuses.
+    outside, terminal = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=tmp_path,
+        stdin=terminal,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    ) as running:
+        try:
+            url = f"http://127.0.0.1:{port}{POLLING}"
+            wait_until(lambda: output_of(f'curl -s "{url}"').startswith('0{"sid"'), 60)
+            asked = f'curl -is -H "Origin: https://app.example.com" "{url}"'
+            assert "Access-Control-Allow-Origin: https://app.example.com" in output_of(asked)
+        finally:
+            running.terminate()
+    os.close(outside)
+    os.close(terminal)
