@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from .grammar import OriginPattern, is_explicit_port, is_well_formed
 
@@ -17,7 +17,8 @@ _ADDRESS: Final = re.compile(
     r"(https?)://(?:([0-9]{1,3}(?:\.[0-9]{1,3}){3})|\[([0-9a-f:]+)\])(?::([0-9]+))?"
 )
 _LONGEST_LABEL: Final = 63
-_BITS: Final = {4: 32, 6: 128}
+#: How long an address is, by its version.
+BITS: Final = {4: 32, 6: 128}
 
 
 class PartialLabels:
@@ -57,14 +58,18 @@ class PartialLabels:
                 head = origin[: -len(tail) - 1]
                 end = len(head) - after
                 family = (head[:before], head[end:], tail)
-                if end > before and family in self._known and _is_part(head, before, end):
+                if end > before and family in self._known and is_part(head, before, end):
                     return f"{family[0]}*{family[1]}.{tail}"
             _, _, tail = tail.partition(".")
         return None
 
 
-def _is_part(head: str, start: int, end: int) -> bool:
-    """Tell whether a star may stand for this part of a head's last label."""
+def is_part(head: str, start: int, end: int) -> bool:
+    """Tell whether a star may stand for a part of a label.
+
+    :param head: an origin up to the end of that label.
+    :param start: where in it the part begins, and `end` where it ends.
+    """
     if _PART.fullmatch(head, start, end) is None:
         return False
     first = max(head.rfind(".", 0, start), head.rfind("/", 0, start)) + 1
@@ -85,7 +90,7 @@ class Networks:
         self._known: dict[tuple[str, int, int, int, str], str] = {}
         lengths: dict[int, set[int]] = {4: set(), 6: set()}
         for pattern in patterns:
-            version, length, bits = _network(pattern.host)
+            version, length, bits = first_bits(pattern.host)
             lengths[version].add(length)
             self._known[pattern.scheme, version, length, bits, pattern.port] = str(pattern)
         self._lengths = {version: tuple(sorted(found)) for version, found in lengths.items()}
@@ -95,28 +100,49 @@ class Networks:
 
     def rule(self, origin: str) -> str | None:
         """Return the pattern that lets an origin in, or ``None``."""
-        found = _ADDRESS.fullmatch(origin)
-        if found is None or not is_well_formed(origin):
+        found = address_in(origin)
+        if found is None:
             return None
-        scheme, four, six, port = found.groups()
-        version, number = (4, _ipv4(four)) if four else (6, _ipv6(six))
-        if number is None or (port and not is_explicit_port(scheme, port)):
-            return None
+        scheme, version, number, port = found
         for length in self._lengths[version]:
-            masked = number >> (_BITS[version] - length)
-            for one in (port or "", "*"):
+            masked = number >> (BITS[version] - length)
+            for one in (port, "*"):
                 rule = self._known.get((scheme, version, length, masked, one))
                 if rule is not None:
                     return rule
         return None
 
 
-def _network(host: str) -> tuple[int, int, int]:
-    """Return the version, the length and the first bits of a network."""
+class Address(NamedTuple):
+    """An origin whose host is an address; `port` is ``""`` for the scheme's default."""
+
+    scheme: str
+    version: int
+    number: int
+    port: str
+
+
+def address_in(origin: str) -> Address | None:
+    """Return the address that an origin names as browsers write it; ``None`` for a name."""
+    found = _ADDRESS.fullmatch(origin)
+    if found is None or not is_well_formed(origin):
+        return None
+    scheme, four, six, port = found.groups()
+    version, number = (4, _ipv4(four)) if four else (6, _ipv6(six))
+    if number is None or (port and not is_explicit_port(scheme, port)):
+        return None
+    return Address(scheme, version, number, port or "")
+
+
+def first_bits(host: str) -> tuple[int, int, int]:
+    """Return the version, the length and the first bits of a network.
+
+    :param host: such as ``192.168.0.0/16`` or ``[fd00::]/8``.
+    """
     import ipaddress
 
     network = ipaddress.ip_network(host.replace("[", "").replace("]", ""))
-    bits = int(network.network_address) >> (_BITS[network.version] - network.prefixlen)
+    bits = int(network.network_address) >> (BITS[network.version] - network.prefixlen)
     return network.version, network.prefixlen, bits
 
 

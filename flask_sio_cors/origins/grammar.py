@@ -114,6 +114,11 @@ class OriginPattern(NamedTuple):
         return "/" in self.host
 
     @property
+    def is_family(self) -> bool:
+        """Whether it names more than one origin."""
+        return self.subdomains or self.port == "*" or self.is_partial or self.is_network
+
+    @property
     def is_opaque(self) -> bool:
         """Whether the origin identifies nobody: ``null`` and ``file://``."""
         return str(self) in OPAQUE_ORIGINS

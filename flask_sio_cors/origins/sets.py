@@ -132,7 +132,7 @@ class OriginSet:
         return self._other(origin, scheme) if self._has_others else None
 
     def _other(self, origin: str, scheme: str) -> str | None:
-        base = _without_port(origin)
+        base = without_port(origin)
         if base in self._any_port:
             return f"{base}:*"
         if tail := _wildcard_tail(base, self._any_port_tails):
@@ -169,8 +169,11 @@ def _wildcard_tail(origin: str, tails: dict[str, re.Pattern[str]]) -> str | None
     return None
 
 
-def _without_port(origin: str) -> str:
-    """Cut a port that a browser would have written; anything else stays, and matches nothing."""
+def without_port(origin: str) -> str:
+    """Cut a port that a browser would have written; anything else stays, and matches nothing.
+
+    :param origin: any text at all, as a client may send it.
+    """
     base, colon, port = origin.rpartition(":")
     if not (colon and port.isascii() and port.isdigit() and len(port) <= 5 and port[0] != "0"):
         return origin
