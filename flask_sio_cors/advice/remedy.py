@@ -45,7 +45,8 @@ def find_remedy(
     :param options: those in force, which kept the page out.
     :param steps: what its requests met there; the last one has not passed.
     """
-    if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION:
+    is_own = _is_own(asking, options, steps[-1])
+    if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION and not is_own:
         return (), _instead(options, asking.question, steps[-1])
     config: dict[str, Any] = dict(asking.app.config)
     changes: dict[str, _Change] = {}
@@ -67,6 +68,13 @@ def find_remedy(
     return tuple(map(str, changes.values())), ""
 
 
+def _is_own(asking: Asking, options: Options, step: Step) -> bool:
+    """Tell whether a page that is not allowed is most likely the server's own."""
+    server = asking.server_shown(Policy(options))
+    is_refused = step.verdict.reason is Reason.ORIGIN_NOT_ALLOWED
+    return is_refused and server is not None and server.clue is not None
+
+
 def _is_decorated(options: Options) -> bool:
     return options.sources.get("ALLOW_REQUEST", "").startswith("@")
 
@@ -80,6 +88,9 @@ def _changes(
         host = urlsplit(asking.server).hostname or ""
         host = f"[{host}]" if ":" in host else host
         return [_change("TRUSTED_HOSTS", [*options.trusted_hosts, host])]
+    if _is_own(asking, options, step):
+        own = [*sorted(options.own_origins), question.origin]
+        return [_change(f"{PREFIX}OWN_ORIGINS", own)]
     if reason is Reason.ORIGIN_INSECURE:
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
     if reason is Reason.ORIGIN_NOT_ALLOWED and not options.functions:
