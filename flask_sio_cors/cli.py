@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import json
 import os
 import re
@@ -18,7 +19,9 @@ from flask.cli import AppGroup
 from .advice import inspection
 from .advice.question import Question
 from .browser.fetch import FORBIDDEN_METHODS, TOKEN, Header, is_forbidden_header, normalized_method
+from .config.policies import DEFAULT
 from .config.problems import ConfigError
+from .door.policies import Policies
 from .door.policy import Policy
 from .origins.grammar import is_well_formed, parse_pattern
 from .origins.spelling import correct
@@ -188,6 +191,13 @@ json_option = click.option(
 )
 
 
+policy_option = click.option(
+    "--policy",
+    metavar="NAME",
+    help="One of SIO_CORS_POLICIES, or default.  [default: that of --host]",
+)
+
+
 class _Commands(AppGroup):
     """Tells a broken configuration without a traceback, whichever command has loaded the app."""
 
@@ -214,24 +224,37 @@ def main() -> None:
     """Explain what keeps a page from connecting to a Socket.IO server."""
 
 
-def _policy() -> Policy:
+def _policies() -> Policies:
     cors = current_app.extensions.get("sio_cors")
     if cors is None:
         raise NotAskedError(
             "SioCors is not installed on this application. Add SioCors(app) below SocketIO(app)."
         )
-    policy: Policy = cors.policy(current_app._get_current_object())  # type: ignore[attr-defined]
-    return policy
+    policies: Policies = cors.policies(current_app._get_current_object())  # type: ignore[attr-defined]
+    return policies
+
+
+def _policy_named(name: str | None) -> Policy | None:
+    """Return the policy that ``--policy`` names, if it names one."""
+    policies = _policies()
+    known = {DEFAULT: policies.default, **policies.named}
+    if name is None or name in known:
+        return known.get(name or "")
+    nearest = difflib.get_close_matches(name, known, 1)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    raise click.BadParameter(f"{_shown(name)} is no policy.{hint}", param_hint="'--policy'")
 
 
 @flask_group.command("show")
+@policy_option
 @json_option
-def show(as_json: bool) -> None:
+def show(policy: str | None, as_json: bool) -> None:
     """Show the policy in force: each setting, where it came from and what it means.
 
     Exit status 0, or 2 if the application or its configuration is broken.
     """
-    shown = inspection.describe(_policy(), current_app._get_current_object())  # type: ignore[attr-defined]
+    chosen = _policy_named(policy) or _policies().default
+    shown = inspection.describe(chosen, current_app._get_current_object())  # type: ignore[attr-defined]
     _print_json(shown.as_json()) if as_json else _print(shown.as_text(_width()))
 
 
@@ -260,6 +283,7 @@ def show(as_json: bool) -> None:
     show_default=True,
     help="With websocket, browsers send no extraHeaders and check no answer.",
 )
+@policy_option
 @json_option
 def explain(
     origin: str,
@@ -268,6 +292,7 @@ def explain(
     headers: tuple[Header, ...],
     with_credentials: bool,
     transport: str,
+    policy: str | None,
     as_json: bool,
 ) -> None:
     """Tell what would happen to a page of ORIGIN, without a network.
@@ -276,7 +301,6 @@ def explain(
     """
     if transport == "websocket" and method != "GET":
         raise click.UsageError(f"A WebSocket starts with GET, never with {method}.")
-    policy = _policy()
     asked = Question(
         _origin(origin),
         _server(host) if host is not None else None,
@@ -285,7 +309,8 @@ def explain(
         with_credentials,
         transport,
     )
-    answer = inspection.answer(policy, current_app._get_current_object(), asked)  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    answer = inspection.answer(_policies(), app, asked, _policy_named(policy))
     _print_json(answer.as_json()) if as_json else _print(answer.as_text(_width()))
     sys.exit(0 if answer.allowed else 1)
 

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .config.conflicts import conflicts
-from .config.functions import AllowRequest
+from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
 from .config.options import Options
+from .config.policies import DEFAULT
 from .config.problems import Problem
 from .door.doors import KEY, Doors, await_latecomers, doors_of
 from .door.journal import logger
+from .door.policies import Policies
 from .door.policy import Policy
 from .door.servers import Chain, find_servers
 from .door.stray import stray_hook
@@ -42,7 +44,7 @@ class SioCors:
     def __init__(
         self, app: Flask | None = None, socketio: SocketIO | Iterable[SocketIO] | None = None
     ) -> None:
-        self._allow_request: AllowRequest | None = None
+        self._functions: dict[str, Any] = {}
         # They live in their applications; this only finds them again.
         self._doors: weakref.WeakSet[Doors] = weakref.WeakSet()
         if app is not None:
@@ -98,9 +100,18 @@ class SioCors:
         """
         self._find(app).apply(self._read(app))
 
-    def policy(self, app: Flask) -> Policy:
-        """Return the policy that is in force on an application."""
-        return self._find(app).policy
+    def policy(self, app: Flask, name: str = DEFAULT) -> Policy:
+        """Return the policy that is in force on an application.
+
+        :param name: of one in ``SIO_CORS_POLICIES``.
+        :raise KeyError: if there is none of that name.
+        """
+        policies = self.policies(app)
+        return policies.default if name == DEFAULT else policies.named[name]
+
+    def policies(self, app: Flask) -> Policies:
+        """Return all policies that are in force on an application."""
+        return self._find(app).policies
 
     def allow_request(self, function: AllowRequest) -> AllowRequest:
         """Decorate the function that decides about each handshake, Socket.IO's ``allowRequest``.
@@ -113,22 +124,47 @@ class SioCors:
             ``SIO_CORS_ALLOW_REQUEST`` names another one.
         :raise RuntimeError: if another function is already decorated.
         """
-        if self._allow_request is not None:
+        if (present := self._functions.get("allow_request")) is not None:
             raise RuntimeError(
-                f"@cors.allow_request already decorates {self._allow_request!r}; one place decides."
+                f"@cors.allow_request already decorates {present!r}; one place decides."
             )
         Options.from_config({"SIO_CORS_ALLOW_REQUEST": function})
-        read = [
-            (doors, Options.from_config(doors.app.config, allow_request=function))
-            for doors in list(self._doors)
-        ]
-        self._allow_request = function
-        for doors, options in read:
-            doors.apply(options)
+        self._decorate(allow_request=function)
         return function
 
+    def choose_policy(self, function: ChoosePolicy) -> ChoosePolicy:
+        """Decorate the function that chooses a policy where the host alone does not tell.
+
+        It takes the :class:`flask.Request` of a request to a host that is in no policy's ``HOSTS``,
+        in a request context, and returns a name of ``SIO_CORS_POLICIES``, or ``None`` for the
+        default policy: Socket.IO's ``CorsOptionsDelegate``. Anything else it does refuses the
+        request and is logged. Asked at every such request, so let it wait for nothing.
+
+        :raise TypeError: if it cannot be called with the request alone.
+        :raise RuntimeError: if another function is already decorated.
+        """
+        if (present := self._functions.get("choose_policy")) is not None:
+            raise RuntimeError(
+                f"@cors.choose_policy already decorates {present!r}; one place decides."
+            )
+        if reason := why_no_chooser(function):
+            raise TypeError(f"The function of @cors.choose_policy {reason}.")
+        self._decorate(choose_policy=function)
+        return function
+
+    def _decorate(self, **function: Any) -> None:
+        """Put a function of the application in force, on all applications or on none."""
+        functions = {**self._functions, **function}
+        read = [
+            (doors, Options.from_config(doors.app.config, **functions))
+            for doors in list(self._doors)
+        ]
+        self._functions = functions
+        for doors, options in read:
+            doors.apply(options)
+
     def _read(self, app: Flask, problems: Iterable[Problem] = ()) -> Options:
-        return Options.from_config(app.config, allow_request=self._allow_request, problems=problems)
+        return Options.from_config(app.config, **self._functions, problems=problems)
 
     def _find(self, app: Flask) -> Doors:
         doors = doors_of(app)

@@ -1,5 +1,6 @@
 """The fixtures that start real servers and real clients."""
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -28,6 +29,12 @@ LONGEST = (
     "doctor/test_conversation.py",
     "browsers/test_credentials.py",
 )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl+C through to what is started, where a shell has put all this in the background."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from ..browser.fetch import Block, Check
 from ..browser.wording import firefox_reason, visible
@@ -14,10 +15,13 @@ from ..config.functions import source_of
 from ..config.keys import PREFIX
 from ..config.options import SETTINGS, Options, Setting, snapshot
 from ..config.origins import EveryOrigin
+from ..config.policies import DEFAULT, POLICIES
 from ..config.problems import ConfigError
+from ..door.policies import Policies
 from ..door.policy import Policy
-from ..door.refusals import explain_refusal
+from ..door.refusals import explain_refusal, how_it_comes
 from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
+from ..origins.near import compare, variants
 from ..origins.sets import OriginSet
 from .question import Asking, Question, Step, answers_preflights, mount, usual_server
 from .remedy import find_remedy
@@ -53,6 +57,8 @@ class PolicyShown:
     settings: tuple[SettingShown, ...]
     trusted_hosts: tuple[str, ...]
     warnings: tuple[str, ...]
+    name: str = DEFAULT
+    hosts: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Return the policy for machines."""
@@ -61,6 +67,8 @@ class PolicyShown:
             for shown in self.settings
         }
         return {
+            "policy": self.name,
+            "hosts": list(self.hosts),
             "settings": settings,
             "trusted_hosts": list(self.trusted_hosts),
             "warnings": list(self.warnings),
@@ -69,6 +77,9 @@ class PolicyShown:
     def as_text(self, width: int) -> str:
         """Return the policy for people."""
         lines: list[str] = []
+        if self.name != DEFAULT:
+            hosts = ", ".join(self.hosts) or "no host; @cors.choose_policy chooses it"
+            lines += [*_wrapped(f"The policy {self.name}, for {hosts}.", width), ""]
         for shown in self.settings:
             lines += _setting_lines(shown, width)
         hosts = repr(list(self.trusted_hosts)) if self.trusted_hosts else "None  (default)"
@@ -122,7 +133,8 @@ def describe(policy: Policy, app: Flask) -> PolicyShown:
         )
         for setting in SETTINGS
     )
-    return PolicyShown(settings, options.trusted_hosts, tuple(_warnings(options, app)))
+    warnings = tuple(_warnings(options, app))
+    return PolicyShown(settings, options.trusted_hosts, warnings, options.name, options.hosts)
 
 
 def _meaning(setting: Setting, options: Options) -> str:
@@ -135,7 +147,11 @@ def describe_broken(error: ConfigError, width: int) -> str:
     """Return what is written where the configuration cannot work, each problem by its number."""
     lines = ["Nothing of it is in force. What is set, and which problem is where:"]
     for key, value in error.written.items():
-        numbers = [str(n) for n, found in enumerate(error.problems, 1) if found.key == key]
+        numbers = [
+            str(n)
+            for n, found in enumerate(error.problems, 1)
+            if found.key == key or found.key.startswith(f"{key}[")
+        ]
         more = ["…"] * (len(numbers) > _MAX_NUMBERS)
         told = ", ".join([*numbers[:_MAX_NUMBERS], *more])
         mark = f"problem{'s' * (len(numbers) > 1)} {told}" if numbers else "fine by itself"
@@ -147,6 +163,8 @@ def describe_broken(error: ConfigError, width: int) -> str:
 
 
 def _value(name: str, field: str, options: Options) -> str:
+    if name == "POLICIES":
+        return repr({policy.name: list(policy.hosts) for policy in options.policies})
     # What the origins were read into is for look-ups, and does not say how they were written.
     return source_of(options.written.get(name) if name == "ORIGINS" else getattr(options, field))
 
@@ -157,7 +175,9 @@ def _warnings(options: Options, app: Flask) -> Iterable[str]:
         is_changed = present is not None and (
             snapshot(app.config[present]) != options.written.get(setting.name)
         )
-        if not used.startswith("@") and (is_changed or used != (present or "default")):
+        # What a policy sets is told with all policies.
+        is_apart = used.startswith(("@", f"{POLICIES}["))
+        if not is_apart and (is_changed or used != (present or "default")):
             yield (
                 f"{present or used} was changed after SioCors(app) had read the configuration, so "
                 "that has no effect. Set it before, or call cors.reconfigure(app)."
@@ -195,6 +215,7 @@ class Answer:
     :param why: in a sentence; that of a refusal's log line and, in debug mode, of its body.
     :param lines: what to write where it should pass; none where it does or no line can help.
     :param instead: why no line can help, and what to do.
+    :param policy: the name of the one that decided.
     """
 
     question: Question
@@ -205,6 +226,7 @@ class Answer:
     steps: tuple[Step, ...]
     lines: tuple[str, ...] = ()
     instead: str = ""
+    policy: str = DEFAULT
 
     @property
     def has_credentials(self) -> bool:
@@ -217,6 +239,7 @@ class Answer:
             "origin": self.question.origin,
             "host": self.server,
             "transport": self.question.transport,
+            "policy": self.policy,
             "allowed": self.allowed,
             "credentials": self.has_credentials,
             "reason": self.steps[-1].verdict.reason.value,
@@ -232,6 +255,8 @@ class Answer:
         question = self.question
         told = f"{question.origin} to {self.server} by {question.transport}: "
         lines = [told + ("allowed" if self.allowed else "not allowed"), ""]
+        if self.policy != DEFAULT:
+            lines += _labelled("Policy", [self.policy], width)
         lines += _labelled("Rule", [self.rule], width)
         lines += _labelled("Why", [self.why], width)
         for step in self.steps:
@@ -275,17 +300,24 @@ def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
 
 
-def answer(policy: Policy, app: Flask, question: Question) -> Answer:
-    """Ask the policy in force what it makes of a page's requests, without a network."""
+def answer(
+    policies: Policies, app: Flask, question: Question, named: Policy | None = None
+) -> Answer:
+    """Ask the policy in force what it makes of a page's requests, without a network.
+
+    :param named: the policy that is asked, where that is not the one for the server's host.
+    """
+    server = question.server or usual_server(app, (named or policies.default).options)
+    policy = named or policies.for_host(urlsplit(server).netloc) or policies.default
     options = policy.options
-    server = question.server or usual_server(app, options, question.origin)
     asking = Asking(app, question, server)
     steps = asking.steps(policy)
     allowed = steps[-1].is_passed
     lines, instead = ((), "") if allowed else find_remedy(asking, options, steps)
     return Answer(
         question, server, allowed, _rule(options, question.origin, steps[0].verdict),
-        _why(options, asking, policy, steps[-1]), steps, lines, instead,
+        _why(options, question, server, steps[-1]), steps, lines, instead,
+        options.name,
     )  # fmt: skip
 
 
@@ -311,21 +343,30 @@ def _rule(options: Options, origin: str, verdict: Verdict) -> str:
     return f"the server's own origin only: {key} is {'not set' if source == 'default' else 'empty'}"
 
 
-def _why(options: Options, asking: Asking, policy: Policy, step: Step) -> str:
+def _why(options: Options, question: Question, server: str, step: Step) -> str:
     if step.verdict.outcome is REFUSED:
-        server = asking.server_shown(policy)
-        return explain_refusal(
-            step.verdict.reason, step.page, options, thorough=True, server=server
-        )
+        return _why_refused(options, question, server, step)
     if step.block is not None:
         return _why_blocked(options, step.block)
     told = "The policy lets it in"
-    told += "." if asking.question.is_websocket else ", and a browser accepts the headers."
+    told += "." if question.is_websocket else ", and a browser accepts the headers."
     if options.allow_request is not None:
         told += f" At the handshake {options.sources['ALLOW_REQUEST']} is asked as well."
     if options.preflight_continue and step.verdict.outcome is not PREFLIGHT:
         told += " Preflights pass if the application's route answers them with 200 to 299."
     return told
+
+
+def _why_refused(options: Options, question: Question, server: str, step: Step) -> str:
+    reason = step.verdict.reason
+    told = explain_refusal(reason, step.page, options, thorough=True)
+    own = compare(question.origin, server) if reason is Reason.ORIGIN_NOT_ALLOWED else ()
+    if not own or server not in variants(question.origin):
+        return told
+    return (
+        f"{told.rstrip('.')}. The server's own pages, which always may, are taken to be those of "
+        f"{server} (see --host); this one comes {how_it_comes(question.origin, own)}."
+    )
 
 
 def _why_blocked(options: Options, block: Block) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ from ..config.functions import name_of
 from ..config.keys import PREFIX
 from ..config.options import SETTINGS, Options
 from ..config.origins import EveryOrigin
+from ..config.policies import DEFAULT, POLICIES, as_mapping
 from ..config.problems import ConfigError
 from ..door.policy import Policy
 from ..door.verdicts import REFUSED, Reason
@@ -29,9 +30,6 @@ class _Change:
     value: object
     source: str
 
-    def __str__(self) -> str:
-        return f'app.config["{self.key}"] = {self.source}'
-
 
 #: What a function alone decides.
 _OF_A_FUNCTION: Final = frozenset({Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_CALLABLE_FAILED})
@@ -45,57 +43,91 @@ def find_remedy(
     :param options: those in force, which kept the page out.
     :param steps: what its requests met there; the last one has not passed.
     """
-    is_own = _is_own(asking, options, steps[-1])
-    if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION and not is_own:
+    if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION:
         return (), _instead(options, asking.question, steps[-1])
-    config: dict[str, Any] = dict(asking.app.config)
+    written = _Written(asking.app.config, options)
     changes: dict[str, _Change] = {}
-    allow_request = options.allow_request if _is_decorated(options) else None
     try:
-        present = Options.from_config(config, allow_request=allow_request)
+        present = written.read()
         if asking.steps(Policy(present))[-1].is_passed:
             return (), _TOO_LATE
         while not steps[-1].is_passed:
-            found = {change.key: change for change in _changes(options, asking, steps[-1], config)}
+            found = {change.key: change for change in _changes(options, asking, steps[-1], written)}
             if found.keys() <= changes.keys():
                 return (), _instead(options, asking.question, steps[-1])
             changes |= found
-            config |= {change.key: change.value for change in found.values()}
-            options = Options.from_config(config, allow_request=allow_request)
+            written.make(found.values())
+            options = written.read()
             steps = asking.steps(Policy(options))
     except ConfigError as error:
         return (), _instead_of_mistake(asking.question, error)
-    return tuple(map(str, changes.values())), ""
+    return tuple(f"{written.place(key)} = {one.source}" for key, one in changes.items()), ""
 
 
-def _is_own(asking: Asking, options: Options, step: Step) -> bool:
-    """Tell whether a page that is not allowed is most likely the server's own."""
-    server = asking.server_shown(Policy(options))
-    is_refused = step.verdict.reason is Reason.ORIGIN_NOT_ALLOWED
-    return is_refused and server is not None and server.clue is not None
+class _Written:
+    """A copy of the application's configuration, with what one policy has of its own.
+
+    :param config: ``app.config``.
+    :param options: the policy's.
+    """
+
+    def __init__(self, config: Mapping[str, Any], options: Options) -> None:
+        self._config = dict(config)
+        self._policy = options.name
+        self._functions: dict[str, Any] = {
+            "choose_policy": lambda request: None,
+            "allow_request": None,
+        }
+        if options.sources.get("ALLOW_REQUEST", "").startswith("@"):
+            self._functions["allow_request"] = options.allow_request
+        self._own = self._config
+        if self._policy != DEFAULT:
+            policies = dict(as_mapping(config.get(POLICIES)))
+            self._own = policies[self._policy] = dict(as_mapping(policies.get(self._policy)))
+            self._config[POLICIES] = policies
+
+    def make(self, changes: Iterable[_Change]) -> None:
+        """Change the policy, and no other."""
+        for change in changes:
+            if self._is_own(change.key):
+                self._own[change.key.removeprefix(PREFIX)] = change.value
+            else:
+                self._config[change.key] = change.value
+
+    def read(self) -> Options:
+        """Return what the policy is now."""
+        options = Options.from_config(self._config, **self._functions)
+        return next((one for one in options.policies if one.name == self._policy), options)
+
+    def place(self, key: str) -> str:
+        """Return where a setting of the policy is written, as Python source."""
+        names = [POLICIES, self._policy, key.removeprefix(PREFIX)] if self._is_own(key) else [key]
+        return "app.config" + "".join(f"[{json.dumps(name)}]" for name in names)
+
+    def origins(self) -> tuple[Any, str]:
+        """Return the origins as they are written, and where, as Python source."""
+        key = f"{PREFIX}ORIGINS"
+        if self._policy != DEFAULT and "ORIGINS" in self._own:
+            return self._own["ORIGINS"], self.place(key)
+        key = SETTINGS[0].source(self._config) or key
+        return self._config.get(key), f'app.config["{key}"]'
+
+    def _is_own(self, key: str) -> bool:
+        return self._policy != DEFAULT and key.startswith(PREFIX)
 
 
-def _is_decorated(options: Options) -> bool:
-    return options.sources.get("ALLOW_REQUEST", "").startswith("@")
-
-
-def _changes(
-    options: Options, asking: Asking, step: Step, config: Mapping[str, Any]
-) -> list[_Change]:
+def _changes(options: Options, asking: Asking, step: Step, written: _Written) -> list[_Change]:
     """Return what mends the first thing that is in the way."""
     question, reason = asking.question, step.verdict.reason
     if reason is Reason.HOST_NOT_TRUSTED:
         host = urlsplit(asking.server).hostname or ""
         host = f"[{host}]" if ":" in host else host
         return [_change("TRUSTED_HOSTS", [*options.trusted_hosts, host])]
-    if _is_own(asking, options, step):
-        own = [*sorted(options.own_origins), question.origin]
-        return [_change(f"{PREFIX}OWN_ORIGINS", own)]
     if reason is Reason.ORIGIN_INSECURE:
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
     if reason is Reason.ORIGIN_NOT_ALLOWED and not options.functions:
         tolerance = _tolerance(options, question) if options.supports_credentials else []
-        listed = _listed(options, config, question.origin)
+        listed = _listed(options, written, question.origin)
         if question.origin in OPAQUE_ORIGINS:
             everyone = "local file" if question.origin == "file://" else "site"
             listed = replace(listed, source=f"{listed.source}  # lets every {everyone} in")
@@ -136,14 +168,12 @@ def _named(origin: str) -> _Change:
     return _Change(f"{PREFIX}ORIGINS", [origin], source)
 
 
-def _listed(options: Options, config: Mapping[str, Any], origin: str) -> _Change:
+def _listed(options: Options, written: _Written, origin: str) -> _Change:
     """Return the list with one origin more, or how to add it where it holds more than texts."""
-    key = f"{PREFIX}ORIGINS"
-    source = SETTINGS[0].source(config)
-    present = config[source] if source is not None else None
+    key, added = f"{PREFIX}ORIGINS", json.dumps(origin)
+    present, read = written.origins()
     if not present or not options.origins:
         return _change(key, [origin])
-    read, added = f'app.config["{source}"]', json.dumps(origin)
     if isinstance(present, str):
         items = re.split(r"\s*,\s*", present.strip(" ,"))
         expression = f'{read} + ", {origin}"'

@@ -23,6 +23,13 @@ from .problems import Problem
 _STRANGERS: Final = ("https://a.invalid", "https://b-2.site.test", "https://localhost.example")
 
 
+#: The settings that have to go together.
+CREDENTIALED: Final = frozenset(
+    """ORIGINS SUPPORTS_CREDENTIALS EXPOSE_HEADERS TOLERATE_INSECURE_ORIGINS
+    TOLERATE_PUBLIC_SUFFIXES""".split()
+)
+
+
 def check_credentials(
     values: Mapping[str, Any], sources: Mapping[str, str], found: list[Problem]
 ) -> None:

@@ -18,6 +18,9 @@ from .values import Report, kind_of
 #: ``(request) -> bool``: decides about a handshake (Socket.IO's ``allowRequest``).
 AllowRequest = Callable[[Request], bool]
 
+#: ``(request) -> str | None``: the name of the policy for a request, or ``None`` for the default.
+ChoosePolicy = Callable[[Request], "str | None"]
+
 #: Keeps everybody out until the function that was meant is there.
 _REFUSE_ALL: Final = "lambda request: False"
 _REFUSE_ALL_ORIGINS: Final = "lambda origin: False"
@@ -58,6 +61,11 @@ def read_allow_request(value: Any, report: Report) -> AllowRequest | None:
 
 
 def _why_no_allow_request(function: Any) -> str:
+    return _why_unanswering(function) or _why_not_called("with the request alone", function, 1)
+
+
+def why_no_chooser(function: Any) -> str:
+    """Return why a function cannot choose a policy for a request; ``""`` where it can."""
     return _why_unanswering(function) or _why_not_called("with the request alone", function, 1)
 
 

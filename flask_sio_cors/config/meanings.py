@@ -46,6 +46,14 @@ def of_own_origins(origins: frozenset[str]) -> str:
     return "Pages of these origins are the server's own, whatever a request says of its name."
 
 
+def of_policies(policies: Sequence[object]) -> str:
+    """Say to which hosts the settings apply."""
+    if not policies:
+        return "One policy applies to every host."
+    others = "Another policy applies" if len(policies) == 1 else f"{len(policies)} others apply"
+    return f"{others} to hosts of {'its' if len(policies) == 1 else 'their'} own."
+
+
 def of_cache(seconds: float) -> str:
     """Say how long the answer of a function counts."""
     if not seconds:

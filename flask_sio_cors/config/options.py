@@ -12,8 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from ..origins.sets import OriginSet
 from . import meanings
-from .credentials import check_credentials, fit_for_credentials
-from .functions import AllowRequest, OriginFunction, read_allow_request
+from .credentials import CREDENTIALED, check_credentials, fit_for_credentials
+from .functions import AllowRequest, ChoosePolicy, OriginFunction, read_allow_request
 from .keys import FALLBACK_PREFIX, PREFIX, unknown_keys
 from .origins import (
     NOTHING_LISTED,
@@ -21,6 +21,15 @@ from .origins import (
     Listed,
     read_origins,
     read_own_origins,
+)
+from .policies import (
+    DEFAULT,
+    Draft,
+    policy_key,
+    read_drafts,
+    read_policies,
+    unchosen,
+    untrusted_hosts,
 )
 from .problems import ConfigError, Problem
 from .values import (
@@ -40,9 +49,12 @@ from .values import (
 class Options:
     """A configuration that holds together. Build it with :meth:`from_config`.
 
-    The fields are the settings of `SETTINGS` in lower case, and five more:
+    The fields are the settings of `SETTINGS` in lower case, and these:
 
     :param functions: those in the origins, which are asked about each that the rest keeps out.
+    :param choose_policy: the application's function for requests to hosts that no policy names.
+    :param name: of the policy; `DEFAULT` for the settings outside ``SIO_CORS_POLICIES``.
+    :param hosts: those that the policy is for, as `Draft` has them.
     :param trusted_hosts: Flask's ``TRUSTED_HOSTS``; empty where any host will do.
     :param expects_https: whether Flask is told that users come by https:, by
         ``SESSION_COOKIE_SECURE`` or ``PREFERRED_URL_SCHEME``.
@@ -67,10 +79,25 @@ class Options:
     tolerate_insecure_origins: bool
     tolerate_public_suffixes: bool
     functions: tuple[OriginFunction, ...] = ()
+    policies: tuple[Options, ...] = ()
+    choose_policy: ChoosePolicy | None = None
+    name: str = DEFAULT
+    hosts: tuple[str, ...] = ()
     trusted_hosts: tuple[str, ...] = ()
     expects_https: bool = False
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     written: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def key(self, name: str) -> str:
+        """Return where a setting is to be written for this policy, as Python has it.
+
+        :param name: of the setting, without a prefix.
+        """
+        return PREFIX + name if self.name == DEFAULT else policy_key(self.name, name)
+
+    def inherits(self, name: str) -> bool:
+        """Tell whether a policy has a setting from the default one."""
+        return self.name != DEFAULT and self.sources.get(name) != self.key(name)
 
     @classmethod
     def from_config(
@@ -78,46 +105,108 @@ class Options:
         config: Mapping[str, Any],
         *,
         allow_request: AllowRequest | None = None,
+        choose_policy: ChoosePolicy | None = None,
         problems: Iterable[Problem] = (),
     ) -> Options:
         """Read the settings of an application.
 
         :param config: ``app.config``, or any mapping with its keys.
         :param allow_request: the function that ``@cors.allow_request`` decorated.
+        :param choose_policy: the function that ``@cors.choose_policy`` decorated.
         :param problems: mistakes found elsewhere, to be raised together with those found here.
         :raise ConfigError: with all problems, if there is one.
         """
         found = [*problems, *unknown_keys(config, [setting.key for setting in SETTINGS])]
-        values: dict[str, Any] = {}
-        sources: dict[str, str] = {}
-        written: dict[str, Any] = {}
-        for setting in SETTINGS:
-            source = setting.source(config)
-            if source is None:
-                values[setting.field], sources[setting.name] = setting.default, "default"
-                continue
-            values[setting.field] = setting.load(source, config[source], found)
-            sources[setting.name] = source
-            written[setting.name] = snapshot(config[source])
-        _add_decorated(values, sources, allow_request, found)
-        check_credentials(values, sources, found)
-        if values["supports_credentials"]:
-            found = [fit_for_credentials(problem, values, sources) for problem in found]
-        trusted_hosts = _read_trusted_hosts(config, found)
+        read = _read(config, found)
+        _add_decorated(read.values, read.sources, allow_request, found)
+        found = _checked(read.values, read.sources, found)
+        shared: dict[str, Any] = {
+            "trusted_hosts": _read_trusted_hosts(config, found),
+            "expects_https": _expects_https(config),
+        }
+        names = [setting.name for setting in SETTINGS if setting.is_a_policys]
+        drafts = read_drafts(read.values["policies"], names, found)
+        found += untrusted_hosts(drafts, shared["trusted_hosts"])
+        found += () if choose_policy is not None else unchosen(drafts)
+        derived = [(draft, _derived(draft, read, found)) for draft in drafts]
         if found:
-            raise ConfigError(found, {sources[name]: value for name, value in written.items()})
-        functions: tuple[OriginFunction, ...] = ()
-        if isinstance(values["origins"], Listed):
-            functions = tuple(values["origins"].functions)
-            values["origins"] = values["origins"].origins
-        return cls(
-            **values,
-            functions=functions,
-            trusted_hosts=trusted_hosts,
-            expects_https=_expects_https(config),
-            sources=sources,
-            written=written,
+            raise ConfigError(
+                found, {read.sources[name]: read.written[name] for name in read.written}
+            )
+        policies = tuple(
+            cls(**own.options(), name=draft.name, hosts=draft.hosts, **shared)
+            for draft, own in derived
         )
+        fields = {**read.options(), "policies": policies, "choose_policy": choose_policy}
+        return cls(**fields, **shared)
+
+
+class _Read(NamedTuple):
+    """What is written, before it is known to hold together."""
+
+    values: dict[str, Any]
+    sources: dict[str, str]
+    written: dict[str, Any]
+
+    def options(self) -> dict[str, Any]:
+        """Return those fields of `Options` that hang on it."""
+        origins = self.values["origins"]
+        functions: Iterable[OriginFunction] = ()
+        if isinstance(origins, Listed):
+            functions, origins = origins.functions, origins.origins
+        return {
+            **self.values,
+            "origins": origins,
+            "functions": tuple(functions),
+            "policies": (),
+            "sources": self.sources,
+            "written": self.written,
+        }
+
+
+def _read(config: Mapping[str, Any], found: list[Problem]) -> _Read:
+    read = _Read({}, {}, {})
+    for setting in SETTINGS:
+        source = setting.source(config)
+        if source is None:
+            read.values[setting.field], read.sources[setting.name] = setting.default, "default"
+        else:
+            _read_setting(setting, source, config[source], read, found)
+    return read
+
+
+def _derived(draft: Draft, inherited: _Read, found: list[Problem]) -> _Read:
+    """Read what a policy sets; everything else it has from where the default policy has it."""
+    read = _Read({**inherited.values}, {**inherited.sources}, {**inherited.written})
+    own: list[Problem] = []
+    for setting in SETTINGS:
+        if setting.name in draft.given:
+            _read_setting(setting, draft.key(setting.name), draft.given[setting.name], read, own)
+    if not CREDENTIALED.isdisjoint(draft.given):
+        # A correction is for this policy alone, wherever a value was inherited from.
+        own = _checked(
+            read.values, {setting.name: draft.key(setting.name) for setting in SETTINGS}, own
+        )
+    found += own
+    return read
+
+
+def _read_setting(
+    setting: Setting, source: str, value: Any, read: _Read, found: list[Problem]
+) -> None:
+    read.values[setting.field] = setting.load(source, value, found)
+    read.sources[setting.name] = source
+    read.written[setting.name] = snapshot(value)
+
+
+def _checked(
+    values: Mapping[str, Any], sources: Mapping[str, str], found: list[Problem]
+) -> list[Problem]:
+    """Return the problems that were found, and those that concern more than one value."""
+    check_credentials(values, sources, found)
+    if not values["supports_credentials"]:
+        return found
+    return [fit_for_credentials(problem, values, sources) for problem in found]
 
 
 class Setting(NamedTuple):
@@ -129,6 +218,7 @@ class Setting(NamedTuple):
     :param default: what applies where no key is set.
     :param read: takes the configured value and a `Report`; returns the value of the field.
     :param meaning: takes the value of the field; says what follows from it, in a sentence.
+    :param is_a_policys: whether one policy among several can have a value of its own.
     """
 
     name: str
@@ -137,6 +227,7 @@ class Setting(NamedTuple):
     default: Any
     read: Callable[[Any, Report], Any]
     meaning: Callable[[Any], str]
+    is_a_policys: bool = True
 
     @property
     def key(self) -> str:
@@ -169,6 +260,8 @@ def snapshot(value: Any) -> Any:
     if isinstance(value, list):
         # Of texts alone, the garbage collector leaves a tuple in peace.
         return tuple(value)
+    if isinstance(value, dict):
+        return {key: snapshot(item) for key, item in value.items()}
     return frozenset(value) if isinstance(value, set) else value
 
 
@@ -286,6 +379,15 @@ SETTINGS: Final = (
         frozenset(),
         read_own_origins,
         meanings.of_own_origins,
+    ),
+    Setting(
+        "POLICIES",
+        "CorsOptionsDelegate",
+        "a dict: name, and its settings with HOSTS",
+        {},
+        read_policies,
+        meanings.of_policies,
+        is_a_policys=False,
     ),
     Setting(
         "ALLOW_PRIVATE_NETWORK",

@@ -1,4 +1,4 @@
-"""All the doors of one application: a guard before each of its servers, and one policy for all."""
+"""All the doors of one application: a guard before each of its servers, the same rules for all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..config.options import Options
 from ..config.problems import ConfigError
 from .guard import Guard
 from .journal import Journal, logger
-from .policy import Policy
+from .policies import Policies
 from .servers import Middleware
 from .serving import FirstRequest
 from .waiting import Interrupter
@@ -45,7 +45,7 @@ class Doors:
         self.app = app
         self.journal = Journal()
         self.interrupter = interrupter
-        self.policy = Policy(options, self.journal, interrupter, app.app_context)
+        self.policies = Policies(app, options, self.journal, interrupter)
         self.first_request = FirstRequest()
         self.guards: tuple[Guard, ...] = ()
         self.mounts: tuple[str, ...] = ()
@@ -58,12 +58,12 @@ class Doors:
         server = middleware.engineio_app
         with self._lock:
             guard = Guard(
-                server, self.policy, lambda: middleware.wsgi_app, self.journal, self.interrupter
+                server, self.policies, lambda: middleware.wsgi_app, self.journal, self.interrupter
             )
             guard.first_request = self.first_request
             middleware.engineio_app = guard
             server.eio.cors_allowed_origins = guard.allows
-            server.eio.cors_credentials = self.policy.options.supports_credentials
+            server.eio.cors_credentials = self.policies.support_credentials
             self.guards += (guard,)
             self.mounts = tuple(dict.fromkeys((*self.mounts, middleware.engineio_path)))
             without_slash = {mount.rstrip("/") for mount in (*self.mounts, _DEFAULT_MOUNT)}
@@ -72,15 +72,15 @@ class Doors:
     def apply(self, options: Options) -> None:
         """Put other settings in force before all servers."""
         with self._lock:
-            self.policy = Policy(options, self.journal, self.interrupter, self.app.app_context)
+            self.policies = Policies(self.app, options, self.journal, self.interrupter)
             # Whoever reaches Engine.IO past the guard never sees one policy's origins with the
             # other's credentials.
             for guard in self.guards:
                 guard.engineio.eio.cors_credentials = False
             for guard in self.guards:
-                guard.policy = self.policy
+                guard.policies = self.policies
             for guard in self.guards:
-                guard.engineio.eio.cors_credentials = options.supports_credentials
+                guard.engineio.eio.cors_credentials = self.policies.support_credentials
 
 
 def doors_of(app: Any) -> Doors | None:

@@ -8,13 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from . import credentials, proofs
+from .address import server_of
 from .callbacks import Fault, blamer, call
 from .farewell import end_websocket
 from .handshake import ask_allow_request, is_handshake
-from .hidden import Clue, Server
 from .identity import Identity
 from .journal import Journal
 from .own import PROOF
+from .policies import Policies
 from .policy import Judgement, Policy
 from .refusals import explain_refusal, explain_taken
 from .serving import FirstRequest
@@ -72,7 +73,7 @@ class Guard:
     sees them as the application does, behind a ``ProxyFix`` or a mount.
 
     :param engineio: the Socket.IO server that answers what the guard lets through.
-    :param policy: the rules in force; one assignment replaces them.
+    :param policies: the rules in force; one assignment replaces them.
     :param flask_side: returns the application's own WSGI side, for preflights that it answers.
         Asked at each use, because a debugger may be put around it later.
     :param journal: where refusals and faults are logged.
@@ -83,13 +84,13 @@ class Guard:
     def __init__(
         self,
         engineio: EngineIO,
-        policy: Policy,
+        policies: Policies,
         flask_side: Callable[[], WSGIApplication],
         journal: Journal,
         interrupter: Interrupter | None = None,
     ) -> None:
         self.engineio = engineio
-        self.policy = policy
+        self.policies = policies
         self.journal = journal
         self._flask_side = flask_side
         # To explain why others of their requests fail.
@@ -103,10 +104,9 @@ class Guard:
         """Answer a request for Engine.IO; a WSGI application by another name."""
         if self.first_request.awaited:
             self.first_request.has_come()
-        policy = self.policy
         if "HTTP_UPGRADE" in environ:
             proofs.recall(self.engineio.environ, environ)
-        judgement = policy.judge(environ)
+        policy, judgement = self._judge(environ)
         verdict, own, page = judgement
         if verdict.outcome is REFUSED:
             return self.refuse(environ, start_response, policy, verdict, page)
@@ -128,6 +128,12 @@ class Guard:
         replaced = _REPLACED if has_credentials else _REPLACED_WITH_COOKIES
         answer = _completing(start_response, headers, replaced)
         return self.engineio.handle_request(environ, answer)
+
+    def _judge(self, environ: WSGIEnvironment) -> tuple[Policy, Judgement]:
+        policies = self.policies
+        if policies.named:
+            return policies.judge(environ, self.engineio.environ)
+        return policies.default, policies.default.judge(environ)
 
     def _answer_preflight(
         self,
@@ -156,20 +162,11 @@ class Guard:
         if taken:
 
             def explanation() -> str:
-                server = self._server(policy, environ, page.origin)
+                server = server_of(environ, page.origin, is_proven=page.origin in self._proven)
                 return explain_taken(taken, page, options, server)
 
             self.journal.taken(page.origin, taken, explanation)
         return False
-
-    def _server(
-        self, policy: Policy, environ: WSGIEnvironment, origin: str | None
-    ) -> Server | None:
-        """Return what the server takes itself for, to explain what became of a request."""
-        clue = Clue.BROWSER if origin in self._proven else None
-        if clue is None and proofs.began_without_origin(self.engineio.environ, environ):
-            clue = Clue.SESSION
-        return policy.server_of(environ, origin, clue)
 
     def _remember(self, environ: WSGIEnvironment, origin: str) -> None:
         """Remember that a page of the server's own has shown its origin."""
@@ -186,8 +183,7 @@ class Guard:
         """
         verdict = environ.get(VERDICT)
         if verdict is None:
-            policy = self.policy
-            judgement = policy.judge(environ)
+            policy, judgement = self._judge(environ)
             verdict = judgement[0]
             if verdict.outcome is ALLOWED:
                 self._leave_credentials(environ, policy, judgement)
@@ -229,12 +225,14 @@ class Guard:
         origin, reason = page.origin, verdict.reason
 
         def explanation() -> str:
-            server = self._server(policy, environ, origin)
+            server = server_of(environ, origin, is_proven=origin in self._proven)
             return explain_refusal(reason, page, policy.options, message=message, server=server)
 
-        self.journal.refused(origin, reason, explanation)
+        name = policy.options.name
+        self.journal.refused(origin, reason, explanation, name)
         for receiver in request_refused.receivers_for(app):
-            tell = partial(receiver, app, origin=origin, reason=reason, environ=dict(environ))
+            told = {"origin": origin, "reason": reason, "environ": dict(environ), "policy": name}
+            tell = partial(receiver, app, **told)
             blame = blamer("request_refused", self.journal, self.interrupter)
             fault = call(tell, policy.options.callback_timeout, self.interrupter, blame)
             if isinstance(fault, Fault):

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Final
 
+from ..config.policies import DEFAULT
+
 logger = logging.getLogger("flask_sio_cors")
 
 #: How many different refusals are logged in one `PERIOD`, and as many faults of callbacks.
@@ -30,15 +32,24 @@ class Journal:
         self._known: set[Hashable] = set()
         self._known_faults: set[Hashable] = set()
 
-    def refused(self, origin: str | None, reason: str, explanation: Callable[[], str]) -> None:
+    def refused(
+        self,
+        origin: str | None,
+        reason: str,
+        explanation: Callable[[], str],
+        policy: str = DEFAULT,
+    ) -> None:
         """Log that a request was refused.
 
         :param origin: its ``Origin`` header as it came.
         :param reason: a short name of the reason; with the origin, it tells repetitions.
         :param explanation: what the operator should know, unprintable characters escaped; called
             when it is logged.
+        :param policy: the name of the one that refuses; told where there are several.
         """
-        self._tell((_shown(origin), reason), lambda: f"Refused ({reason}): {explanation()}")
+        by = "" if policy == DEFAULT else f" by the policy {policy!r}"
+        kind = _shown(origin), reason, policy
+        self._tell(kind, lambda: f"Refused{by} ({reason}): {explanation()}")
 
     def taken(
         self, origin: str | None, names: tuple[str, ...], explanation: Callable[[], str]

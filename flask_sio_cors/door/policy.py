@@ -15,8 +15,7 @@ from ..config.origins import EveryOrigin
 from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.sets import OriginSet
 from .deciding import Context
-from .hidden import Clue, Server, server_of
-from .identity import ASKED, LISTED, OWN, Identification, Identity
+from .identity import ASKED, LISTED, OWN, STRANGER, Identification, Identity
 from .journal import Journal
 from .own import PROOF
 from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict, status_line
@@ -147,6 +146,18 @@ class Policy:
             return self._judge_preflight(judged, environ)
         return judged
 
+    def refuse(self, environ: WSGIEnvironment, reason: Reason) -> Judgement:
+        """Refuse a request for a reason that is found elsewhere.
+
+        :param environ: its WSGI environment, which is left as it is.
+        """
+        page = Identity(STRANGER, reason, "", environ.get("HTTP_ORIGIN"))
+        return self._verdicts[reason], (), page
+
+    def is_trusted_host(self, environ: WSGIEnvironment) -> bool:
+        """Tell whether the request's ``Host`` is in ``TRUSTED_HOSTS``, where that is set."""
+        return self._pages.own.is_trusted_host(environ)
+
     def grants_credentials(self, environ: WSGIEnvironment, judgement: Judgement) -> bool:
         """Tell whether a request that is let in may act in its visitor's name.
 
@@ -156,12 +167,6 @@ class Policy:
         """
         verdict, _, page = judgement
         return verdict.credentials or self._pages.is_the_visitors(environ, page)
-
-    def server_of(
-        self, environ: WSGIEnvironment, origin: str | None, clue: Clue | None = None
-    ) -> Server | None:
-        """Return what the server takes itself for at a request, to explain a verdict."""
-        return server_of(self._pages.own, environ, origin, clue)
 
     def is_proven(self, environ: WSGIEnvironment, origin: str) -> bool:
         """Tell whether the browser itself says that an origin is the server's own."""

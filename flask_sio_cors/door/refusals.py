@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ..config.keys import PREFIX
 from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_insecure, is_well_formed
-from ..origins.near import Difference, Near, Part, compare, nearest, respelt, split, variants
+from ..origins.near import Difference, Near, Part, nearest, respelt, split
 from ..origins.sets import OriginSet
-from .hidden import Server
-from .hidden_told import explain_own, explain_perhaps_own, taken_for
+from .address import Address, Lost, Server
 from .identity import Identity
 from .tampering import explain_tampering
 from .verdicts import Reason
@@ -43,13 +41,15 @@ def explain_refusal(
     """
     origin = page.origin
     shown = ascii(origin[:120]) if origin is not None else "a request without an Origin header"
-    credentials = options.sources.get("SUPPORTS_CREDENTIALS", f"{PREFIX}SUPPORTS_CREDENTIALS")
+    credentials = options.sources.get("SUPPORTS_CREDENTIALS", options.key("SUPPORTS_CREDENTIALS"))
     if page.tampering is not None and reason in _SHOWN_BY_TAMPERING:
         return f"{shown}: {explain_tampering(page.tampering)}"
     if reason in _OF_THE_ORIGIN and origin is not None and (two := _two_headers(origin)):
         return _explain_two(*two)
     if reason is Reason.ORIGIN_NOT_ALLOWED and origin is not None:
-        return _explain_not_allowed(origin, shown, options, thorough, server)
+        if server is not None and server.lost and not options.own_origins:
+            return _explain_own(origin, server, options)
+        return _explain_unlisted(origin, shown, options, thorough, server)
     return {
         Reason.ORIGIN_MALFORMED: f"{shown} is no origin that a browser sends.",
         Reason.ORIGIN_OPAQUE: (
@@ -59,7 +59,7 @@ def explain_refusal(
         Reason.ORIGIN_INSECURE: (
             f"{shown} is not encrypted, so that anyone on the way can speak in its name, and "
             f"{credentials} is set. Serve the page with https:, or set "
-            f"{PREFIX}TOLERATE_INSECURE_ORIGINS = True."
+            f"{options.key('TOLERATE_INSECURE_ORIGINS')} = True."
         ),
         Reason.ORIGIN_CALLABLE_FAILED: (
             f"The function in {options.sources.get('ORIGINS')} gave no answer for {shown} that "
@@ -77,6 +77,14 @@ def explain_refusal(
         Reason.HOST_NOT_TRUSTED: (
             f"The {page.header} header is not in TRUSTED_HOSTS. Add the host that users see, or "
             "make the proxy send it."
+        ),
+        Reason.POLICY_NOT_CHOSEN: (
+            f"No policy could be chosen for {shown}: @cors.choose_policy failed, or named none "
+            "that there is; the log says which."
+        ),
+        Reason.SESSION_ELSEWHERE: (
+            f"{shown} came with a session that was opened under another policy, at another host. "
+            "A client stays with the host at which it has connected."
         ),
         Reason.DENIED: _denial(shown, options, message),
         Reason.ALLOW_REQUEST_FAILED: (
@@ -97,22 +105,24 @@ def explain_taken(
     origin = page.origin
     shown = ascii(origin[:120]) if origin is not None else "a page elsewhere, without an Origin"
     told = f"{' and '.join(taken)} came with a request of {shown}, and stayed outside:"
-    switch = f"{PREFIX}SUPPORTS_CREDENTIALS"
+    switch = options.key("SUPPORTS_CREDENTIALS")
     if origin is None:
         return f"{told} it is not known whose page it is."
-    if server is not None and server.clue is not None:
-        return f"{told} it is not known to be the server's own. {explain_own(origin, server)}"
+    if server is not None and server.lost and not options.own_origins:
+        own = _explain_own(origin, server, options)
+        return f"{told} it is not known to be the server's own. {own}"
     if isinstance(options.origins, EveryOrigin):
-        source = options.sources.get("ORIGINS", f"{PREFIX}ORIGINS")
+        source = options.sources.get("ORIGINS", options.key("ORIGINS"))
         return (
             f"{told} {source} lets every origin in, which never goes with credentials. To let them "
-            f"in, name those that may have them in {PREFIX}ORIGINS, and set {switch} = True."
+            f"in, name those that may have them in {options.key('ORIGINS')}, and set "
+            f"{switch} = True."
         )
     if origin in OPAQUE_ORIGINS:
         return f"{told} that origin identifies no site, and never goes with credentials."
     also = ""
     if is_insecure(origin) and not options.tolerate_insecure_origins:
-        also = f" and {PREFIX}TOLERATE_INSECURE_ORIGINS = True, as it is not encrypted"
+        also = f" and {options.key('TOLERATE_INSECURE_ORIGINS')} = True, as it is not encrypted"
     source = options.sources.get("SUPPORTS_CREDENTIALS", switch)
     return f"{told} {source} is off. To let them in, set {switch} = True{also}."
 
@@ -140,38 +150,59 @@ def _denial(shown: str, options: Options, message: str | None) -> str:
     return f"The function in {name} refused the handshake of {shown}{said}."
 
 
-def _explain_not_allowed(
-    origin: str, shown: str, options: Options, thorough: bool, server: Server | None
-) -> str:
-    if server is None:
-        return _explain_unlisted(origin, shown, options, thorough)
-    if server.clue is not None:
-        return explain_own(origin, server)
-    if server.lost:
-        unlisted = _explain_unlisted(origin, shown, options, thorough, server)
-        return f"{unlisted.rstrip('.')}. {explain_perhaps_own(origin, server)}"
-    if differences := _beside_own(origin, server):
-        return (
-            f"{_explain_unlisted(origin, shown, options, thorough).rstrip('.')}. The server's own "
-            f"pages, which always may, are taken to be those of {taken_for(server)}; this one "
-            f"comes {how_it_comes(origin, differences)}."
+def _explain_own(origin: str, server: Server, options: Options) -> str:
+    """Say why a server takes a page of its own for a stranger's."""
+    address, lost = server
+    told = f"{origin!r} is most likely this server's own, but the server takes itself for "
+    told += f"{ascii(address.origin[:120])[1:-1]} ({_sources(address)})"
+    scheme, _, port = split(origin)
+    says = [f"{scheme}:"] * (Lost.SCHEME in lost) + [f"port {port}"] * (Lost.PORT in lost)
+    if says:
+        told += f", and the page says {' and '.join(says)}"
+    if Lost.HOST in lost:
+        told += (
+            "; its polling works, since the browser says whose page it is, and its WebSocket, with "
+            "which Chromium does not, is refused"
         )
-    return _explain_unlisted(origin, shown, options, thorough, server)
+    cures = [_cure(one, address) for one in lost]
+    forwarded = " The Forwarded header (RFC 7239) that came is read by nobody here."
+    return (
+        f"{told}. {' '.join(cures)} Or set {options.key('OWN_ORIGINS')} = [{origin!r}]."
+        f"{forwarded if address.has_forwarded else ''}"
+    )
 
 
-def _beside_own(origin: str, server: Server) -> tuple[Difference, ...]:
-    """Return what a page differs in from the server's own, where that is likely a slip."""
-    own = server.named or {server.address.origin}
-    slips = [name for name in variants(origin) if name in own]
-    return compare(origin, slips[0]) if slips else ()
+def _taken_for(options: Options, server: Server | None) -> str:
+    if options.own_origins:
+        return f" ({', '.join(sorted(options.own_origins)[:3])})"
+    if server is None:
+        return ""
+    return f" (it takes itself for {server.address.origin[:120]!a}, {_sources(server.address)})"
+
+
+def _sources(address: Address) -> str:
+    told = "no X-Forwarded-Proto came"
+    if address.proto is not None:
+        told = f"X-Forwarded-Proto says {address.proto[:40]!a}"
+    return "as ProxyFix has it" if address.is_fixed else f"from {address.host_header}; {told}"
+
+
+def _cure(lost: Lost, address: Address) -> str:
+    if lost is not Lost.SCHEME:
+        told = "Let the proxy pass Host on as it came (nginx: proxy_set_header Host $http_host;)."
+        return told if lost is Lost.PORT else f"{told[:-1]}, and X-Forwarded-Proto $scheme."
+    if address.is_fixed:
+        return "Let ProxyFix apply the scheme: ProxyFix(app.wsgi_app, x_proto=1, x_host=1)."
+    if address.proto is not None:
+        return (
+            "Let the inner proxy pass on what the outer one says (nginx: proxy_set_header "
+            "X-Forwarded-Proto $http_x_forwarded_proto;)."
+        )
+    return "Let the proxy send it (nginx: proxy_set_header X-Forwarded-Proto $scheme;)."
 
 
 def _explain_unlisted(
-    origin: str,
-    shown: str,
-    options: Options,
-    thorough: bool,
-    server: Server | None = None,
+    origin: str, shown: str, options: Options, thorough: bool, server: Server | None
 ) -> str:
     source = options.sources.get("ORIGINS", "default")
     origins = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
@@ -182,24 +213,24 @@ def _explain_unlisted(
         if allowed is not None:
             return f"{shown} is not how browsers spell {allowed!r}, which is allowed. Spell it so."
         return f"{shown} is no origin that a browser sends, and nothing allows it."
-    key = source if source != "default" else f"{PREFIX}ORIGINS"
+    key = source if source != "default" else options.key("ORIGINS")
     if origin in OPAQUE_ORIGINS:
         return _explain_opaque(origin, shown, key, options)
     if not origins and isinstance(options.origins, OriginSet):
-        is_known = server is not None and not (server.said.is_supposed and not server.named)
-        own = f" (it takes itself for {taken_for(server)})" if server and is_known else ""
+        own = _taken_for(options, server)
         return (
             f"Only the server's own origin{own} is allowed, because {key} is "
             f"{'not set' if source == 'default' else 'empty'}, or was when SioCors(app) read the "
             f"configuration. To let {shown} in, set it before: "
-            f"{PREFIX}ORIGINS = [{origin!r}]"
+            f"{options.key('ORIGINS')} = [{origin!r}]"
         )
     near = nearest(origin, origins, thorough=thorough)
     begun = "To let it in, " if near is None else _resemblance(origin, near)
-    advice = f"{shown} is not in {key}. {begun}add {origin!r} to the list."
+    advice = f"{shown} is not in {key}. {begun}add {origin!r} to {_list_of(options)}."
     is_tolerated = options.tolerate_insecure_origins or not options.supports_credentials
     if is_insecure(origin) and not is_tolerated:
-        advice += f" As it is not encrypted, set {PREFIX}TOLERATE_INSECURE_ORIGINS = True as well."
+        switch = options.key("TOLERATE_INSECURE_ORIGINS")
+        advice += f" As it is not encrypted, set {switch} = True as well."
     if origins.has_regexes:
         # Which expression matches a part is not looked up: a search may take what a full match
         # does not, and anybody can cause this sentence.
@@ -207,10 +238,16 @@ def _explain_unlisted(
     return advice
 
 
+def _list_of(options: Options) -> str:
+    """Return the list in which an origin gets in under this policy, and under no other."""
+    own = options.key("ORIGINS")
+    return f"a list of this policy's own, {own}" if options.inherits("ORIGINS") else "the list"
+
+
 def _explain_asked(
     origin: str, shown: str, options: Options, origins: OriginSet, thorough: bool
 ) -> str:
-    source = options.sources.get("ORIGINS", f"{PREFIX}ORIGINS")
+    source = options.sources.get("ORIGINS", options.key("ORIGINS"))
     asked = "the function" if len(options.functions) == 1 else "each function"
     if not origins:
         return f"{asked.capitalize()} in {source} returned False for {shown}."

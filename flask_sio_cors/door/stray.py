@@ -48,8 +48,8 @@ def _is_stray(request: Request, doors: Doors) -> bool:
 
 
 def _answer(doors: Doors) -> Response:
-    policy, environ = doors.policy, request.environ
-    judgement = policy.judge(environ)
+    environ = request.environ
+    policy, judgement = doors.policies.judge(environ, {})
     verdict, page = complete(judgement), judgement[2]
     if verdict.outcome is REFUSED:
         # Not environ["flask.app"]: the request may have come past Flask-SocketIO's middleware.

@@ -42,6 +42,8 @@ class Reason(str, Enum):
     CROSS_SITE = "cross-site-without-origin"
     JSONP = "jsonp-without-origin"
     HOST_NOT_TRUSTED = "host-not-trusted"
+    POLICY_NOT_CHOSEN = "policy-not-chosen"
+    SESSION_ELSEWHERE = "session-of-another-policy"
     DENIED = "denied-by-allow-request"
     ALLOW_REQUEST_FAILED = "allow-request-failed"
 

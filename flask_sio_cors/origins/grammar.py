@@ -37,7 +37,8 @@ PORT: Final = (
 )
 _BYTE: Final = r"(?:[0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
 _IPV4: Final = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
-_IPV6: Final = r"\[[0-9a-f:]{2,39}\]"
+#: An IPv6 address as it stands in an origin, likewise.
+IPV6: Final = r"\[[0-9a-f:]{2,39}\]"
 _APP_SCHEME: Final = r"(?!https?:)[a-z][a-z0-9+.-]{0,31}"
 _APP_HOST: Final = r"[A-Za-z0-9._~-]{0,253}"
 # Schemes that no page has. The middle line is "http" and "https" with letters lost or doubled.
@@ -46,7 +47,7 @@ _NO_PAGES: Final = re.compile(
     r"|[htps]{3,7}"
 )
 
-_WEB_HOST: Final = rf"(?:{HOST}\.?|{_IPV6})"
+_WEB_HOST: Final = rf"(?:{HOST}\.?|{IPV6})"
 # A label with a star in it, and something else; not one that anybody registers under a top level.
 _PARTIAL: Final = r"(?=[a-z0-9_-]*\*[a-z0-9_-]*\.)(?!\*\.)[a-z0-9_*-]{2,63}"
 _UNREGISTERED: Final = r"\.(?:localhost|local|internal|intranet|lan|home|corp|test)"

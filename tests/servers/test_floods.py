@@ -54,7 +54,7 @@ logging.getLogger("flask_sio_cors").propagate = False
 told = [0]
 
 @request_refused.connect
-def on_refusal(sender, origin, reason, environ):
+def on_refusal(sender, origin, reason, environ, **extra):
     told[0] += 1
 
 {make}

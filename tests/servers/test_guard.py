@@ -29,7 +29,7 @@ AFTER = """
     app.refusals, app.asked = [], []
 
     @request_refused.connect_via(app)
-    def note(sender, origin, reason, environ):
+    def note(sender, origin, reason, environ, **extra):
         app.refusals.append((origin, reason.value, environ["PATH_INFO"]))
 
     def by_user(request):

@@ -150,7 +150,7 @@ def test_a_refused_stray_request_is_signalled_and_logged(serve):
             app.refusals = []
 
             @request_refused.connect_via(app)
-            def note(sender, origin, reason, environ):
+            def note(sender, origin, reason, environ, **extra):
                 app.refusals.append((origin, reason.value))
         """,
     )

@@ -1,0 +1,206 @@
+"""``SIO_CORS_POLICIES``: several policies for one application, each for hosts of its own.
+
+What a policy does not set, it inherits from the settings beside it. Here it is read which policies
+there are, and for which hosts; their settings are read as all others are.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+from werkzeug.sansio.utils import host_is_trusted
+
+from ..origins.grammar import OriginPattern, ends_with_dot, parse_pattern
+from .keys import PREFIX
+from .problems import Problem
+from .values import Report, kind_of, read_items
+
+#: The key, and the one that names a policy's hosts in it.
+POLICIES: Final = f"{PREFIX}POLICIES"
+HOSTS: Final = "HOSTS"
+#: What the settings outside ``SIO_CORS_POLICIES`` are called where policies are named.
+DEFAULT: Final = "default"
+
+_EXAMPLE_HOST: Final = repr("api.example.com")
+_EXAMPLE_POLICY: Final = "{'HOSTS': ['api.example.com'], 'ORIGINS': ['https://app.example.com']}"
+
+
+class Draft(NamedTuple):
+    """A policy as it is written, before its settings are read.
+
+    :param hosts: names, and wildcards such as ``*.example.com``, as `request.host` has them,
+        without a port.
+    :param given: the names of the settings that it sets, with their values.
+    :param names_hosts: whether it says which hosts it is for, or that it is for none.
+    """
+
+    name: str
+    hosts: tuple[str, ...]
+    given: Mapping[str, Any]
+    names_hosts: bool
+
+    def key(self, setting: str) -> str:
+        """Return where a setting of this policy is written, as Python has it after ``config``."""
+        return policy_key(self.name, setting)
+
+
+def policy_key(policy: str, setting: str) -> str:
+    """Return where a setting of a policy is written, as Python has it after ``app.config``."""
+    return f"{POLICIES}[{policy!r}][{setting!r}]"
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """Return a dict, that of a text in JSON, and an empty one for everything else."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            return {}
+    return value if isinstance(value, Mapping) else {}
+
+
+def read_policies(value: Any, report: Report) -> Mapping[str, Any]:
+    """Read the names of the policies, each with what is written for it; JSON as a text."""
+    policies = as_mapping(value)
+    if not policies and value not in ({}, "{}", ""):
+        reason = f"is {kind_of(value)}, where a dict is needed: a name, and its settings"
+        report(value, reason, f"{{'acme': {_EXAMPLE_POLICY}}}")
+        return {}
+    for name in policies:
+        if not isinstance(name, str) or not name.strip() or not name.isprintable():
+            report(name, "is no name for a policy, which logs and commands can tell", "'acme'")
+        elif name == DEFAULT:
+            reason = f"is how the settings outside {POLICIES} are called; give it another name"
+            report(name, reason, "'acme'")
+    return policies
+
+
+def read_drafts(
+    policies: Mapping[str, Any], settings: Iterable[str], found: list[Problem]
+) -> list[Draft]:
+    """Read which settings and hosts each policy has; what is wrong with them goes to `found`.
+
+    :param settings: the names of those that a policy can have.
+    """
+    drafts = []
+    known = [HOSTS, *settings]
+    taken: dict[str, str] = {}
+    for name, written in policies.items():
+        if not isinstance(written, Mapping):
+            reason = f"is {kind_of(written)}, where a dict of settings is needed"
+            found.append(Problem(f"{POLICIES}[{name!r}]", written, reason, _EXAMPLE_POLICY))
+            continue
+        given = {key: value for key, value in written.items() if key in known and key != HOSTS}
+        draft = Draft(name, (), given, HOSTS in written)
+        found += _unknown(draft, written, known)
+        hosts = _read_hosts(draft, written.get(HOSTS), found)
+        drafts.append(draft._replace(hosts=hosts))
+        for host in hosts:
+            if host in taken:
+                reason = f"is a host of the policy {taken[host]!r} too, and only one can apply"
+                found.append(Problem(draft.key(HOSTS), host, reason, ""))
+            taken.setdefault(host, name)
+    return drafts
+
+
+def _unknown(draft: Draft, written: Mapping[Any, Any], known: list[str]) -> Iterable[Problem]:
+    for key, value in written.items():
+        if key in known:
+            continue
+        name = str(key).upper().replace("-", "_").removeprefix(PREFIX)
+        nearest = [name] if name in known else difflib.get_close_matches(name, known, 1)
+        if nearest:
+            reason = "is no setting of a policy, so it would silently do nothing"
+        else:
+            reason = f"is no setting that a policy can have; those are {', '.join(known)}"
+        yield Problem(draft.key(key), value, reason, *(nearest or [""]))
+
+
+def untrusted_hosts(drafts: Iterable[Draft], trusted: tuple[str, ...]) -> Iterable[Problem]:
+    """Report hosts of policies that Flask's ``TRUSTED_HOSTS`` does not name.
+
+    Requests to them are refused before a policy is chosen.
+    """
+    if not trusted:
+        return
+    for draft in drafts:
+        for host in draft.hosts:
+            # All names that a wildcard stands for, or none: Flask has only ".example.com".
+            if not host_is_trusted(host.replace("*", "any"), trusted):
+                reason = "is not in TRUSTED_HOSTS, so that no request to it would be answered"
+                yield Problem(draft.key(HOSTS), host, reason, "")
+
+
+def unchosen(drafts: Iterable[Draft]) -> Iterable[Problem]:
+    """Report policies that no host chooses, where no function of the application does."""
+    for draft in drafts:
+        if not draft.names_hosts:
+            reason = (
+                "names no HOSTS, so that nothing ever chooses it. Write the hosts that it is for; "
+                f"where @cors.choose_policy chooses it, write {HOSTS!r}: [], or decorate the "
+                "function before cors.init_app(app)"
+            )
+            written = {"HOSTS": ["api.example.com"], **draft.given}
+            yield Problem(f"{POLICIES}[{draft.name!r}]", draft.given, reason, repr(written))
+
+
+# --- Hosts ------------------------------------------------------------------------------------
+
+
+def _read_hosts(draft: Draft, value: Any, found: list[Problem]) -> tuple[str, ...]:
+    def report(*problem: Any) -> None:
+        found.append(Problem(draft.key(HOSTS), *problem))
+
+    if value is None:
+        return ()
+    hosts = []
+    for item in read_items(value, report, "host names", f"[{_EXAMPLE_HOST}]"):
+        if not isinstance(item, str):
+            report(item, f"is {kind_of(item)}, where the name of a host is needed", _EXAMPLE_HOST)
+        elif _is_host(item):
+            hosts.append(item)
+        else:
+            report(item, *_correct_host(item))
+    return tuple(dict.fromkeys(hosts))
+
+
+def _is_host(text: str) -> bool:
+    pattern = None if "/" in text else parse_pattern(f"https://{text}")
+    return pattern is not None and _names_host(pattern) and not pattern.port
+
+
+def _names_host(pattern: OriginPattern) -> bool:
+    return not (pattern.is_partial or pattern.is_network or ends_with_dot(pattern))
+
+
+def _correct_host(text: str) -> tuple[str, str]:
+    """Return why a text names no host, and what to write instead."""
+    from ..origins.spelling import correct  # which only a mistake needs
+
+    if text.strip() == "*":
+        reason = f"means every host, for which the settings outside {POLICIES} are; leave it out"
+        return reason, _EXAMPLE_HOST
+    bare = text.strip()
+    origin = bare if "://" in bare else f"https://{bare}"
+    pattern = parse_pattern(origin)
+    reason = "is an origin, and a policy's hosts are names alone, without a scheme"
+    if pattern is None or ends_with_dot(pattern):
+        reason, correction = correct(origin)
+        pattern = _parsed(correction)
+    elif "://" not in bare:
+        reason = "names a port; a policy applies to its hosts at every port"
+    if pattern is None or not _names_host(pattern):
+        return "is no name of a host, nor a wildcard of names such as *.example.com", _EXAMPLE_HOST
+    return reason, repr(f"{'*.' * pattern.subdomains}{pattern.host}")
+
+
+def _parsed(correction: str) -> OriginPattern | None:
+    try:
+        origin = ast.literal_eval(correction)
+    except (SyntaxError, ValueError):
+        return None
+    return parse_pattern(origin) if isinstance(origin, str) else None

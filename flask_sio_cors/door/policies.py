@@ -1,0 +1,168 @@
+"""Which policy applies to a request: by its host, by the application's function, or the default.
+
+One look-up a label of the host, however many policies there are. Where there is only one, nothing
+of this is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, Final
+
+from ..config.functions import ChoosePolicy
+from ..config.options import Options
+from ..config.policies import POLICIES
+from ..config.values import kind_of
+from ..origins.grammar import HOST, IPV6, MAX_HOST_LENGTH
+from .callbacks import REFUSED, Fault, blamer, call
+from .journal import Journal
+from .policy import Judgement, Policy
+from .proofs import session_id
+from .verdicts import Reason
+from .waiting import Interrupter
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+    from flask import Flask
+
+#: Where the environ of a session's handshake has the name of the policy that let it in.
+BOUND: Final = "flask_sio_cors.policy"
+#: How many hosts are remembered with their policies.
+_SEEN_LIMIT: Final = 1024
+_HOST_AND_PORT: Final = re.compile(rf"({HOST}|{IPV6})\.?(?::[0-9]{{1,5}})?")
+#: What the log calls the application's function.
+CHOOSE_POLICY: Final = "@cors.choose_policy"
+
+
+class Policies:
+    """All the policies of an application.
+
+    :param app: the application.
+    :param options: the settings, those of the other policies among them.
+    :param journal: where faults of the application's functions are logged.
+    :param interrupter: ends a function that takes too long, where the server can.
+    :ivar default: the policy for what no other one is chosen for.
+    :ivar named: the others.
+    """
+
+    def __init__(
+        self, app: Flask, options: Options, journal: Journal, interrupter: Interrupter
+    ) -> None:
+        self._app, self._journal, self._interrupter = app, journal, interrupter
+        self.default = Policy(options, journal, interrupter, app.app_context)
+        self.named = {
+            one.name: Policy(one, journal, interrupter, app.app_context) for one in options.policies
+        }
+        self._by_name: dict[str, Policy] = {}
+        self._by_tail: dict[str, Policy] = {}
+        for policy in self.named.values():
+            for host in policy.options.hosts:
+                table = self._by_tail if host.startswith("*.") else self._by_name
+                table[host.removeprefix("*.")] = policy
+        self._seen: dict[str | None, Policy | None] = {}
+        self._choose = options.choose_policy
+        self._timeout = options.callback_timeout
+        self._gate = interrupter.gate(CHOOSE_POLICY, self._choose)
+        self._blame = blamer(CHOOSE_POLICY, journal, interrupter)
+
+    @property
+    def all(self) -> tuple[Policy, ...]:
+        """The default policy, and the others."""
+        return (self.default, *self.named.values())
+
+    @property
+    def support_credentials(self) -> bool:
+        """Whether all of them do, which is what Engine.IO may say of a request past the guard."""
+        return all(policy.options.supports_credentials for policy in self.all)
+
+    def judge(
+        self, environ: WSGIEnvironment, sessions: Mapping[str, Any]
+    ) -> tuple[Policy, Judgement]:
+        """Choose the policy of a request, and let it decide.
+
+        A session stays with the policy that it was opened under. Which that is, is written into the
+        environ, which is the session's where this opens one.
+
+        :param environ: its WSGI environment.
+        :param sessions: the handshakes' environs, by session.
+        """
+        policy = self.of(environ)
+        if policy is None:
+            return self.default, self.default.refuse(environ, Reason.POLICY_NOT_CHOSEN)
+        name = environ[BOUND] = policy.options.name
+        session = sessions.get(session_id(environ) or "")
+        if session is not None and session.get(BOUND) != name:
+            return policy, policy.refuse(environ, Reason.SESSION_ELSEWHERE)
+        return policy, policy.judge(environ)
+
+    def of(self, environ: WSGIEnvironment) -> Policy | None:
+        """Return the policy of a request; ``None`` where it cannot be told, which refuses it.
+
+        The host is ``request.host``, as Flask has it: a proxy's ``X-Forwarded-Host`` counts where a
+        `ProxyFix` has applied it, and never by itself, since pages can send one.
+
+        :param environ: its WSGI environment, which is left as it is.
+        """
+        host = environ.get("HTTP_HOST")
+        if host in self._seen:
+            policy = self._seen[host]
+        else:
+            policy = self.for_host(host or environ["SERVER_NAME"])
+            if len(self._seen) >= _SEEN_LIMIT:
+                self._seen.clear()
+            self._seen[host] = policy
+        if policy is not None:
+            return policy
+        choose = self._choose
+        if choose is None or not self.default.is_trusted_host(environ):
+            return self.default
+        return self._chosen(environ, choose)
+
+    def for_host(self, host: str) -> Policy | None:
+        """Return the policy that is for a host, in any case and with any port, or ``None``."""
+        name = _name_of(host)
+        policy = self._by_name.get(name)
+        dot = name.find(".", 1)
+        while policy is None and dot != -1:
+            policy = self._by_tail.get(name[dot + 1 :])
+            dot = name.find(".", dot + 1)
+        return policy
+
+    def _chosen(self, environ: WSGIEnvironment, choose: ChoosePolicy) -> Policy | None:
+        """Ask the application; what is no policy's name refuses the request, and is logged."""
+
+        def ask() -> object:
+            with self._app.request_context(environ) as context:
+                return choose(context.request)
+
+        answer: object = Fault(None, "is under way too often, so that it was not called once more")
+        if self._gate.enter():
+            try:
+                answer = call(ask, self._timeout, self._interrupter, self._blame)
+            finally:
+                self._gate.leave()
+        if answer is None:
+            return self.default
+        policy = self.named.get(answer) if isinstance(answer, str) else None
+        if policy is None:
+            fault = (
+                answer if isinstance(answer, Fault) else Fault(None, _no_policy(answer, self.named))
+            )
+            self._journal.fault(CHOOSE_POLICY, fault.error, f"{fault.complaint}; {REFUSED}")
+        return policy
+
+
+def _name_of(host: str) -> str:
+    """Return a host's name as the configuration has it; ``""`` for what is none."""
+    match = _HOST_AND_PORT.fullmatch(host.lower())
+    return match[1] if match is not None and len(match[1]) <= MAX_HOST_LENGTH else ""
+
+
+def _no_policy(answer: object, named: Mapping[str, Policy]) -> str:
+    if not isinstance(answer, str):
+        return f"returned {kind_of(answer)}, not the name of a policy or None"
+    nearest = get_close_matches(answer, named, 1)
+    hint = f" (did you mean {nearest[0]!r}?)" if nearest else ""
+    return f"returned {answer[:120]!a}, which is no policy in {POLICIES}{hint}"
