@@ -52,6 +52,10 @@ docs: $(DOCS_READY) ## Build the site into build/docs; every warning and every d
 	rm -rf build/docs
 	$(VENV)/bin/python -m sphinx -W --keep-going -q docs build/docs
 
+.PHONY: pictures
+pictures: $(VENV_READY) $(DEMO_READY) ## Make the pictures of the documentation anew, with Chromium
+	$(VENV)/bin/python -m tests.support.pictures
+
 .PHONY: demo
 demo: $(APP_READY) demo-client ## Run the example app
 	$(VENV)/bin/python -m example_app

@@ -26,7 +26,7 @@ extensions = [
     "pages_by_errand",
     "settings_page",
 ]
-exclude_patterns = ["extensions", "inventories"]
+exclude_patterns = ["extensions", "inventories", "pictures"]
 nitpicky = True
 
 html_theme = "furo"
@@ -42,7 +42,7 @@ html_theme_options = {
 pygments_style, pygments_dark_style = "a11y-high-contrast-light", "a11y-high-contrast-dark"
 
 # Headings are addresses, as they are on GitHub.
-myst_enable_extensions = ["fieldlist"]
+myst_enable_extensions = ["attrs_inline", "fieldlist"]
 myst_heading_anchors = 4
 
 autodoc_member_order = "bysource"

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from .addresses import Addresses
 from .chat import create_app
 from .client import CDN, client_blueprint, installed_client
+from .doorplate import doorplate_blueprint
 from .lab import probe_blueprint
 from .pages import create_pages
 from .plain import create_plain_app
@@ -20,22 +21,25 @@ from .serving import listen, serve
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the chat and its pages until somebody presses Ctrl+C."""
     chosen = _parse(arguments)
-    addresses = Addresses(chosen.port, chosen.page_port, chosen.other_port)
-    create = create_plain_app if chosen.plain else create_app
-    chat = create(addresses, secrets.token_hex())
-    # The lab has a page on the server's own origin too.
-    chat.register_blueprint(client_blueprint(installed_client()))
-    chat.register_blueprint(probe_blueprint(addresses))
-    recorder = Recorder(chat.wsgi_app)
-    chat.wsgi_app = recorder  # type: ignore[method-assign]
-    pages = create_pages(chat, recorder, addresses)
+    addresses = Addresses(chosen.port, chosen.page_port, chosen.other_port, chosen.plain_port)
+    secret_key, recorder = secrets.token_hex(), Recorder()
+    chat = create_app(addresses, secret_key)
+    plain = create_plain_app(addresses, secret_key)
+    for server in (chat, plain):
+        # The lab has a page on the server's own origin too.
+        server.register_blueprint(client_blueprint(installed_client()))
+        server.register_blueprint(probe_blueprint(addresses))
+        server.register_blueprint(doorplate_blueprint(addresses, guarded=server is chat))
+        server.wsgi_app = recorder.watch(server.wsgi_app)  # type: ignore[assignment,method-assign]
+    pages = create_pages(chat, plain, recorder, addresses)
 
     listening = [
         (chat, listen(addresses.server_port, "--port")),
+        (plain, listen(addresses.plain_port, "--plain-port")),
         (pages, listen(addresses.page_port, "--page-port")),
         (pages, listen(addresses.other_port, "--other-port")),
     ]
-    print(_greeting(addresses, plain=chosen.plain), flush=True)
+    print(_greeting(addresses), flush=True)
     serve(listening)
 
 
@@ -55,12 +59,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add_port("--port", "EXAMPLE_PORT", defaults.server_port, "of the Socket.IO server")
     add_port("--page-port", "EXAMPLE_PAGE_PORT", defaults.page_port, "of the page that is allowed")
     add_port("--other-port", "EXAMPLE_OTHER_PORT", defaults.other_port, "of the page that is not")
-    parser.add_argument(
-        "--plain", action="store_true", help="without SioCors: what Flask-SocketIO does alone"
+    add_port(
+        "--plain-port", "EXAMPLE_PLAIN_PORT", defaults.plain_port, "of the server without SioCors"
     )
     chosen = parser.parse_args(arguments)
-    if len({chosen.port, chosen.page_port, chosen.other_port}) < 3:
-        parser.error("the three ports must differ: an origin is scheme, host and port")
+    if len({chosen.port, chosen.page_port, chosen.other_port, chosen.plain_port}) < 4:
+        parser.error("the four ports must differ: an origin is scheme, host and port")
     return chosen
 
 
@@ -71,7 +75,7 @@ def _port(text: str) -> int:
     return port
 
 
-def _greeting(addresses: Addresses, *, plain: bool) -> str:
+def _greeting(addresses: Addresses) -> str:
     lines = [
         f"The chat's page, which is allowed:    {addresses.page}",
         f"The same page, on a refused origin:   {addresses.refused_page}",
@@ -79,9 +83,8 @@ def _greeting(addresses: Addresses, *, plain: bool) -> str:
         "",
         f"The Socket.IO server is at {addresses.server}. Ask it yourself:",
         f'  curl "{addresses.server}/socket.io/?EIO=4&transport=polling"',
+        f"The same server without SioCors, for the lab to compare with: {addresses.plain}",
     ]
-    if plain:
-        lines.append("It runs WITHOUT SioCors: the lab shows what that means.")
     if installed_client() is None:
         lines.append(f"socket.io-client is not installed, so the pages take it from {CDN}")
     return "\n".join([*lines, "", "Ctrl+C ends it."])

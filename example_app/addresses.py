@@ -15,11 +15,17 @@ class Addresses(NamedTuple):
     server_port: int = 3000
     page_port: int = 8080
     other_port: int = 8081
+    plain_port: int = 3001
 
     @property
     def server(self) -> str:
         """Where the Socket.IO server is."""
         return f"http://localhost:{self.server_port}"
+
+    @property
+    def plain(self) -> str:
+        """Where the same server is without SioCors, for the lab to compare with."""
+        return f"http://localhost:{self.plain_port}"
 
     @property
     def page(self) -> str:

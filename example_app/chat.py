@@ -75,6 +75,10 @@ def add_events(socketio: SocketIO) -> None:
     def echo(words: Any) -> Any:
         return words
 
+    @socketio.on("whoami", namespace="/lab")
+    def whoami() -> str | None:
+        return session.get("name")
+
 
 def _what_came(name: str | None) -> dict[str, str | None]:
     """Tell a page what its handshake brought along, for it to show."""

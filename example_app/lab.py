@@ -22,8 +22,9 @@ from flask_sio_cors.door.verdicts import Outcome
 from . import editor
 from .addresses import Addresses
 from .fetch_standard import Answer
+from .plain import follow, source
 from .recorder import Recorder
-from .ways import WAYS, Page, Prediction, Server, predict
+from .ways import POLLING, WAYS, Page, Prediction, Server, predict
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -49,6 +50,12 @@ _EXAMPLES: Final[Mapping[str, Mapping[str, str | bool]]] = {
     "Everybody: *": {"ORIGINS": "*"},
     "Everybody, reflected": {"ORIGINS": "true", "MAX_AGE": "600", "ALLOW_HEADERS": "*"},
 }
+
+
+#: The page that attacks both servers: of their site, so that the visitor's cookies come along.
+ATTACKER: Final = "port"
+#: What it tries, by the keys of `WAYS`.
+ATTACKS: Final = ("websocket", "credentials", "jsonp", "no-cors")
 
 
 class Row(NamedTuple):
@@ -129,6 +136,25 @@ def predict_grid(
     return {row.key: dict(predict_row(row)) for row in rows(addresses)}
 
 
+def describe_attack(
+    policy: Policy, config: Mapping[str, Any], addresses: Addresses
+) -> dict[str, Any]:
+    """Tell what a page that nobody listed tries at both servers, and what it may."""
+    attacker = next(row for row in rows(addresses) if row.key == ATTACKER)
+    verdict, _, _ = policy.judge(
+        environ_of(addresses.server, "GET", POLLING, {"Origin": attacker.origin})
+    )
+    without = {"key": "plain", "url": addresses.plain, "source": source(config)}
+    guarded = {"key": "guarded", "url": addresses.server, "source": "SocketIO(app); SioCors(app)"}
+    return {
+        "row": attacker.key,
+        "ways": [way._asdict() for way in WAYS if way.key in ATTACKS],
+        "servers": [without, guarded],
+        "may_connect": verdict.outcome is Outcome.ALLOWED,
+        "may_use_cookies": verdict.credentials,
+    }
+
+
 def probe_blueprint(addresses: Addresses) -> Blueprint:
     """Serve the page that tries to connect, from every origin of the grid."""
     blueprint = Blueprint("probe", __name__)
@@ -140,11 +166,12 @@ def probe_blueprint(addresses: Addresses) -> Blueprint:
     return blueprint
 
 
-def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blueprint:
+def lab_blueprint(chat: Flask, plain: Flask, recorder: Recorder, addresses: Addresses) -> Blueprint:
     """Serve the lab, and let its page read and change the chat server's policy.
 
     :param chat: whose configuration is edited.
-    :param recorder: in front of `chat`.
+    :param plain: the server without SioCors, which follows.
+    :param recorder: in front of both.
     """
     blueprint = Blueprint("lab", __name__, url_prefix="/lab")
     cors = chat.extensions["sio_cors"]
@@ -157,6 +184,7 @@ def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blue
             fetch_metadata="Sec-Fetch-Site" in request.headers,
         )
         return {
+            "server": addresses.server,
             "form": editor.to_form(chat.config),
             "source": editor.to_source(chat.config),
             "rows": [{**row._asdict(), "origin": row.origin} for row in rows(addresses)],
@@ -164,6 +192,7 @@ def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blue
             "predictions": _as_json(predict()),
             # Which of the two applies to a no-cors request shows when the browser has made it.
             "predictions_if_named": _as_json(predict(is_named=True)),
+            "attack": describe_attack(cors.policy(chat), chat.config, addresses),
         }
 
     @blueprint.before_request
@@ -187,7 +216,7 @@ def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blue
         # The host was compared above, so that a rebound name does not get here either.
         if request.headers.get("Origin") != addresses.page:
             abort(403)
-        error = _reconfigure(chat, request.get_json())
+        error = _reconfigure(chat, plain, request.get_json())
         return describe() if error is None else ({"problems": editor.to_marks(error)}, 422)
 
     @blueprint.get("/answers/<probe>")
@@ -203,7 +232,7 @@ def lab_blueprint(chat: Flask, recorder: Recorder, addresses: Addresses) -> Blue
     return blueprint
 
 
-def _reconfigure(chat: Flask, form: dict[str, Any]) -> ConfigError | None:
+def _reconfigure(chat: Flask, plain: Flask, form: dict[str, Any]) -> ConfigError | None:
     """Put the policy of a form in force; return what is wrong with it, and keep the old one."""
     before = {f.key: chat.config[f.key] for f in editor.FIELDS if f.key in chat.config}
     editor.replace_settings(chat.config, editor.to_config(form))
@@ -212,6 +241,7 @@ def _reconfigure(chat: Flask, form: dict[str, Any]) -> ConfigError | None:
     except ConfigError as error:
         editor.replace_settings(chat.config, before)
         return error
+    follow(plain, chat.config)
     return None
 
 

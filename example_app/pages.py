@@ -23,12 +23,13 @@ _FIRST_NAMES: Final = ("Amber", "Blue", "Coral", "Green", "Ivory", "Ruby", "Silv
 _LAST_NAMES: Final = ("Badger", "Finch", "Fox", "Heron", "Lynx", "Otter", "Owl", "Wren")
 
 
-def create_pages(chat: Flask, recorder: Recorder, addresses: Addresses) -> Flask:
+def create_pages(chat: Flask, plain: Flask, recorder: Recorder, addresses: Addresses) -> Flask:
     """Make the application that serves the pages.
 
     :param chat: the Socket.IO server's application. Both sign their session cookie alike: cookies
         do not tell ports apart, so the server reads what these pages have set.
-    :param recorder: in front of `chat`.
+    :param plain: the same without SioCors.
+    :param recorder: in front of both.
     """
     app = Flask("example_app")
     app.secret_key = chat.secret_key
@@ -37,11 +38,15 @@ def create_pages(chat: Flask, recorder: Recorder, addresses: Addresses) -> Flask
     app.config["TRUSTED_HOSTS"] = ["localhost", ".localhost", "127.0.0.1"]
     app.register_blueprint(client_blueprint(installed_client()))
     app.register_blueprint(probe_blueprint(addresses))
-    app.register_blueprint(lab_blueprint(chat, recorder, addresses))
+    app.register_blueprint(lab_blueprint(chat, plain, recorder, addresses))
+
+    @app.before_request
+    def name_visitor() -> None:
+        if request.endpoint in ("show_chat", "lab.lab"):
+            session.setdefault("name", _new_name())
 
     @app.get("/")
     def show_chat() -> str:
-        session.setdefault("name", _new_name())
         return render_template("chat.html", addresses=addresses, name=session["name"])
 
     @app.post("/name")

@@ -16,13 +16,9 @@ _ANSWERS: Final = 12
 
 
 class Recorder:
-    """WSGI middleware that remembers the answers to requests with ``probe=…`` in their query.
+    """Remembers what servers answer to requests with ``probe=…`` in their query."""
 
-    :param wsgi_app: what answers.
-    """
-
-    def __init__(self, wsgi_app: WSGIApplication) -> None:
-        self._wsgi_app = wsgi_app
+    def __init__(self) -> None:
         self._answers: OrderedDict[str, list[dict[str, Any]]] = OrderedDict()
 
     def answers(self, probe: str) -> list[dict[str, Any]]:
@@ -33,10 +29,20 @@ class Recorder:
         """
         return self._answers.get(probe, [])
 
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        probe = parse_qs(environ.get("QUERY_STRING", "")).get("probe")
-        if not probe:
-            return self._wsgi_app(environ, start_response)
+    def watch(self, wsgi_app: WSGIApplication) -> WSGIApplication:
+        """Return what answers as `wsgi_app` does, and is remembered."""
+
+        def watched(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+            probe = parse_qs(environ.get("QUERY_STRING", "")).get("probe")
+            if probe:
+                start_response = self._noting(probe[0][:100], environ, start_response)
+            return wsgi_app(environ, start_response)
+
+        return watched
+
+    def _noting(
+        self, probe: str, environ: WSGIEnvironment, start_response: StartResponse
+    ) -> StartResponse:
         # eventlet answers the handshake of a WebSocket without start_response.
         answer = {
             "method": environ["REQUEST_METHOD"],
@@ -44,7 +50,7 @@ class Recorder:
             "status": 101,
             "headers": {},
         }
-        self._keep(probe[0][:100], answer)
+        self._keep(probe, answer)
 
         def noting(status: str, headers: list[tuple[str, str]], *rest: Any) -> Callable[..., Any]:
             answer["status"] = int(status[:3])
@@ -55,7 +61,7 @@ class Recorder:
             }
             return start_response(status, headers, *rest)
 
-        return self._wsgi_app(environ, noting)
+        return noting
 
     def _keep(self, probe: str, answer: dict[str, Any]) -> None:
         answers = self._answers.setdefault(probe, [])

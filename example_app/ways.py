@@ -69,8 +69,20 @@ WAYS: Final = (
         "Cookies and a header, polling, then upgraded to WebSocket",
         {"withCredentials": True, **_HEADERS},
     ),
-    Way("jsonp", "JSONP attack", "A script element that reads the session", {}, "jsonp"),
-    Way("no-cors", "no-cors attack", "A fetch that does not ask for CORS", {}, "no-cors"),
+    Way(
+        "jsonp",
+        "Script (JSONP)",
+        "A script element of the server's address, which reads the session",
+        {},
+        "jsonp",
+    ),
+    Way(
+        "no-cors",
+        "Blind fetch",
+        "A fetch in the mode no-cors, whose answer nobody can read",
+        {},
+        "no-cors",
+    ),
 )
 
 

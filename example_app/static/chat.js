@@ -100,6 +100,7 @@ socket.on("connect_error", async (error) => {
   at("browser-says").textContent = await whatTheBrowserSays();
   at("answer").textContent = why.answer;
   at("why").textContent = why.why;
+  at("command").textContent = `flask sio-cors explain ${location.origin}`;
   at("lines").replaceChildren(...why.lines.split(/(?<=\n)/).map(markIfOurs));
   at("remedy").hidden = !why.lines;
   at("chat").hidden = true;

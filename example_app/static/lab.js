@@ -24,22 +24,53 @@ function element(name, attributes = {}, ...content) {
 }
 
 function layOut() {
+  const clients = grid.ways.filter((way) => !way.attack).length;
+  at("groups").append(
+    element("th", { role: "columnheader", scope: "colgroup", colspan: clients }, "As Socket.IO's client does"),
+    element("th", { role: "columnheader", scope: "colgroup", colspan: grid.ways.length - clients }, "As an attacker does"),
+  );
   at("ways").append(
     ...grid.ways.map((way) =>
-      element("th", { scope: "col", title: way.summary, ...(way.attack && { class: "attack" }) }, way.title),
+      element("th", { role: "columnheader", scope: "col", title: way.summary }, element("span", {}, way.title)),
     ),
   );
   at("rows").append(...grid.rows.map(layOutRow));
+  at("attack-servers").append(
+    ...grid.attack.servers.map((server) =>
+      element("th", { role: "columnheader", scope: "col" }, SERVERS[server.key], element("code", { id: `source.${server.key}` })),
+    ),
+  );
+  at("attacks").append(...grid.attack.ways.map(layOutAttack));
 }
 
+const RELATIONS = {
+  "same-origin": "the server's origin",
+  "same-site": "same site, other origin",
+  "cross-site": "another site",
+};
+const SERVERS = { plain: "Flask-SocketIO alone", guarded: "with Flask-SIO-CORS" };
+const ATTACKS = {
+  websocket: "opens a WebSocket, with which your cookies go",
+  credentials: "polls, with your cookies",
+  jsonp: "puts the server's address into a <script>",
+  "no-cors": "fetches it blindly, without CORS",
+};
+
 function layOutRow(row) {
-  const head = element("th", { scope: "row" }, row.title, element("code", {}, row.origin));
+  const head = element("th", { role: "rowheader", scope: "row" }, row.title, element("code", {}, row.origin), element("small", {}, RELATIONS[row.site]));
   const cells = grid.ways.map((way) => {
     const button = element("button", { type: "button", class: "cell", id: cellId(row, way) });
     button.addEventListener("click", () => showDetails(row, way));
-    return element("td", { "data-way": way.title }, button);
+    return element("td", { role: "cell" }, button);
   });
-  return element("tr", {}, head, ...cells);
+  return element("tr", { role: "row" }, head, ...cells);
+}
+
+function layOutAttack(way) {
+  const cells = grid.attack.servers.map((server) =>
+    element("td", { role: "cell" }, element("p", { class: "cell", id: `${server.key}.${way.key}` })),
+  );
+  return element("tr", { role: "row" }, element("th", { role: "rowheader", scope: "row" }, ATTACKS[way.key]), ...cells);
 }
 
 function cellId(row, way) {
@@ -66,7 +97,7 @@ addEventListener("message", ({ data, origin }) => {
   if (expected && expected.origin === origin) expected.settle(data);
 });
 
-function attempt(row, way, probe, page) {
+function attempt(row, way, probe, page, server = grid.server) {
   return new Promise((resolve) => {
     const settle = (result) => {
       clearTimeout(patience);
@@ -79,7 +110,7 @@ function attempt(row, way, probe, page) {
     );
     waiting.set(probe, { origin: row.origin, settle });
     // A sandboxed page has no origin that could be named here; nothing secret is said.
-    page.postMessage({ probe, way }, row.is_sandboxed ? "*" : row.host);
+    page.postMessage({ probe, way, server }, row.is_sandboxed ? "*" : row.host);
   });
 }
 
@@ -95,7 +126,32 @@ async function tryAll() {
     while (rows.length && mine === run) await tryRow(rows.shift(), name, mine, cells);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
-  return mine === run ? cells : null;
+  const attacks = await attackAll(name, mine);
+  if (mine !== run) return null;
+  at("score").removeAttribute("data-pending");
+  return { cells, attacks };
+}
+
+async function attackAll(name, mine) {
+  const attacks = [];
+  const row = grid.rows.find(({ key }) => key === grid.attack.row);
+  const page = await ready.get(row.key);
+  for (const way of grid.attack.ways) {
+    for (const server of grid.attack.servers) {
+      const probe = `${name}.attack.${server.key}.${way.key}`;
+      const result = await attempt(row, way, probe, page, server.url);
+      const observed = outcomeOf(result, await answersTo(probe));
+      if (mine !== run) return attacks;
+      const attack = { server: server.key, way: way.key, observed, visitor: result.visitor ?? null };
+      attacks.push(attack);
+      fillAttack(attack);
+    }
+  }
+  return attacks;
+}
+
+async function answersTo(probe) {
+  return (await fetch(`/lab/answers/${probe}`)).json();
 }
 
 async function tryRow(row, name, mine, cells) {
@@ -103,7 +159,7 @@ async function tryRow(row, name, mine, cells) {
   for (const way of grid.ways) {
     const probe = `${name}.${cellId(row, way)}`;
     const result = await attempt(row, way, probe, page);
-    const answers = await (await fetch(`/lab/answers/${probe}`)).json();
+    const answers = await answersTo(probe);
     if (mine !== run) return;
     const cell = judge(row, way, result, answers);
     cells.push(cell);
@@ -112,11 +168,15 @@ async function tryRow(row, name, mine, cells) {
   }
 }
 
-function judge(row, way, result, answers) {
+function outcomeOf(result, answers) {
   const isError = answers.some(({ status }) => status >= 400);
   // Only the server can tell what became of a request whose answer no page may read.
   const connected = result.connected ?? (answers.length > 0 && !isError);
-  const observed = connected ? "connected" : isError ? "refused" : "blocked";
+  return connected ? "connected" : isError ? "refused" : "blocked";
+}
+
+function judge(row, way, result, answers) {
+  const observed = outcomeOf(result, answers);
   const isNamed = way.attack && answers[0]?.origin;
   const predictions = isNamed ? grid.predictions_if_named : grid.predictions;
   const predicted = predictions[row.key][way.key];
@@ -139,23 +199,48 @@ const results = new Map(); // cell id -> what judge() returned
 
 function clear() {
   results.clear();
-  for (const button of document.querySelectorAll(".cell")) {
-    delete button.dataset.agrees;
-    delete button.dataset.outcome;
-    button.replaceChildren(element("span", { class: "outcome" }, "…"));
+  for (const cell of document.querySelectorAll(".cell")) {
+    delete cell.dataset.state;
+    cell.replaceChildren(element("span", { class: "outcome" }, "…"));
   }
   at("score").dataset.state = "waiting";
+  at("score").dataset.pending = "";
+  at("differ").hidden = true;
   tally([]);
 }
 
+// What happened, and whether that is good: in words, by a mark, and by the cell's form.
 function fill(cell) {
   const button = at(`${cell.row}.${cell.way}`);
   results.set(button.id, cell);
-  button.dataset.agrees = cell.agrees;
-  button.dataset.outcome = cell.observed;
+  const isIn = cell.observed === "connected";
+  button.dataset.state = cell.agrees ? (isIn ? "in" : "out") : "wrong";
   button.replaceChildren(
     element("span", { class: "outcome" }, cell.observed),
-    element("span", { class: "beside" }, cell.agrees ? "as predicted" : `predicted: ${cell.predicted}`),
+    element("span", { class: "short", "aria-hidden": "true" }, isIn ? "in" : "out"),
+    element("span", { class: "beside" }, element("b", {}, cell.agrees ? "✓" : "✕"), element("span", {}, ` ${verdictOn(cell)}`)),
+  );
+  const blind = ["page", "subdomain"].map((row) => results.get(`${row}.no-cors`)?.observed);
+  at("differ").hidden = !(blind[0] === "refused" && blind[1] === "connected");
+}
+
+function verdictOn({ agrees, predicted, observed, way }) {
+  if (!agrees) return `should be ${predicted}`;
+  if (!grid.ways.find(({ key }) => key === way).attack) return "as it should";
+  return observed === "connected" ? "this page may" : "attack fails";
+}
+
+function fillAttack({ server, way, observed, visitor }) {
+  const { may_connect: mayConnect, may_use_cookies: mayUseCookies } = grid.attack;
+  const cell = at(`${server}.${way}`);
+  const isIn = observed === "connected";
+  const isHole = isIn && (!mayConnect || (visitor && !mayUseCookies));
+  const got = { jsonp: "reads a session", "no-cors": "opens a session" }[way] ?? `acts as ${visitor ?? "nobody"}`;
+  const good = isIn ? "the policy lets it" : "attack fails";
+  cell.dataset.state = isHole ? "wrong" : isIn ? "in" : "out";
+  cell.replaceChildren(
+    element("span", { class: "outcome" }, isIn ? got : observed),
+    element("span", { class: "beside" }, element("b", {}, isHole ? "✕" : "✓"), element("span", {}, ` ${isHole ? "a hole" : good}`)),
   );
 }
 
@@ -164,7 +249,7 @@ function tally(cells) {
   const agreed = cells.filter((cell) => cell.agrees).length;
   at("progress").value = cells.length / all;
   at("agreed").textContent = `${agreed} of ${all}`;
-  at("score-words").textContent = cells.length < all ? "cells agree so far" : "cells agree";
+  at("score-words").textContent = cells.length < all ? "as the policy says, so far" : "as the policy says";
   if (cells.length === all) at("score").dataset.state = agreed === all ? "connected" : "refused";
 }
 
@@ -172,7 +257,8 @@ function showDetails(row, way) {
   const cell = results.get(cellId(row, way));
   if (!cell) return;
   at("details-title").textContent = `${row.title}, ${way.title}`;
-  at("details-agrees").textContent = cell.agrees ? "as predicted" : "not as predicted";
+  at("details-agrees").textContent = cell.agrees ? `good: ${verdictOn(cell)}` : `not good: ${verdictOn(cell)}`;
+  at("details-tried").textContent = `${way.summary}, on a page of ${row.origin} (${RELATIONS[row.site]})`;
   at("details-agrees").dataset.state = cell.agrees ? "connected" : "refused";
   at("details-predicted").textContent = `${cell.predicted}: ${cell.why}`;
   at("details-observed").textContent = cell.observed;
@@ -263,9 +349,22 @@ async function apply() {
   await tryAll();
 }
 
+const sources = new Map(); // a server's key -> how it is written
+
+function showSources() {
+  for (const [key, source] of sources) if (at(`source.${key}`)) at(`source.${key}`).textContent = source;
+}
+
 function show(described) {
   grid = described;
   at("source").textContent = grid.source;
+  for (const server of grid.attack.servers) sources.set(server.key, server.source);
+  showSources();
+  at("may").textContent = !grid.attack.may_connect
+    ? "The policy does not let it in."
+    : grid.attack.may_use_cookies
+      ? "The policy lets it in, with your cookies: it is none that attacks."
+      : "The policy lets it in, but not with your cookies.";
   showPolicy(grid.form);
 }
 
@@ -287,10 +386,10 @@ function collector() {
   return isHere ? address : null;
 }
 
-async function report(cells) {
+async function report(result) {
   const answer = await fetch(collector(), {
     method: "POST",
-    body: JSON.stringify({ userAgent: navigator.userAgent, form: grid.form, cells }),
+    body: JSON.stringify({ userAgent: navigator.userAgent, form: grid.form, ...result }),
   });
   return (await answer.json()).again;
 }
@@ -302,15 +401,16 @@ async function refresh() {
 async function start() {
   await refresh();
   layOut();
+  showSources();
   openProbes();
-  let cells = await tryAll();
+  let result = await tryAll();
   // A run that somebody cut short has nothing to report.
-  while (cells && collector() && (await report(cells))) {
+  while (result && collector() && (await report(result))) {
     await refresh();
-    cells = await tryAll();
+    result = await tryAll();
   }
 }
 
-// Where the policy stands above the grid, it is folded.
-if (matchMedia("(max-width: 1400px)").matches) document.querySelector(".policy").open = false;
+// Where there is little room, the grid comes first, and its explanation is folded.
+if (matchMedia("(max-width: 900px)").matches) at("differ").open = false;
 start();

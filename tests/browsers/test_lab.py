@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from example_app.addresses import Addresses
-from example_app.lab import examples, rows
+from example_app.lab import ATTACKS, examples, rows
 from example_app.ways import WAYS
 from tests.support.browsers import ENGINES, Browser, require
 from tests.support.example import REQUEST_SECONDS, Example
@@ -204,9 +204,17 @@ def test_the_example_lets_in_its_own_pages_and_nobody_else_in(engine, example):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_without_sio_cors_jsonp_hands_the_session_to_pages_that_are_not_allowed_in(engine, start):
+def test_an_attackers_page_gets_a_session_without_sio_cors_and_nothing_with_it(engine, example):
     require(engine)
-    plain = start("--plain")
-    [report] = try_policies(plain, engine, [{"ORIGINS": plain.addresses.page}])
-    wrong = {(cell["row"], cell["way"]): cell["observed"] for cell in disagreements(report)}
-    assert wrong["port", "jsonp"] == "connected"
+    listed = {"ORIGINS": example.addresses.page, "SUPPORTS_CREDENTIALS": True}
+    everybody = {"ORIGINS": "*"}
+    reports = try_policies(example, engine, [listed, everybody])
+    by_list, by_star = [
+        {(one["server"], one["way"]): one for one in report["attacks"]} for report in reports
+    ]
+    assert by_list["plain", "jsonp"]["observed"] == "connected"
+    assert {by_list["guarded", way]["observed"] for way in ATTACKS} == {"refused"}
+    # Where everybody may connect, a WebSocket acts as its visitor there, and as nobody here.
+    assert by_star["plain", "websocket"]["visitor"]
+    assert by_star["guarded", "websocket"]["observed"] == "connected"
+    assert by_star["guarded", "websocket"]["visitor"] is None

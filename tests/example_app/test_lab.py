@@ -134,9 +134,10 @@ def test_what_is_no_regular_expression_stays_a_text_that_the_policy_complains_ab
 
 
 def test_the_recorder_remembers_what_was_answered_to_each_probe():
-    recorder = Recorder(answer_with("403 FORBIDDEN", [("Vary", "Origin"), ("Date", "today")]))
-    ask(recorder, "probe=one", HTTP_ORIGIN=PAGE)
-    ask(recorder, "")
+    recorder = Recorder()
+    server = recorder.watch(answer_with("403 FORBIDDEN", [("Vary", "Origin"), ("Date", "today")]))
+    ask(server, "probe=one", HTTP_ORIGIN=PAGE)
+    ask(server, "")
     assert recorder.answers("one") == [
         {"method": "GET", "origin": PAGE, "status": 403, "headers": {"Vary": "Origin"}}
     ]
@@ -144,10 +145,11 @@ def test_the_recorder_remembers_what_was_answered_to_each_probe():
 
 
 def test_a_flood_of_probes_does_not_fill_the_recorders_memory():
-    recorder = Recorder(answer_with("200 OK", []))
+    recorder = Recorder()
+    server = recorder.watch(answer_with("200 OK", []))
     for number in range(5000):
-        ask(recorder, f"probe={number}")
-        ask(recorder, "probe=same")
+        ask(server, f"probe={number}")
+        ask(server, "probe=same")
     assert len(recorder.answers("same")) < 100
     assert recorder.answers("0") == []
     assert recorder.answers("4999")

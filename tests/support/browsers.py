@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,22 +95,30 @@ class Browser:
     :param engine: a key of `ENGINES`.
     :param url: the page to open.
     :param files: by their names, what the new profile holds, such as Firefox's `user.js`.
+    :param switches: more of its command line.
     """
 
-    def __init__(self, engine: str, url: str, files: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        engine: str,
+        url: str,
+        files: dict[str, str] | None = None,
+        switches: Sequence[str] = (),
+    ) -> None:
         self._temporary = tempfile.TemporaryDirectory(
             prefix=f"{engine}-", ignore_cleanup_errors=True
         )
         self.directory = home = Path(self._temporary.name)
-        profile = home / "profile"
-        profile.mkdir()
+        self.profile = home / "profile"
+        self.profile.mkdir()
         for name, content in (files or {}).items():
-            (profile / name).write_text(content)
+            (self.profile / name).write_text(content)
         self._output = home / "output"
         chosen = ENGINES[engine]
+        programs = [found for found in chosen.programs() if found]
         with self._output.open("wb") as output:
             self._process = subprocess.Popen(
-                chosen.command([found for found in chosen.programs() if found], str(profile), url),
+                [*chosen.command(programs, str(self.profile), url), *switches],
                 env={**os.environ, **_environment(home)},
                 stdin=subprocess.DEVNULL,
                 stdout=output,

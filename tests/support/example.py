@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,13 @@ PORT_ATTEMPTS = 5
 
 
 def free_addresses() -> Addresses:
-    """Addresses whose three ports nobody listens on."""
-    return Addresses(free_port(), free_port(), free_port())
+    """Addresses whose ports nobody listens on."""
+    return Addresses(*(free_port() for _ in Addresses._fields))
 
 
 def port_options(addresses: Addresses) -> list[str]:
     """The command line that makes the example listen there."""
-    names = ("--port", "--page-port", "--other-port")
+    names = ("--port", "--page-port", "--other-port", "--plain-port")
     return [word for pair in zip(names, map(str, addresses), strict=True) for word in pair]
 
 
@@ -37,12 +38,19 @@ class Example:
     :param log_file: where all that it prints goes.
     :param options: more of its command line.
     :param folder: where its packages are imported from.
+    :param addresses: chooses them.
     """
 
-    def __init__(self, log_file: Path, *options: str, folder: Path = REPOSITORY) -> None:
+    def __init__(
+        self,
+        log_file: Path,
+        *options: str,
+        folder: Path = REPOSITORY,
+        addresses: Callable[[], Addresses] = free_addresses,
+    ) -> None:
         self._log_file = log_file
         for _ in range(PORT_ATTEMPTS):
-            self.addresses = free_addresses()
+            self.addresses = addresses()
             if self._start(folder, options):
                 return
         raise RuntimeError(f"did not start:\n{self.printed()}")
