@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import json
 import os
@@ -42,9 +41,10 @@ class NotAskedError(click.ClickException):
 
 def _origin(text: str) -> str:
     """Return an origin as browsers spell it; the address of a page will do."""
-    if parse_pattern(text) is not None and is_well_formed(text):
+    pattern = parse_pattern(text)
+    if pattern is not None and is_well_formed(text):
         return text
-    if "*" in text:
+    if "*" in text or pattern is not None:
         raise click.BadParameter(f"{text!r} is a pattern. Write one of the origins that it means.")
     if re.match("(?i)file:/*[^/]", text):
         raise click.BadParameter(
@@ -52,11 +52,8 @@ def _origin(text: str) -> str:
             "or file://, for the web view of an app that sends that."
         )
     misspelling = correct(text)
-    try:
-        mended = ast.literal_eval(misspelling.correction)
-    except (SyntaxError, ValueError):
-        mended = None
-    if not isinstance(mended, str) or not _is_respelt(text, mended):
+    mended = misspelling.correction[0] if len(misspelling.correction) == 1 else ""
+    if not _is_respelt(text, mended):
         raise click.BadParameter(
             f"{_shown(text)} {misspelling.reason}. Write what the page's console answers to "
             "location.origin, such as https://app.example.com."

@@ -227,7 +227,7 @@ def test_a_socketio_in_the_place_of_the_app_is_named():
             "not installed on this application",
             id="with another app's SocketIO",
         ),
-        pytest.param(without_slash, ConfigError, f"write: '{FRIEND}'", id="broken origin"),
+        pytest.param(without_slash, ConfigError, f"write: {FRIEND}", id="broken origin"),
         pytest.param(several_mistakes, ConfigError, "3 problems", id="several mistakes"),
         pytest.param(credentials_for_all, ConfigError, "write: False", id="credentials for all"),
         pytest.param(
@@ -386,7 +386,7 @@ def test_a_broken_reconfiguration_leaves_the_old_policy_in_force():
     cors = SioCors(app)
     policy = cors.policy(app)
     app.config["SIO_CORS_ORIGINS"] = "nonsense"
-    with pytest.raises(ConfigError, match="https://nonsense"):
+    with pytest.raises(ConfigError, match="http://nonsense"):
         cors.reconfigure(app)
     assert cors.policy(app) is policy
     assert preflight(app, FRIEND) == ALLOWED

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from flask_sio_cors.config.options import SETTINGS, Options, Setting
+from flask_sio_cors.config.options import SETTINGS, Setting
 
 PAGE = "settings"
-DEFAULTS = Options.from_config({})
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -59,7 +58,7 @@ def _section(setting: Setting, words: str) -> str:
 
 
 def _default(setting: Setting) -> str:
-    value = getattr(DEFAULTS, setting.field)
+    value = setting.default
     if isinstance(value, bool):
         return f"`{value}`: {setting.meaning(value)} `{not value}`: {setting.meaning(not value)}"
     if isinstance(value, (int, float)):

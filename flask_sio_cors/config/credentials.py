@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from ..origins.grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
+    EXAMPLE_WILDCARD,
+    Example,
     OriginPattern,
     has_unregistered_suffix,
+    is_in_private_network,
     is_loopback,
     parse_pattern,
 )
-from .keys import PREFIX
-from .origins import EveryOrigin, Listed
-from .problems import Problem
+from ..origins.texts import regex_in
+from .corrections import Fault, Report, as_source, as_text
+from .origins import EveryOrigin, Expression, Listed, as_written
+from .values import RESPONSE_HEADER
 
 # Origins that have nothing in common. Who lets them all in has named nobody (RFC 2606, section 2).
 _STRANGERS: Final = ("https://a.invalid", "https://b-2.site.test", "https://localhost.example")
-
-
 #: The settings that have to go together.
 CREDENTIALED: Final = frozenset(
     """ORIGINS SUPPORTS_CREDENTIALS EXPOSE_HEADERS TOLERATE_INSECURE_ORIGINS
@@ -31,120 +32,178 @@ CREDENTIALED: Final = frozenset(
 
 
 def check_credentials(
-    values: Mapping[str, Any], sources: Mapping[str, str], found: list[Problem]
+    values: Mapping[str, Any], reports: Mapping[str, Report], key: Callable[[str], str]
 ) -> None:
-    """Report what must not be answered together with cookies and HTTP authentication."""
+    """Report what must not be answered together with cookies and HTTP authentication.
+
+    What takes the place of a mistaken origin is made fit for them as well.
+
+    :param values: the settings as they were read, by their fields.
+    :param reports: those of the settings that are set, by their names.
+    :param key: where a setting is to be written, by its name.
+    """
     if not values["supports_credentials"]:
         return
-    origins = values["origins"]
-    switch = sources["SUPPORTS_CREDENTIALS"]
+    origins, switch = values["origins"], reports["SUPPORTS_CREDENTIALS"]
+    check = _Check(values, switch, key)
     if isinstance(origins, EveryOrigin):
         reason = (
-            f"lets every site act in its visitors' name, since {sources['ORIGINS']} is "
+            f"lets every site act in its visitors' name, since {reports['ORIGINS'].key} is "
             f"{origins.value!r}; list the origins that may, or do without credentials"
         )
-        found.append(Problem(switch, True, reason, "False"))
-    elif isinstance(origins, Listed):
-        for pattern in filter(None, map(parse_pattern, origins.texts)):
-            _check_credentialed(pattern, values, sources, found)
-        for regex in origins.regexes:
-            mistake = _credentialed_regex_mistake(regex, values["tolerate_public_suffixes"])
-            if mistake:
-                reason = f"{mistake[0]}, with {switch} set"
-                found.append(Problem(sources["ORIGINS"], regex, reason, mistake[1]))
+        switch(switch.value, reason, False)
+    elif "ORIGINS" in reports:
+        report = reports["ORIGINS"]
+        report.faults = [fit for fault in report.faults for fit in check.fit(fault)]
+        report.faults += check.faults(origins)
     if "*" in values["expose_headers"]:
-        reason = f'means a header called "*" where {switch} is set (Fetch, 3.3.3); name them'
-        found.append(Problem(sources["EXPOSE_HEADERS"], "*", reason, "'X-Request-Id'"))
+        reason = f'means a header called "*" where {switch.key} is set (Fetch, 3.3.3); name them'
+        reports["EXPOSE_HEADERS"]("*", reason, (RESPONSE_HEADER,))
 
 
-def fit_for_credentials(
-    problem: Problem, values: Mapping[str, Any], sources: Mapping[str, str]
-) -> Problem:
-    """Replace a correction of an origin that would itself be a mistake with credentials."""
-    if problem.key != sources["ORIGINS"]:
-        return problem
-    written = f"[{problem.correction}]"
-    try:
-        parts = getattr(ast.parse(written, mode="eval").body, "elts", [])
-    except SyntaxError:  # words, and no source
-        return problem
-    fit: list[str] = []
-    reasons = [problem.reason]
-    for part in parts:
-        if isinstance(part, ast.Constant) and isinstance(part.value, str):
-            fit += _fit_origin(part.value, values, sources, reasons)
-        elif isinstance(part, ast.Call) and isinstance(part.args[0], ast.Constant):
-            source = ast.get_source_segment(written, part) or ""
-            regex = re.compile(str(part.args[0].value), getattr(problem.value, "flags", 0))
-            fit.append(_fit_expression(regex, source, values, reasons))
-        else:
-            return problem
-    if len(reasons) == 1:
-        return problem
-    correction = ", ".join(dict.fromkeys(fit)) or EXAMPLE
-    return problem._replace(reason="; ".join(dict.fromkeys(reasons)), correction=correction)
+class _Check:
+    """What is wrong with single origins that come with credentials."""
 
+    def __init__(
+        self, values: Mapping[str, Any], switch: Report, key: Callable[[str], str]
+    ) -> None:
+        self._switch, self._key = switch, key
+        self._tolerates_insecure = values["tolerate_insecure_origins"]
+        self._tolerated_suffixes = values["tolerate_public_suffixes"]
 
-def _fit_origin(
-    text: str, values: Mapping[str, Any], sources: Mapping[str, str], reasons: list[str]
-) -> list[str]:
-    """Return what to write instead of an origin, itself where it is fit; why goes to `reasons`."""
-    refused: list[Problem] = []
-    pattern = parse_pattern(text)
-    if pattern is not None:
-        _check_credentialed(pattern, values, sources, refused)
-    reasons += [fault.reason for fault in refused]
-    if refused:
-        return [fault.correction for fault in refused if fault.key == sources["ORIGINS"]]
-    return [repr(text)]
+    def faults(self, origins: Listed) -> Iterator[Fault]:
+        """Yield what is wrong with origins that are well written."""
+        for text in origins.texts:
+            pattern = parse_pattern(text)
+            if pattern is not None and pattern.is_opaque:
+                self._switch(self._switch.value, self._why_not_opaque(pattern), False)
+            elif pattern is not None:
+                yield from self._of_pattern(pattern)
+        for expression in origins.expressions:
+            yield from self._of_expression(expression)
 
+    def fit(self, fault: Fault) -> Iterator[Fault]:
+        """Yield a fault whose correction is fit for credentials, and what that takes besides."""
+        correction, reasons, parts = fault.correction, [fault.reason], []
+        if not isinstance(correction, tuple):
+            is_every = correction is True or correction == "*"
+            yield fault._replace(correction=[EXAMPLE]) if is_every else fault
+            return
+        for part in correction:
+            mistakes = [] if isinstance(part, Example) else list(self._of_part(part))
+            yield from (one._replace(value=fault.value) for one in mistakes if one.target)
+            refused = [one for one in mistakes if not one.target]
+            reasons += [one.reason for one in refused]
+            parts += [instead for one in refused for instead in one.correction]
+            parts += [] if refused else [part]
+        fit = tuple(dict.fromkeys(parts)) or (EXAMPLE,) * bool(correction)
+        yield fault._replace(reason="; ".join(dict.fromkeys(reasons)), correction=fit)
 
-def _fit_expression(
-    regex: re.Pattern[str], source: str, values: Mapping[str, Any], reasons: list[str]
-) -> str:
-    from ..origins.expressions import ExpressionError
+    def _of_part(self, part: object) -> Iterable[Fault]:
+        pattern = parse_pattern(part) if isinstance(part, str) else None
+        if pattern is not None:
+            if pattern.is_opaque:
+                return [Fault(part, self._why_not_opaque(pattern), ())]
+            return self._of_pattern(pattern)
+        text = regex_in(part) if isinstance(part, str) else None
+        regex = part if text is None else re.compile(text)
+        if not isinstance(regex, re.Pattern):
+            return []
+        from ..origins.expressions import ExpressionError
 
-    try:
-        mistake = _credentialed_regex_mistake(regex, values["tolerate_public_suffixes"])
-    except ExpressionError:  # which is told when it is written
-        mistake = None
-    if mistake is None:
-        return source
-    reasons.append(f"and with credentials that expression {mistake[0]}")
-    return mistake[1]
+        try:
+            return list(self._of_expression(Expression(part, regex)))  # type: ignore[arg-type]
+        except ExpressionError:  # which is told when it is written
+            return []
 
-
-def _credentialed_regex_mistake(
-    regex: re.Pattern[str], tolerates_suffixes: bool
-) -> tuple[str, str] | None:
-    """Return why an expression lets strangers act in visitors' names, and what to write."""
-    from ..origins.expressions import Expressions
-    from ..origins.strangers import stranger_let_in
-
-    asked = Expressions([regex])
-    if all(asked.first(stranger) for stranger in _STRANGERS):
-        return "lets every site act in its visitors' name", "'https://*.example.com'"
-    stranger = stranger_let_in(regex)
-    if stranger is None:
-        return None
-    if dotted := _with_dot(regex):
-        return f'lets in "{stranger}", which anybody may register', dotted
-    if escaped := _with_escaped_dots(regex):
-        reason = (
-            "has a dot that stands for any character, so that it lets in "
-            f'"{stranger}", which anybody may register'
+    def _why_not_opaque(self, pattern: OriginPattern) -> str:
+        return (
+            f'cannot go with "{pattern}": any page can obtain that origin, with a sandboxed iframe '
+            f"or a local file, and {self._switch.key} is set"
         )
-        return reason, escaped
-    if tolerates_suffixes:
+
+    def _of_pattern(self, pattern: OriginPattern) -> Iterator[Fault]:
+        text = str(pattern)
+        is_plain = pattern.scheme == "http" and not is_loopback(pattern.host)
+        if is_plain and not self._tolerates_insecure:
+            yield self._insecure(pattern)
+        if not self._tolerates(text):
+            suffix = _suffix_for_strangers(pattern)
+            if suffix is not None:
+                stranger, own = suffix
+                yield self._stranger(text, stranger, (Example(own),))
+
+    def _insecure(self, pattern: OriginPattern) -> Fault:
+        reason = (
+            "is not encrypted, so that anyone on the way can speak in its name, with "
+            f"{self._switch.key} set"
+        )
+        tolerance = self._key("TOLERATE_INSECURE_ORIGINS")
+        if is_in_private_network(pattern.host):
+            reason += "; in a private network hardly anybody has a certificate"
+            return Fault(str(pattern), reason, True, tolerance)
+        port = "" if pattern.port == DEFAULT_PORTS["https"] else pattern.port
+        secure = str(pattern._replace(scheme="https", port=port))
+        return Fault(str(pattern), f"{reason}; {tolerance} = True permits it", (secure,))
+
+    def _tolerates(self, text: str) -> bool:
+        tolerated: bool | frozenset[str] = self._tolerated_suffixes
+        return tolerated if isinstance(tolerated, bool) else text in tolerated
+
+    def _stranger(self, entry: Any, stranger: str, correction: tuple[Any, ...]) -> Fault:
+        reason = (
+            f"lets in whoever registers a name {stranger}, with {self._switch.key} set; "
+            f"{self._key('TOLERATE_PUBLIC_SUFFIXES')} = {as_source([entry])} permits it"
+        )
+        return Fault(entry, reason, correction)
+
+    def _of_expression(self, expression: Expression) -> Iterator[Fault]:
+        from ..origins.expressions import Expressions
+        from ..origins.strangers import stranger_let_in
+
+        written, regex = expression
+        asked = Expressions([regex])
+        if all(asked.first(stranger) for stranger in _STRANGERS):
+            reason = "lets every site act in its visitors' name"
+            yield Fault(written, f"{reason}, with {self._switch.key} set", (EXAMPLE_WILDCARD,))
+            return
+        stranger = stranger_let_in(regex)
+        if stranger is None:
+            return
+        register = f'"{stranger}", which anybody may register, with {self._switch.key} set'
+        if dotted := _with_dot(regex):
+            yield Fault(written, f"lets in {register}", (as_written(dotted, written),))
+        elif escaped := _with_escaped_dots(regex):
+            reason = f"has a dot that stands for any character, so that it lets in {register}"
+            yield Fault(written, reason, (as_written(escaped, written),))
+        elif not self._tolerates(as_text(regex)):
+            yield self._stranger(written, f'such as "{stranger}"', (EXAMPLE_WILDCARD,))
+
+
+def _suffix_for_strangers(pattern: OriginPattern) -> tuple[str, str] | None:
+    """Return what strangers register that a star lets in, and an origin of one's own."""
+    host = pattern.host.removesuffix(".")
+    if not (pattern.is_partial or pattern.subdomains):
         return None
-    reason = (
-        f'lets in whoever registers a name such as "{stranger}" '
-        f"({PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it)"
-    )
-    return reason, "'https://*.example.com'"
+    if is_loopback(host) or has_unregistered_suffix(host):
+        return None
+    from ..origins.suffixes import public_suffix_within, stranger_in_family
+
+    if pattern.is_partial:
+        stranger = stranger_in_family(host)
+        if stranger is None:
+            return None
+        made = str(pattern._replace(host=stranger)).removesuffix(":*")
+        own = str(pattern._replace(host=f"your-name.{stranger.partition('.')[2]}"))
+        return f'such as "{made}"', own
+    suffix = public_suffix_within(host)
+    if suffix is None:
+        return None
+    own = str(pattern._replace(host=f"your-name.{suffix}", subdomains=False))
+    return f'under "{suffix}"', own
 
 
-def _with_dot(regex: re.Pattern[str]) -> str | None:
+def _with_dot(regex: re.Pattern[str]) -> re.Pattern[str] | None:
     """Return an expression with the dot that is missing before a name, where that is all."""
     tail = _JOINED_TAIL.search(regex.pattern)
     if tail is None:
@@ -153,93 +212,20 @@ def _with_dot(regex: re.Pattern[str]) -> str | None:
     return _harmless(rf"{regex.pattern[:start]}\.{regex.pattern[start:]}", regex)
 
 
-def _with_escaped_dots(regex: re.Pattern[str]) -> str | None:
+def _with_escaped_dots(regex: re.Pattern[str]) -> re.Pattern[str] | None:
     """Return an expression whose dots stand for dots, where they stood for any character."""
     escaped = _PIECES.sub(lambda piece: r"\." if piece[0] == "." else piece[0], regex.pattern)
     return None if escaped == regex.pattern else _harmless(escaped, regex)
 
 
-def _harmless(pattern: str, regex: re.Pattern[str]) -> str | None:
+def _harmless(pattern: str, regex: re.Pattern[str]) -> re.Pattern[str] | None:
     from ..origins.strangers import stranger_let_in
 
     mended = re.compile(pattern, regex.flags & ~re.UNICODE)
-    return None if stranger_let_in(mended) else f"re.compile({pattern!r}{_flags_of(regex)})"
-
-
-def _flags_of(regex: re.Pattern[str]) -> str:
-    flags = regex.flags & ~re.UNICODE
-    return f", {flags}" if flags else ""
+    return None if stranger_let_in(mended) else mended
 
 
 # Anything at all, and then a name without a dot before it.
 _JOINED_TAIL: Final = re.compile(r"(?:\.|\[\^[^\]]*\])[*+]\??\)?([a-z0-9](?:[a-z0-9-]|\\\.)*)\$?$")
 # An escaped character, a class, or a dot that nothing repeats, where a name's dot would be.
 _PIECES: Final = re.compile(r"\\.|\[(?:\\.|[^\]])*\]|\.(?![*+?{])", re.DOTALL)
-
-
-def _check_credentialed(
-    pattern: OriginPattern,
-    values: Mapping[str, Any],
-    sources: Mapping[str, str],
-    found: list[Problem],
-) -> None:
-    if pattern.is_opaque:
-        reason = (
-            f'cannot go with "{pattern}" in {sources["ORIGINS"]}: any page can obtain that origin, '
-            "with a sandboxed iframe or a local file"
-        )
-        found.append(Problem(sources["SUPPORTS_CREDENTIALS"], True, reason, "False"))
-    if (
-        pattern.scheme == "http"
-        and not is_loopback(pattern.host)
-        and not values["tolerate_insecure_origins"]
-    ):
-        reason = (
-            f"is not encrypted, so that anyone on the way can speak in its name, with "
-            f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_INSECURE_ORIGINS = True "
-            "permits it"
-        )
-        port = "" if pattern.port == DEFAULT_PORTS["https"] else pattern.port
-        secure = str(pattern._replace(scheme="https", port=port))
-        found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(secure)))
-    if pattern.is_partial and not values["tolerate_public_suffixes"]:
-        _check_partial(pattern, sources, found)
-    if pattern.subdomains and not values["tolerate_public_suffixes"]:
-        suffix = _public_suffix_within(pattern.host)
-        if suffix:
-            reason = (
-                f'lets in whoever registers a name under "{suffix}", with '
-                f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_PUBLIC_SUFFIXES = True "
-                "permits it"
-            )
-            own = str(pattern._replace(host=f"your-name.{suffix}", subdomains=False))
-            found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(own)))
-
-
-def _check_partial(
-    pattern: OriginPattern, sources: Mapping[str, str], found: list[Problem]
-) -> None:
-    """Report a star in a label that anybody can register."""
-    if is_loopback(pattern.host) or has_unregistered_suffix(pattern.host):
-        return
-    from ..origins.suffixes import stranger_in_family
-
-    stranger = stranger_in_family(pattern.host.removesuffix("."))
-    if stranger is None:
-        return
-    made = str(pattern._replace(host=stranger)).removesuffix(":*")
-    reason = (
-        f'lets in whoever registers a name such as "{made}", with '
-        f"{sources['SUPPORTS_CREDENTIALS']} set; {PREFIX}TOLERATE_PUBLIC_SUFFIXES = True permits it"
-    )
-    own = str(pattern._replace(host=f"your-name.{stranger.partition('.')[2]}"))
-    found.append(Problem(sources["ORIGINS"], str(pattern), reason, repr(own)))
-
-
-def _public_suffix_within(host: str) -> str | None:
-    """Return the public suffix that the subdomains of `host` are registered under, if one is."""
-    if is_loopback(host) or has_unregistered_suffix(host):
-        return None
-    from ..origins.suffixes import public_suffix_within
-
-    return public_suffix_within(host.removesuffix("."))

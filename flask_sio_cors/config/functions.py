@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 from flask import Request
 from werkzeug.utils import import_string
 
-from ..origins.grammar import DEFAULT_PORTS, EXAMPLE
-from .values import Report, kind_of
+from ..origins.grammar import DEFAULT_PORTS, Example
+from .corrections import Report, Source
+from .values import kind_of
 
 #: ``(request) -> bool``: decides about a handshake (Socket.IO's ``allowRequest``).
 AllowRequest = Callable[[Request], bool]
@@ -22,8 +23,10 @@ AllowRequest = Callable[[Request], bool]
 ChoosePolicy = Callable[[Request], "str | None"]
 
 #: Keeps everybody out until the function that was meant is there.
-_REFUSE_ALL: Final = "lambda request: False"
-_REFUSE_ALL_ORIGINS: Final = "lambda origin: False"
+_REFUSE_ALL: Final[Example] = Source("lambda request: False")
+_REFUSE_ALL_ORIGINS: Final[Example] = Source("lambda origin: False")
+#: The same as text: what every request or origin is answered, as neither is empty.
+_REFUSE_ALL_BY_NAME: Final = Example("operator:not_")
 
 
 class OriginFunction(NamedTuple):
@@ -47,15 +50,18 @@ def read_allow_request(value: Any, report: Report) -> AllowRequest | None:
 
     Socket.IO's ``allowRequest``.
     """
-    function = value
+    function, correction = value, _REFUSE_ALL
     if isinstance(value, str):
-        imported = _import(value, _why_no_allow_request, _REFUSE_ALL, report)
+        if not value.strip():
+            return None
+        correction = _REFUSE_ALL_BY_NAME
+        imported = _import(value, _why_no_allow_request, correction, report)
         if imported is None:
             return None
         function = imported[0]
     reason = _why_no_allow_request(function)
     if reason:
-        report(value, reason, _REFUSE_ALL)
+        report(value, reason, (correction,))
         return None
     return function  # type: ignore[no-any-return]
 
@@ -80,14 +86,14 @@ def read_origin_function(value: Any, report: Report) -> OriginFunction | None:
     """
     function, correction = value, _REFUSE_ALL_ORIGINS
     if isinstance(value, str):
-        correction = EXAMPLE
+        correction = _REFUSE_ALL_BY_NAME
         imported = _import(value, _why_no_origin_function, correction, report)
         if imported is None:
             return None
         function = imported[0]
     reason = _why_no_origin_function(function)
     if reason:
-        report(value, reason, correction)
+        report(value, reason, (correction,))
         return None
     return _asked(function)
 
@@ -156,21 +162,21 @@ _BY_NAME: Final = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_
 
 
 def _import(
-    path: str, why_unfit: Callable[[Any], str], correction: str, report: Report
+    path: str, why_unfit: Callable[[Any], str], correction: Example, report: Report
 ) -> tuple[Any] | None:
     try:
         return (import_string(path.strip()),)
     except ImportError as error:
         cause = getattr(error, "exception", error)  # import_string's own words tell too much
         reason = f'cannot be imported ({cause}); a function is spelled "module:name"'
-        report(path, reason, _nearest_import(path.strip(), why_unfit) or correction)
+        report(path, reason, (_nearest_import(path.strip(), why_unfit) or correction,))
     except Exception as error:  # noqa: BLE001 - the application's own module may raise anything
-        report(path, f"raised {error!r} while it was imported", correction)
+        report(path, f"raised {error!r} while it was imported", (correction,))
     return None
 
 
 def _nearest_import(path: str, why_unfit: Callable[[Any], str]) -> str | None:
-    """Find the function that `module:nmae` misspells; Python source."""
+    """Find the function that `module:nmae` misspells."""
     module_name, _, name = path.replace(":", ".").rpartition(".")
     try:
         module = import_string(module_name)
@@ -178,7 +184,7 @@ def _nearest_import(path: str, why_unfit: Callable[[Any], str]) -> str | None:
         return None
     fit = inspect.getmembers(module, lambda member: not why_unfit(member))
     nearest = difflib.get_close_matches(name, [known for known, _ in fit], 1)
-    return repr(f"{module_name}:{nearest[0]}") if nearest else None
+    return f"{module_name}:{nearest[0]}" if nearest else None
 
 
 def _why_unanswering(function: Any) -> str:

@@ -54,6 +54,17 @@ def of_policies(policies: Sequence[object]) -> str:
     return f"{others} to hosts of {'its' if len(policies) == 1 else 'their'} own."
 
 
+def of_suffixes(tolerated: bool | frozenset[str]) -> str:
+    """Say which names that anybody registers may come with credentials."""
+    if tolerated is True:
+        return "Wildcards under public suffixes may come with credentials."
+    those = f", other than {', '.join(sorted(tolerated))}," if tolerated else ""
+    return (
+        f"Wildcards under public suffixes (https://*.github.io){those} cannot come with "
+        "credentials."
+    )
+
+
 def of_cache(seconds: float) -> str:
     """Say how long the answer of a function counts."""
     if not seconds:

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 
 from ..origins.sets import OriginSet
 from . import meanings
-from .credentials import CREDENTIALED, check_credentials, fit_for_credentials
+from .corrections import Report
+from .credentials import CREDENTIALED, check_credentials
 from .functions import AllowRequest, ChoosePolicy, OriginFunction, read_allow_request
 from .keys import FALLBACK_PREFIX, PREFIX, unknown_keys
 from .origins import (
@@ -21,6 +22,7 @@ from .origins import (
     Listed,
     read_origins,
     read_own_origins,
+    read_suffixes,
 )
 from .policies import (
     DEFAULT,
@@ -33,7 +35,6 @@ from .policies import (
 )
 from .problems import ConfigError, Problem
 from .values import (
-    Report,
     read_allow_headers,
     read_bool,
     read_cache,
@@ -77,7 +78,7 @@ class Options:
     own_origins: frozenset[str]
     allow_private_network: bool
     tolerate_insecure_origins: bool
-    tolerate_public_suffixes: bool
+    tolerate_public_suffixes: bool | frozenset[str]
     functions: tuple[OriginFunction, ...] = ()
     policies: tuple[Options, ...] = ()
     choose_policy: ChoosePolicy | None = None
@@ -117,9 +118,10 @@ class Options:
         :raise ConfigError: with all problems, if there is one.
         """
         found = [*problems, *unknown_keys(config, [setting.key for setting in SETTINGS])]
-        read = _read(config, found)
-        _add_decorated(read.values, read.sources, allow_request, found)
-        found = _checked(read.values, read.sources, found)
+        read = _read(config)
+        _add_decorated(read, allow_request)
+        check_credentials(read.values, read.reports, PREFIX.__add__)
+        found += read.problems()
         shared: dict[str, Any] = {
             "trusted_hosts": _read_trusted_hosts(config, found),
             "expects_https": _expects_https(config),
@@ -147,6 +149,13 @@ class _Read(NamedTuple):
     values: dict[str, Any]
     sources: dict[str, str]
     written: dict[str, Any]
+    reports: dict[str, Report]
+
+    def problems(self) -> Iterable[Problem]:
+        """Return what is wrong with the settings, in their order."""
+        for setting in SETTINGS:
+            if setting.name in self.reports:
+                yield from self.reports[setting.name].problems()
 
     def options(self) -> dict[str, Any]:
         """Return those fields of `Options` that hang on it."""
@@ -164,49 +173,40 @@ class _Read(NamedTuple):
         }
 
 
-def _read(config: Mapping[str, Any], found: list[Problem]) -> _Read:
-    read = _Read({}, {}, {})
+def _read(config: Mapping[str, Any]) -> _Read:
+    read = _Read({}, {}, {}, {})
     for setting in SETTINGS:
         source = setting.source(config)
         if source is None:
             read.values[setting.field], read.sources[setting.name] = setting.default, "default"
         else:
-            _read_setting(setting, source, config[source], read, found)
+            _read_setting(setting, Report(source, setting.key, config[source]), read)
     return read
 
 
 def _derived(draft: Draft, inherited: _Read, found: list[Problem]) -> _Read:
     """Read what a policy sets; everything else it has from where the default policy has it."""
-    read = _Read({**inherited.values}, {**inherited.sources}, {**inherited.written})
-    own: list[Problem] = []
+    # What is wrong with what it inherits is told there; a correction is for this policy alone.
+    reports = {
+        name: report.for_another(draft.key(name)) for name, report in inherited.reports.items()
+    }
+    read = _Read({**inherited.values}, {**inherited.sources}, {**inherited.written}, reports)
     for setting in SETTINGS:
         if setting.name in draft.given:
-            _read_setting(setting, draft.key(setting.name), draft.given[setting.name], read, own)
+            key = draft.key(setting.name)
+            _read_setting(setting, Report(key, key, draft.given[setting.name]), read)
     if not CREDENTIALED.isdisjoint(draft.given):
-        # A correction is for this policy alone, wherever a value was inherited from.
-        own = _checked(
-            read.values, {setting.name: draft.key(setting.name) for setting in SETTINGS}, own
-        )
-    found += own
+        check_credentials(read.values, read.reports, draft.key)
+    found += read.problems()
     return read
 
 
-def _read_setting(
-    setting: Setting, source: str, value: Any, read: _Read, found: list[Problem]
-) -> None:
-    read.values[setting.field] = setting.load(source, value, found)
-    read.sources[setting.name] = source
+def _read_setting(setting: Setting, report: Report, read: _Read) -> None:
+    value = report.value
+    read.reports[setting.name] = report
+    read.values[setting.field] = setting.default if value is None else setting.read(value, report)
+    read.sources[setting.name] = report.key
     read.written[setting.name] = snapshot(value)
-
-
-def _checked(
-    values: Mapping[str, Any], sources: Mapping[str, str], found: list[Problem]
-) -> list[Problem]:
-    """Return the problems that were found, and those that concern more than one value."""
-    check_credentials(values, sources, found)
-    if not values["supports_credentials"]:
-        return found
-    return [fit_for_credentials(problem, values, sources) for problem in found]
 
 
 class Setting(NamedTuple):
@@ -247,12 +247,6 @@ class Setting(NamedTuple):
     def source(self, config: Mapping[str, Any]) -> str | None:
         """Return the key that this setting's value comes from, or ``None`` for the default."""
         return next((key for key in (self.key, self.fallback) if key in config), None)
-
-    def load(self, key: str, value: Any, found: list[Problem]) -> Any:
-        """Read a configured value; what is wrong with it is appended to `found`."""
-        if value is None:
-            return self.default
-        return self.read(value, lambda *problem: found.append(Problem(key, *problem)))
 
 
 def snapshot(value: Any) -> Any:
@@ -414,13 +408,10 @@ SETTINGS: Final = (
     Setting(
         "TOLERATE_PUBLIC_SUFFIXES",
         "",
-        "bool",
+        "bool, or the entries that may",
         False,
-        read_bool,
-        meanings.either(
-            "Wildcards under public suffixes may come with credentials.",
-            "Wildcards under public suffixes (https://*.github.io) cannot come with credentials.",
-        ),
+        read_suffixes,
+        meanings.of_suffixes,
     ),
 )
 
@@ -434,15 +425,11 @@ _SHARED_WITH_FLASK_CORS: Final = frozenset(
 # --- Checks that concern more than one value -------------------------------------------------
 
 
-def _add_decorated(
-    values: dict[str, Any],
-    sources: dict[str, str],
-    function: AllowRequest | None,
-    found: list[Problem],
-) -> None:
+def _add_decorated(read: _Read, function: AllowRequest | None) -> None:
     if function is None:
         return
-    if values["allow_request"] is not None:
+    present = read.values["allow_request"]
+    if present is not None:
         reason = "is set, and @cors.allow_request decorates another function; one place decides"
-        found.append(Problem(sources["ALLOW_REQUEST"], values["allow_request"], reason, "None"))
-    values["allow_request"], sources["ALLOW_REQUEST"] = function, "@cors.allow_request"
+        read.reports["ALLOW_REQUEST"](present, reason, None)
+    read.values["allow_request"], read.sources["ALLOW_REQUEST"] = function, "@cors.allow_request"

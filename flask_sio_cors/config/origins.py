@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from enum import Enum
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from ..origins.grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
+    EXAMPLE_WILDCARD,
     OriginPattern,
     ends_with_dot,
     parse_pattern,
 )
 from ..origins.sets import OriginSet
-from .functions import OriginFunction, names_function, read_origin_function, source_of
-from .values import Report, kind_of, read_items, spelled_bool
+from ..origins.texts import REGEX, are_origins, regex_in, torn_regex
+from .corrections import Report, as_text, regex_as_text
+from .functions import OriginFunction, names_function, read_origin_function
+from .values import kind_of, read_bool, read_items, spelled_bool
 
 
 class EveryOrigin(Enum):
@@ -24,6 +29,13 @@ class EveryOrigin(Enum):
 
     WILDCARD = "*"  #: answered ``Access-Control-Allow-Origin: *``
     REFLECTED = True  #: answered with the request's own origin
+
+
+class Expression(NamedTuple):
+    """A regular expression, as it is written (as text, ``regex:…``) and compiled."""
+
+    written: str | re.Pattern[str]
+    regex: re.Pattern[str]
 
 
 class Listed(NamedTuple):
@@ -34,7 +46,7 @@ class Listed(NamedTuple):
 
     origins: OriginSet
     texts: list[str]
-    regexes: list[re.Pattern[str]]
+    expressions: list[Expression]
     functions: list[OriginFunction]
 
 
@@ -49,26 +61,28 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin:
     spelled = spelled_bool(value)
     if spelled is not None:
         return EveryOrigin.REFLECTED if spelled else NOTHING_LISTED
-    if isinstance(value, str) and value.strip() == "*":
-        return EveryOrigin.WILDCARD
     is_single = callable(value) or isinstance(value, re.Pattern)
-    return _read_listed([value] if is_single else value, report)
+    items = _items([value] if is_single else value, report)
+    return EveryOrigin.WILDCARD if items and all(map(_is_star, items)) else _read(items, report)
+
+
+def _items(value: Any, report: Report) -> list[Any]:
+    return read_items(value, report, "origins", (EXAMPLE,), are_origins)
 
 
 def read_own_origins(value: Any, report: Report) -> frozenset[str]:
     """Read the origins under which browsers reach this server: exact ones, of the web."""
     own: set[str] = set()
-    for item in read_items(value, report, "origins", f"[{EXAMPLE}]"):
+    for item in _items(value, report):
         pattern = parse_pattern(item) if isinstance(item, str) else None
         if pattern is None:
             _report_own(item, report)
         elif pattern.scheme not in DEFAULT_PORTS:
-            report(
-                item, "is no address of a server; browsers reach one by http: or https:", EXAMPLE
-            )
+            reason = "is no address of a server; browsers reach one by http: or https:"
+            report(item, reason, (EXAMPLE,))
         elif pattern.subdomains or pattern.is_partial or pattern.is_network or pattern.port == "*":
             reason = "stands for many origins; a server has those that its users see, each by name"
-            report(item, reason, EXAMPLE if pattern.is_network else repr(_plain(pattern)))
+            report(item, reason, (EXAMPLE if pattern.is_network else _plain(pattern),))
         elif ends_with_dot(pattern):
             _report_origin(item, report)
         else:
@@ -77,9 +91,9 @@ def read_own_origins(value: Any, report: Report) -> frozenset[str]:
 
 
 def _report_own(item: Any, report: Report) -> None:
-    if _stands_alone(item) or callable(item) or isinstance(item, re.Pattern):
+    if _is_every(item) or callable(item) or isinstance(item, re.Pattern):
         shown = "a function" if callable(item) else kind_of(item)
-        report(item, f"is {shown}, where the origin of this server is needed", EXAMPLE)
+        report(item, f"is {shown}, where the origin of this server is needed", (EXAMPLE,))
     else:
         _report_origin(item, report)
 
@@ -90,12 +104,29 @@ def _plain(pattern: OriginPattern) -> str:
     return str(pattern._replace(host=host, subdomains=False, port=port))
 
 
-def _read_listed(value: Any, report: Report) -> Listed:
-    items = read_items(value, report, "origins", f"[{EXAMPLE}]")
+def read_suffixes(value: Any, report: Report) -> bool | frozenset[str]:
+    """Read a truth value, or the entries of the origins that it is true of.
+
+    An expression is told by its text, ``regex:…``, however it is written.
+    """
+    if spelled_bool(value) is not None or (isinstance(value, str) and ":" not in value):
+        return read_bool(value, report)
+    named: set[str] = set()
+    for item in _items(value, report):
+        expression = _expression(item, report) if _is_expression(item) else None
+        if expression is not None:
+            named.add(regex_as_text(expression.regex))
+        elif isinstance(item, str) and parse_pattern(item):
+            named.add(item)
+        elif not _is_expression(item):
+            _report_origin(item, report)
+    return frozenset(named)
+
+
+def _read(items: list[Any], report: Report) -> Listed:
     texts: list[str] = []
     dotted: list[str] = []
     asked: list[Any] = []
-    others: list[Any] = []
 
     def patterns() -> Iterable[OriginPattern]:
         for item in items:
@@ -105,23 +136,23 @@ def _read_listed(value: Any, report: Report) -> Listed:
                 if item[-1] == "." and ends_with_dot(pattern):
                     dotted.append(item)
                 yield pattern
+            elif _is_expression(item):
+                pass  # which is read below
             elif callable(item) or (isinstance(item, str) and names_function(item)):
                 asked.append(item)
-            elif not _is_regex(item):
-                others.append(item)
+            elif _is_every(item):
+                _report_company(item, items, report)
+            else:
+                _report_origin(item, report)
 
-    regexes = [item for item in items if _is_regex(item) and _can_decide(item, report)]
-    _report_together(regexes, value, report)
-    origins = OriginSet(patterns(), regexes)
+    expressions = _together(
+        [one for item in items if _is_expression(item) and (one := _expression(item, report))],
+        report,
+    )
+    origins = OriginSet(patterns(), [one.regex for one in expressions])
     functions = [read_origin_function(item, report) for item in asked]
-    listed = Listed(origins, texts, regexes, [one for one in functions if one is not None])
-    if any(map(_stands_alone, others)):
-        _report_company(value, items, report)
-    for item in others:
-        if not _stands_alone(item):
-            _report_origin(item, report)
     _report_dotted(dotted, texts, report)
-    return listed
+    return Listed(origins, texts, expressions, [one for one in functions if one is not None])
 
 
 def _report_dotted(dotted: list[str], texts: list[str], report: Report) -> None:
@@ -136,47 +167,94 @@ def _report_dotted(dotted: list[str], texts: list[str], report: Report) -> None:
             _report_origin(text, report)
 
 
-def _is_regex(item: Any) -> bool:
+# --- Regular expressions -----------------------------------------------------------------------
+
+
+def _is_expression(item: Any) -> bool:
+    if isinstance(item, str):
+        return item.startswith(REGEX) or regex_in(item) is not None
     return isinstance(item, re.Pattern) and isinstance(item.pattern, str)
 
 
-def _can_decide(regex: re.Pattern[str], report: Report) -> bool:
+def _expression(item: str | re.Pattern[str], report: Report) -> Expression | None:
+    """Compile an expression; ``None`` where it cannot decide."""
     from ..origins.expressions import ExpressionError, Expressions  # which few lists need
 
+    regex = _compiled(item, report) if isinstance(item, str) else item
+    if regex is None:
+        return None
     try:
         Expressions([regex])
     except ExpressionError as error:
-        report(regex, error.reason, error.correction)
-        return False
-    return True
+        report(item, error.reason, (as_written(error.correction, item),))
+        return None
+    return Expression(item, regex)
 
 
-def _report_together(regexes: list[re.Pattern[str]], value: Any, report: Report) -> None:
-    """Report expressions that can decide, and take too long together; none of them is left."""
-    if len(regexes) < 2:
-        return
+def _compiled(item: str, report: Report) -> re.Pattern[str] | None:
+    pattern, *behind = torn_regex(regex_in(item) or "")
+    if behind:
+        reason = (
+            "is an expression with other entries behind it, and one runs to the end of its line; "
+            "write it on a line of its own, or last"
+        )
+        others = chain.from_iterable(map(_corrected, filter(None, behind)))
+        report(item, reason, (*others, f"{REGEX}{pattern}"))
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as "possible nested set"
+            return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError) as error:
+        report(item, f"is no valid regular expression ({error})", (EXAMPLE_WILDCARD,))
+        return None
+
+
+def _corrected(entry: str) -> tuple[str, ...]:
+    from ..origins.spelling import corrected  # which only a mistake needs
+
+    return (entry,) if regex_in(entry) or entry == "*" else corrected(entry)
+
+
+def as_written(correction: str | re.Pattern[str], item: object) -> str | re.Pattern[str]:
+    """Return an expression as text where it is instead of a text."""
+    is_text = isinstance(correction, re.Pattern) and isinstance(item, str)
+    return as_text(correction) if is_text else correction
+
+
+def _together(expressions: list[Expression], report: Report) -> list[Expression]:
+    """Return expressions that can decide; none of them where they take too long together."""
+    if len(expressions) < 2:
+        return expressions
     from ..origins.expressions import ExpressionError, Expressions
 
     try:
-        Expressions(regexes)
+        Expressions([one.regex for one in expressions])
     except ExpressionError as error:
-        report(value, error.reason, error.correction)
-        regexes.clear()
+        others = [item for item in report.items if not _is_expression(item)]
+        report(report.value, error.reason, [*others, error.correction])
+        return []
+    return expressions
 
 
-def _stands_alone(item: Any) -> bool:
-    is_star = isinstance(item, str) and item.strip() == "*"
-    return is_star or isinstance(item, bool)
+# --- What is no origin -------------------------------------------------------------------------
 
 
-def _report_company(value: Any, items: list[Any], report: Report) -> None:
-    """Report a list that holds what decides about every origin: ``*``, a bool."""
-    others = [item for item in items if not _stands_alone(item)]
-    single = next(item for item in items if _stands_alone(item))
-    if isinstance(single, str):
-        single = single.strip()
-    reason = f"is a list with {single!r}, which decides about every origin and so stands alone"
-    report(value, reason, source_of(others) if others else repr(single))
+def _is_every(item: Any) -> bool:
+    return _is_star(item) or isinstance(item, bool)
+
+
+def _is_star(item: Any) -> bool:
+    return isinstance(item, str) and item.strip() == "*"
+
+
+def _report_company(item: Any, items: list[Any], report: Report) -> None:
+    """Report an entry that decides about every origin."""
+    shown = repr("*" if _is_star(item) else item)
+    if len(items) == 1:
+        report(report.value, f"is a list with {shown}, which stands alone", item)
+    else:
+        report(item, "decides about every origin, so that it cannot stand beside others", ())
 
 
 def _report_origin(item: Any, report: Report) -> None:
@@ -185,14 +263,14 @@ def _report_origin(item: Any, report: Report) -> None:
 
         report(item, *correct(item))
     elif isinstance(item, re.Pattern):
-        pattern = item.pattern.decode("latin-1")
-        report(item, "matches bytes, and an origin is text", f"re.compile({pattern!r})")
+        pattern = re.compile(item.pattern.decode("latin-1"), item.flags)
+        report(item, "matches bytes, and an origin is text", (pattern,))
     elif isinstance(item, bytes):
-        report(item, "is bytes, and an origin is text", repr(item.decode("latin-1")))
+        report(item, "is bytes, and an origin is text", (item.decode("latin-1"),))
     elif item is None:
-        report(item, "is None, which is what an unset variable gives", EXAMPLE)
+        report(item, "is None, as os.getenv gives for a variable that is not set", ())
     elif isinstance(item, (list, tuple, set, frozenset)) and item:
         reason = f"is {kind_of(item)} within the list, where its items belong into the list itself"
-        report(item, reason, ", ".join(map(repr, item)))
+        report(item, reason, tuple(item))
     else:
-        report(item, f"is {kind_of(item)}, where an origin is needed", EXAMPLE)
+        report(item, f"is {kind_of(item)}, where an origin is needed", (EXAMPLE,))

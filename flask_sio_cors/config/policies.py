@@ -6,7 +6,6 @@ there are, and for which hosts; their settings are read as all others are.
 
 from __future__ import annotations
 
-import ast
 import difflib
 import json
 from collections.abc import Iterable, Mapping
@@ -14,10 +13,11 @@ from typing import Any, Final, NamedTuple
 
 from werkzeug.sansio.utils import host_is_trusted
 
-from ..origins.grammar import OriginPattern, ends_with_dot, parse_pattern
+from ..origins.grammar import EXAMPLE, Example, OriginPattern, ends_with_dot, parse_pattern
+from .corrections import Report, as_source
 from .keys import PREFIX
 from .problems import Problem
-from .values import Report, kind_of, read_items
+from .values import kind_of, read_items
 
 #: The key, and the one that names a policy's hosts in it.
 POLICIES: Final = f"{PREFIX}POLICIES"
@@ -25,8 +25,9 @@ HOSTS: Final = "HOSTS"
 #: What the settings outside ``SIO_CORS_POLICIES`` are called where policies are named.
 DEFAULT: Final = "default"
 
-_EXAMPLE_HOST: Final = repr("api.example.com")
-_EXAMPLE_POLICY: Final = "{'HOSTS': ['api.example.com'], 'ORIGINS': ['https://app.example.com']}"
+_EXAMPLE_HOST: Final = Example("api.example.com")
+_EXAMPLE_POLICY: Final = {"HOSTS": [_EXAMPLE_HOST], "ORIGINS": [EXAMPLE]}
+_EXAMPLE_NAME: Final = Example("acme")
 
 
 class Draft(NamedTuple):
@@ -68,14 +69,16 @@ def read_policies(value: Any, report: Report) -> Mapping[str, Any]:
     policies = as_mapping(value)
     if not policies and value not in ({}, "{}", ""):
         reason = f"is {kind_of(value)}, where a dict is needed: a name, and its settings"
-        report(value, reason, f"{{'acme': {_EXAMPLE_POLICY}}}")
+        report(value, reason, {_EXAMPLE_NAME: _EXAMPLE_POLICY})
         return {}
     for name in policies:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
-            report(name, "is no name for a policy, which logs and commands can tell", "'acme'")
+            report(
+                name, "is no name for a policy, which logs and commands can tell", (_EXAMPLE_NAME,)
+            )
         elif name == DEFAULT:
             reason = f"is how the settings outside {POLICIES} are called; give it another name"
-            report(name, reason, "'acme'")
+            report(name, reason, (_EXAMPLE_NAME,))
     return policies
 
 
@@ -92,7 +95,9 @@ def read_drafts(
     for name, written in policies.items():
         if not isinstance(written, Mapping):
             reason = f"is {kind_of(written)}, where a dict of settings is needed"
-            found.append(Problem(f"{POLICIES}[{name!r}]", written, reason, _EXAMPLE_POLICY))
+            example = as_source(_EXAMPLE_POLICY)
+            key = f"{POLICIES}[{name!r}]"
+            found.append(Problem(key, written, reason, example, is_example=True))
             continue
         given = {key: value for key, value in written.items() if key in known and key != HOSTS}
         draft = Draft(name, (), given, HOSTS in written)
@@ -117,7 +122,7 @@ def _unknown(draft: Draft, written: Mapping[Any, Any], known: list[str]) -> Iter
             reason = "is no setting of a policy, so it would silently do nothing"
         else:
             reason = f"is no setting that a policy can have; those are {', '.join(known)}"
-        yield Problem(draft.key(key), value, reason, *(nearest or [""]))
+        yield Problem(draft.key(key), value, reason, nearest[0] if nearest else "")
 
 
 def untrusted_hosts(drafts: Iterable[Draft], trusted: tuple[str, ...]) -> Iterable[Problem]:
@@ -145,27 +150,31 @@ def unchosen(drafts: Iterable[Draft]) -> Iterable[Problem]:
                 "function before cors.init_app(app)"
             )
             written = {"HOSTS": ["api.example.com"], **draft.given}
-            yield Problem(f"{POLICIES}[{draft.name!r}]", draft.given, reason, repr(written))
+            yield Problem(f"{POLICIES}[{draft.name!r}]", draft.given, reason, as_source(written))
 
 
 # --- Hosts ------------------------------------------------------------------------------------
 
 
 def _read_hosts(draft: Draft, value: Any, found: list[Problem]) -> tuple[str, ...]:
-    def report(*problem: Any) -> None:
-        found.append(Problem(draft.key(HOSTS), *problem))
-
     if value is None:
         return ()
+    report = Report(draft.key(HOSTS), draft.key(HOSTS), value)
     hosts = []
-    for item in read_items(value, report, "host names", f"[{_EXAMPLE_HOST}]"):
+    for item in read_items(value, report, "host names", (_EXAMPLE_HOST,), _are_hosts):
         if not isinstance(item, str):
-            report(item, f"is {kind_of(item)}, where the name of a host is needed", _EXAMPLE_HOST)
+            reason = f"is {kind_of(item)}, where the name of a host is needed"
+            report(item, reason, (_EXAMPLE_HOST,))
         elif _is_host(item):
             hosts.append(item)
         else:
             report(item, *_correct_host(item))
+    found += report.problems()
     return tuple(dict.fromkeys(hosts))
+
+
+def _are_hosts(pieces: list[str]) -> bool:
+    return all(map(_is_host, pieces))
 
 
 def _is_host(text: str) -> bool:
@@ -177,30 +186,25 @@ def _names_host(pattern: OriginPattern) -> bool:
     return not (pattern.is_partial or pattern.is_network or ends_with_dot(pattern))
 
 
-def _correct_host(text: str) -> tuple[str, str]:
+def _correct_host(text: str) -> tuple[str, tuple[str, ...]]:
     """Return why a text names no host, and what to write instead."""
     from ..origins.spelling import correct  # which only a mistake needs
 
     if text.strip() == "*":
-        reason = f"means every host, for which the settings outside {POLICIES} are; leave it out"
-        return reason, _EXAMPLE_HOST
+        reason = f"means every host, for which the settings outside {POLICIES} are"
+        return reason, ()
     bare = text.strip()
     origin = bare if "://" in bare else f"https://{bare}"
     pattern = parse_pattern(origin)
     reason = "is an origin, and a policy's hosts are names alone, without a scheme"
     if pattern is None or ends_with_dot(pattern):
         reason, correction = correct(origin)
-        pattern = _parsed(correction)
+        is_known = len(correction) == 1 and not isinstance(correction[0], Example)
+        pattern = parse_pattern(correction[0]) if is_known else None
     elif "://" not in bare:
         reason = "names a port; a policy applies to its hosts at every port"
     if pattern is None or not _names_host(pattern):
-        return "is no name of a host, nor a wildcard of names such as *.example.com", _EXAMPLE_HOST
-    return reason, repr(f"{'*.' * pattern.subdomains}{pattern.host}")
-
-
-def _parsed(correction: str) -> OriginPattern | None:
-    try:
-        origin = ast.literal_eval(correction)
-    except (SyntaxError, ValueError):
-        return None
-    return parse_pattern(origin) if isinstance(origin, str) else None
+        return "is no name of a host, nor a wildcard of names such as *.example.com", (
+            _EXAMPLE_HOST,
+        )
+    return reason, (f"{'*.' * pattern.subdomains}{pattern.host}",)

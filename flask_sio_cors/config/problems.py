@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
-
-from ..origins.grammar import EXAMPLE
+from typing import Any, NamedTuple
 
 
 class Problem(NamedTuple):
@@ -14,43 +12,35 @@ class Problem(NamedTuple):
     :param key: the configuration key to change.
     :param value: what stands there; the item in question where the key holds a list.
     :param reason: what was found and why it cannot work.
-    :param correction: Python source to write instead of `value`. For an unknown key, the known
-        key to write instead of it (``""`` where none is near); for an argument of ``SocketIO``,
-        the call to write.
+    :param correction: what to write instead of `value`, in the form in which it is written there:
+        text where the whole value is one, as from the environment, or else Python source; ``""``
+        where `value` is to be left out. For an unknown key, the known key to write instead of it
+        (``""`` where none is near); for an argument of ``SocketIO``, the call to write.
+    :param target: the key to set to `correction`, where that is another one than `key`, which
+        keeps its value.
+    :param is_example: whether `correction` only shows the form, as nobody can know what was meant.
     """
 
     key: str
     value: object
     reason: str
     correction: str
+    target: str = ""
+    is_example: bool = False
 
     def __str__(self) -> str:
         value = repr(self.value)
         if len(value) > 200:
             value = f"{value[:197]}..."
-        advice = f"\n      {self.advice}" if self.advice else ""
-        return f"{self.key}: {value}\n      {self.reason}{advice}"
+        return f"{self.key}: {value}\n      {self.reason}\n      {self.advice}"
 
     @property
     def advice(self) -> str:
-        """What to write, or how it could look; ``""`` where there is no telling."""
-        verb = "for example" if self.correction in _EXAMPLES else "write"
-        return f"{verb}: {self.correction}" if self.correction else ""
-
-
-#: Corrections that only show the form, where nobody can know what was meant.
-_EXAMPLES: Final = frozenset(
-    [
-        EXAMPLE,
-        f"[{EXAMPLE}]",
-        "'https://*.example.com'",
-        "lambda request: False",
-        "'X-Requested-With'",
-        "['X-Requested-With']",
-        "'X-Request-Id'",
-        "['X-Request-Id']",
-    ]
-)
+        """What to write, or how it could look."""
+        if not self.correction and not self.target:
+            return "leave it out"
+        verb = "for example" if self.is_example else "write"
+        return f"{verb}: {f'{self.target} = ' if self.target else ''}{self.correction}"
 
 
 class ConfigError(ValueError):

@@ -6,20 +6,17 @@ returns the value of the setting, which does not count where there was a problem
 
 from __future__ import annotations
 
-import ast
 import difflib
 import math
 import re
-import warnings
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
 from ..browser.fetch import FORBIDDEN_METHODS, TOKEN, is_forbidden_header
-
-Report = Callable[[object, str, str], None]
-"""Takes ``(value, reason, correction)`` of a problem with the setting that is being read."""
-
+from ..origins.grammar import Example
+from ..origins.texts import entries, listed_in
+from .corrections import Report
 
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "n", "f"})
@@ -42,7 +39,7 @@ def read_bool(value: Any, report: Report) -> bool:
         word = value.strip().lower() if isinstance(value, str) else ""
         meant = difflib.get_close_matches(word, (*_TRUE, *_FALSE, *_MEANT), 1)
         is_true = bool(meant) and _MEANT.get(meant[0], meant[0] in _TRUE)
-        report(value, "is neither true nor false", repr(is_true))
+        report(value, "is neither true nor false", is_true)
     return bool(answer)
 
 
@@ -61,11 +58,11 @@ def read_max_age(value: Any, report: Report) -> int | None:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     age = _read_integer(seconds)
     if age is None:
-        report(value, "is not a whole number of seconds", str(_guess_seconds(value)))
+        report(value, "is not a whole number of seconds", _guess_seconds(value))
     elif age < 0:
-        report(value, "is negative; 0 keeps browsers from caching preflights", "0")
+        report(value, "is negative; 0 keeps browsers from caching preflights", 0)
     elif age > 86400:
-        report(value, "is more than a day, where every browser stops counting", "86400")
+        report(value, "is more than a day, where every browser stops counting", 86400)
     return age
 
 
@@ -86,13 +83,13 @@ def read_status(value: Any, report: Report) -> int:
     """Read the status of allowed preflights, 200 to 299; npm's ``optionsSuccessStatus``."""
     status = _read_integer(value)
     if status is None:
-        report(value, "is not the number of an HTTP status", "204")
+        report(value, "is not the number of an HTTP status", 204)
         return 204
     if not 200 <= status <= 299:
         reason = (
             'is not from 200 to 299, so browsers would report a preflight that "did not succeed"'
         )
-        report(value, reason, "204")
+        report(value, reason, 204)
     return status
 
 
@@ -100,7 +97,7 @@ def read_timeout(value: Any, report: Report) -> float:
     """Read a number of seconds, above 0 and up to 60."""
     seconds = _seconds(value)
     if not 0 < seconds <= 60:
-        report(value, "is not a number of seconds above 0 and up to 60", "1")
+        report(value, "is not a number of seconds above 0 and up to 60", 1)
     return seconds
 
 
@@ -108,7 +105,7 @@ def read_cache(value: Any, report: Report) -> float:
     """Read a number of seconds, 0 to 3600."""
     seconds = _seconds(value)
     if not 0 <= seconds <= 3600:
-        report(value, "is not a number of seconds from 0 to 3600", "1")
+        report(value, "is not a number of seconds from 0 to 3600", 1)
     return seconds
 
 
@@ -128,37 +125,30 @@ def kind_of(value: object) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
-# A comma between items; one in brackets, as in "[a-z]{2,3}", belongs to a regular expression.
-_COMMA: Final = re.compile(r",(?![^\[({]{0,99}[\])}])")
+def read_items(
+    value: Any,
+    report: Report,
+    what: str,
+    correction: tuple[str, ...],
+    are_entries: Callable[[list[str]], bool],
+) -> list[Any]:
+    """Read a list that may be written as one item or, from the environment, as one text.
 
-
-def read_items(value: Any, report: Report, what: str, correction: str) -> list[Any]:
-    """Read a list that may be written as one item or, from the environment, with commas."""
+    :param are_entries: tells of pieces of a text, with blanks between them, whether each is one.
+    """
     if isinstance(value, str):
-        listed = _list_in_text(value)
-        if listed is not None:
-            report(value, "is the source of a list in quotes", repr(listed))
-            return listed
-        return [item.strip() for item in _COMMA.split(value) if item.strip()]
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return list(value)
-    report(value, f"is {kind_of(value)}, where a list of {what} is needed", correction)
-    return []
+        listed = listed_in(value)
+        report.items = list(entries(value, are_entries)) if listed is None else listed
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        report.items = list(value)
+    else:
+        report(value, f"is {kind_of(value)}, where a list of {what} is needed", list(correction))
+    return report.items
 
 
-def _list_in_text(text: str) -> list[Any] | None:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a backslash in what is no Python, after all
-            listed = ast.literal_eval(text.strip())
-    except (SyntaxError, ValueError, MemoryError, RecursionError):
-        return None
-    return list(listed) if isinstance(listed, (list, tuple)) else None
-
-
-def _tokens(value: Any, report: Report, what: str, correction: str) -> list[str]:
+def _tokens(value: Any, report: Report, what: str, correction: tuple[str, ...]) -> list[str]:
     tokens = []
-    for item in read_items(value, report, what, f"[{correction}]"):
+    for item in read_items(value, report, what, correction, _are_names):
         if not isinstance(item, str):
             report(item, f"is {kind_of(item)}, where one of the {what} is needed", correction)
         elif not TOKEN.fullmatch(item.strip()):
@@ -168,21 +158,27 @@ def _tokens(value: Any, report: Report, what: str, correction: str) -> list[str]
     return tokens
 
 
-def _correct_token(item: str, what: str, correction: str) -> tuple[str, str]:
+def _correct_token(
+    item: str, what: str, correction: tuple[str, ...]
+) -> tuple[str, tuple[str, ...]]:
     """Return why a text is no method or header name, and what to write instead."""
     pieces = [piece for piece in re.split(r"[\s,;|]+", item) if piece]
-    if len(pieces) > 1 and all(map(_is_whole_name, pieces)):
+    if len(pieces) > 1 and _are_names(pieces):
         reason = f"holds several {what} in one text, where each needs a text of its own"
-        return reason, ", ".join(map(repr, pieces))
+        return reason, tuple(pieces)
     if not pieces:
         return f"is empty, and none of the {what} is", correction
     name, colon, _ = item.partition(":")
     mended = "-".join(TOKEN.findall(name))
     if colon and mended:
-        return "is a header with its value, where only its name belongs", repr(mended)
+        return "is a header with its value, where only its name belongs", (mended,)
     odd = " ".join(ascii(c) for c in sorted({c for c in item.strip() if not TOKEN.match(c)})[:5])
     reason = f"has characters that no such name has: {odd} (RFC 9110, section 5.6.2)"
-    return reason, repr(mended) if mended else correction
+    return reason, (mended,) if mended else correction
+
+
+def _are_names(pieces: list[str]) -> bool:
+    return all(map(_is_whole_name, pieces))
 
 
 def _is_whole_name(text: str) -> bool:
@@ -190,6 +186,8 @@ def _is_whole_name(text: str) -> bool:
     return bool(TOKEN.fullmatch(text)) and (is_known or "-" in text)
 
 
+_REQUEST_HEADER: Final = Example("X-Requested-With")
+RESPONSE_HEADER: Final = Example("X-Request-Id")
 _HEADERS_WITHOUT_HYPHEN: Final = frozenset("accept authorization etag location range date".split())
 _STANDARD_METHODS: Final = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "QUERY"}
@@ -198,44 +196,44 @@ _STANDARD_METHODS: Final = frozenset(
 
 def read_methods(value: Any, report: Report) -> tuple[str, ...]:
     """Read the methods that preflights are told (Fetch, section 2.2.1)."""
-    methods = _tokens(value, report, "methods", "'GET', 'POST'")
+    methods = _tokens(value, report, "methods", ("GET", "POST"))
     for method in methods:
         upper = method.upper()
         if upper in FORBIDDEN_METHODS:
-            report(method, "is a method that browsers forbid (Fetch standard, 2.2.1)", "'POST'")
+            report(method, "is a method that browsers forbid (Fetch standard, 2.2.1)", ("POST",))
         elif method == "*":
-            report(method, "is no method; Engine.IO has only GET and POST", "'GET', 'POST'")
+            report(method, "is no method; Engine.IO has only GET and POST", ("GET", "POST"))
         elif upper in _STANDARD_METHODS and method != upper:
-            report(method, "is not in upper case, and methods are case-sensitive", repr(upper))
-    if not (value.strip(" ,") if isinstance(value, str) else value):
-        report(value, "names no method; Engine.IO needs GET and POST", "['GET', 'POST']")
+            report(method, "is not in upper case, and methods are case-sensitive", (upper,))
+    if not (value.strip(" \n,;[]()") if isinstance(value, str) else value):
+        report(value, "names no method; Engine.IO needs GET and POST", ["GET", "POST"])
     return tuple(dict.fromkeys(methods))
 
 
 def read_allow_headers(value: Any, report: Report) -> tuple[str, ...]:
     """Read the names of the headers that pages may send (Fetch, section 2.2.2)."""
-    names = _tokens(value, report, "header names", "'X-Requested-With'")
+    names = _tokens(value, report, "header names", (_REQUEST_HEADER,))
     for name in names:
         lower = name.lower()
         if is_forbidden_header(name):
             reason = "is a header that only the browser sets, so no page can send it (Fetch, 2.2.2)"
-            report(name, reason, "'X-Requested-With'")
+            report(name, reason, ())
         elif len(name) > 1 and set(name) & set("*+^$|"):
             reason = "looks like a regular expression, but browsers compare header names whole"
-            report(name, reason, '"X-Requested-With"')
+            report(name, reason, (_REQUEST_HEADER,))
         elif lower.startswith("access-control-"):
             reason = "is a header that a server sends, and this list is of those a page sends"
-            report(name, reason, "'X-Requested-With'")
+            report(name, reason, ())
     return tuple(dict.fromkeys(names))
 
 
 def read_expose_headers(value: Any, report: Report) -> tuple[str, ...]:
     """Read the names of the headers that pages may read (Fetch, section 2.2.2)."""
-    names = _tokens(value, report, "header names", "'X-Request-Id'")
+    names = _tokens(value, report, "header names", (RESPONSE_HEADER,))
     for name in names:
         if name.lower() in ("set-cookie", "set-cookie2"):
             # Fetch standard, section 2.2.2, "forbidden response-header name".
-            report(name, "is hidden from every page (Fetch standard, 2.2.2)", "'X-Request-Id'")
+            report(name, "is hidden from every page (Fetch standard, 2.2.2)", ())
     if len(names) > 1 and "*" in names:
-        report(value, "names every header and then single ones", "'*'")
+        report(value, "names every header and then single ones", ["*"])
     return tuple(dict.fromkeys(names))

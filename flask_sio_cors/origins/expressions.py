@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeAlias
 
-from .grammar import MAX_ORIGIN_LENGTH
+from .grammar import EXAMPLE_WILDCARD, MAX_ORIGIN_LENGTH
 
 #: Instructions of RE2 that an expression may take: each costs each character of an origin a step,
 #: at worst. Ordinary expressions take 20 to 300, of which most characters meet few.
@@ -42,8 +42,9 @@ _parser, _compiler, _constants = (
 _MAXREPEAT: Final = _constants.MAXREPEAT
 #: A parsed construct: its operation, which has a ``name``, and its argument.
 Node: TypeAlias = tuple[Any, Any]
+#: What to write instead of an expression.
+Correction: TypeAlias = "str | re.Pattern[str]"
 
-_ANY_SITE: Final = "'https://*.example.com'"
 _NEVER: Final = r"[^\x00-\x{10FFFF}]"
 _PLACES: Final = {
     # Origins have one line.
@@ -83,10 +84,10 @@ class ExpressionError(Exception):
     """An expression that cannot decide about origins.
 
     :ivar reason: why, a verb and its object.
-    :ivar correction: Python source of what to write instead.
+    :ivar correction: what to write instead.
     """
 
-    def __init__(self, reason: str, correction: str = _ANY_SITE) -> None:
+    def __init__(self, reason: str, correction: Correction = EXAMPLE_WILDCARD) -> None:
         super().__init__(reason)
         self.reason = reason
         self.correction = correction
@@ -219,9 +220,8 @@ def _flags_of(regex: re.Pattern[str]) -> int:
 
 
 def _ambiguous(what: str, how: str, written: str, regex: re.Pattern[str]) -> ExpressionError:
-    flags = f", {_flags_of(regex)}" * bool(_flags_of(regex))
     reason = f"has {what}, which engines read in different ways ({how})"
-    return ExpressionError(reason, f"re.compile({written!r}{flags})")
+    return ExpressionError(reason, re.compile(written, _flags_of(regex)))
 
 
 def _translate(nodes: Iterable[Node], flags: int) -> str:
@@ -296,17 +296,17 @@ def _check_together(sizes: Iterable[int]) -> None:
         )
 
 
-def _shortened(regex: re.Pattern[str]) -> str:
+def _shortened(regex: re.Pattern[str]) -> Correction:
     """Return an expression whose labels are as long as they get, if that is short enough."""
     written = _LONG_REPEAT.sub(lambda found: found[1] or "+", regex.pattern)
     if written == regex.pattern:
-        return _ANY_SITE
+        return EXAMPLE_WILDCARD
+    shortened = re.compile(written, _flags_of(regex))
     try:
-        _checked(re.compile(written, _flags_of(regex)))
+        _checked(shortened)
     except ExpressionError:
-        return _ANY_SITE
-    flags = f", {_flags_of(regex)}" * bool(_flags_of(regex))
-    return f"re.compile({written!r}{flags})"
+        return EXAMPLE_WILDCARD
+    return shortened
 
 
 def _engine(regex: re.Pattern[str]) -> Any:
@@ -316,7 +316,7 @@ def _engine(regex: re.Pattern[str]) -> Any:
         raise ExpressionError(
             "is matched by google-re2, which no request can stop, and which is not installed; run "
             'pip install "Flask-SIO-CORS[regex]", and leave it',
-            repr(regex),
+            regex,
         ) from None
 
 

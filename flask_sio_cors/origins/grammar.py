@@ -20,8 +20,17 @@ MAX_HOST_LENGTH: Final = 253
 #: files. Any page can obtain ``null`` (a sandboxed iframe suffices), so they identify nobody.
 OPAQUE_ORIGINS: Final = frozenset({"null", "file://"})
 
-#: Python source of an origin, to show how one is written where nobody can know which was meant.
-EXAMPLE: Final = repr("https://app.example.com")
+
+class Example(str):
+    """A text that shows how something is written, where nobody can know what was meant."""
+
+    __slots__ = ()
+
+
+#: An origin that shows how one is written.
+EXAMPLE: Final = Example("https://app.example.com")
+#: And a wildcard.
+EXAMPLE_WILDCARD: Final = Example("https://*.example.com")
 
 DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
@@ -172,6 +181,13 @@ def private_network(text: str, *, strict: bool = True) -> str | None:
         return None
     address, _, length = str(network).partition("/")
     return f"[{address}]/{length}" if network.version == 6 else str(network)
+
+
+def is_in_private_network(host: str) -> bool:
+    """Tell whether a host, or a network, is one of a home or a company, without certificates."""
+    is_name = re.fullmatch("[a-z0-9_*-]+", host) is not None
+    address = host if "/" in host else f"{host}/{128 if host[:1] == '[' else 32}"
+    return is_name or has_unregistered_suffix(host) or private_network(address) is not None
 
 
 def ends_with_dot(pattern: OriginPattern) -> bool:

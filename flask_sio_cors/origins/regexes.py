@@ -13,6 +13,7 @@ from typing import Final
 
 from .expressions import ExpressionError, translate
 from .grammar import DEFAULT_PORTS, EXAMPLE, is_loopback, parse_pattern
+from .texts import REGEX
 
 _SIGNS: Final = re.compile(
     r"[\\^$()|{}]|\.[*+?]|\][*+]|\[[^\]:]{0,99}(?:\]\?|[|,])|\[[a-z0-9]-[a-z0-9]"
@@ -42,13 +43,13 @@ _DOT_IN_A_NAME: Final = re.compile(r"(?<=[A-Za-z0-9)\]}+*?])\.(?=[A-Za-z0-9(\[])
 _STRANGER: Final = "https://a.invalid"
 
 
-def explain_regex(text: str) -> tuple[str, str] | None:
+def explain_regex(text: str) -> tuple[str, tuple[str, ...]] | None:
     """Return why a text that looks like an expression is no origin, and what to write."""
     if _NO_REGEX.fullmatch(text) or not _SIGNS.search(text):
         return None
-    reason = "looks like a regular expression, but a string is compared as it is"
+    reason = "looks like a regular expression, which as text is written regex:…"
     if origins := _origins(text):
-        return reason, ", ".join(map(repr, origins))
+        return reason, tuple(origins)
     for sign, meaning in _MEANINGS[:3]:
         text = re.sub(sign, meaning, text)
     escaped = _DOT_IN_A_NAME.sub(r"\\.", text)
@@ -57,10 +58,10 @@ def explain_regex(text: str) -> tuple[str, str] | None:
     if "://" not in escaped:
         escaped = f"https://{escaped}"
     if error := _why_invalid(escaped):
-        return f"{reason}, and is not a valid one either ({error})", EXAMPLE
+        return f"{reason}, and is not a valid one either ({error})", (EXAMPLE,)
     if re.fullmatch(escaped, _STRANGER):
-        return f"{reason}, and as one it lets every site in", EXAMPLE
-    return reason, regex_source(escaped)
+        return f"{reason}, and as one it lets every site in", (EXAMPLE,)
+    return reason, regex_text(escaped)
 
 
 def _origins(regex: str) -> list[str]:
@@ -77,12 +78,9 @@ def _origins(regex: str) -> list[str]:
     return origins if all(map(parse_pattern, origins)) else []
 
 
-def regex_source(pattern: str) -> str:
-    """Return Python source that compiles an expression; an example where it is not valid."""
-    if _why_invalid(pattern):
-        return EXAMPLE
-    is_raw = '"' not in pattern and not pattern.endswith("\\") and pattern.isprintable()
-    return f're.compile(r"{pattern}")' if is_raw else f"re.compile({pattern!r})"
+def regex_text(pattern: str) -> tuple[str]:
+    """Return an expression as text; an example where it is not valid."""
+    return (EXAMPLE if _why_invalid(pattern) else f"{REGEX}{pattern}",)
 
 
 def _why_invalid(pattern: str) -> str:
@@ -98,7 +96,7 @@ def _why_invalid(pattern: str) -> str:
     return ""
 
 
-def correct_glob(scheme: str, site: str) -> tuple[list[str], str]:
+def correct_glob(scheme: str, site: str) -> tuple[list[str], tuple[str, ...]]:
     """Return an expression for stars that no wildcard can say, or why not, and an example.
 
     :param site: host and port; the host has a star other than before its first dot.
@@ -107,11 +105,11 @@ def correct_glob(scheme: str, site: str) -> tuple[list[str], str]:
     star = "[a-z0-9-]+" if scheme in DEFAULT_PORTS else "[A-Za-z0-9._-]+"
     fixed = host.strip(".").rpartition("*")[2].partition(".")[2]
     if scheme in DEFAULT_PORTS and not fixed:
-        return ["and at the end of a host it lets in whichever domain anyone registers"], EXAMPLE
+        return ["and at the end of a host it lets in whichever domain anyone registers"], (EXAMPLE,)
     if scheme in DEFAULT_PORTS and "." not in fixed and not is_loopback(fixed):
-        return ["and here it lets in domains that anyone can register"], EXAMPLE
+        return ["and here it lets in domains that anyone can register"], (EXAMPLE,)
     if not re.fullmatch(r"[A-Za-z0-9_.*-]+(?::[0-9*]+)?", site):
-        return [], EXAMPLE
+        return [], (EXAMPLE,)
     name = f"{scheme}://{host}".replace(".", r"\.").replace("+", r"\+")
     pattern = re.sub(r"\*+", lambda _: star, name) + colon + port.replace("*", "[0-9]+")
-    return [], regex_source(pattern)
+    return [], regex_text(pattern)

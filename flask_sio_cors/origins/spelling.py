@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import chain
 from typing import Final, NamedTuple
 
 from .grammar import (
@@ -21,23 +22,25 @@ from .grammar import (
     false_punycode,
     is_address,
     is_app_scheme,
+    is_in_private_network,
     is_loopback,
     parse_pattern,
     private_network,
 )
-from .regexes import correct_glob, explain_regex, regex_source
+from .regexes import correct_glob, explain_regex, regex_text
+from .texts import HOST_AND_PORT, are_origins, is_origin_like
 
 
 class Misspelling(NamedTuple):
     """Why a text is no origin of the configuration.
 
     :param reason: what was found and why it cannot work; a clause without a full stop.
-    :param correction: Python source to write instead of the text: an origin, several ones with
-        commas between them, or a regular expression.
+    :param correction: what to write instead of the text: origins, and expressions as ``regex:…``;
+        nothing where it is to be left out.
     """
 
     reason: str
-    correction: str
+    correction: tuple[str, ...]
 
 
 def correct(text: str) -> Misspelling:
@@ -54,27 +57,28 @@ def correct(text: str) -> Misspelling:
     return Misspelling(*found)
 
 
-def _corrected(text: str) -> str:
+def corrected(text: str) -> tuple[str, ...]:
+    """Return what to write instead of a text; itself where it is an origin."""
     pattern = parse_pattern(text)
-    return correct(text).correction if pattern is None or ends_with_dot(pattern) else repr(text)
+    return correct(text).correction if pattern is None or ends_with_dot(pattern) else (text,)
 
 
 # --- What is no origin at all -----------------------------------------------------------------
 
-_Explained = tuple[str, str] | None
+_Explained = tuple[str, tuple[str, ...]] | None
 
 _QUOTES: Final = "'\"`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 # fmt: off
 _WORDS: Final = (
-    (r"(?:\[\]|\(\)|\{\})?", "is empty, and no origin is", EXAMPLE),
+    (r"(?:\[\]|\(\)|\{\})?", "is empty, and no origin is"),
     ("true|false|yes|no|on|off|-?[0-9]+", "is a number or a truth value, and no origin", EXAMPLE),
-    ("null", "is not spelled as browsers send it", repr("null")),
-    (r"file:?/{0,3}\*?", "is not spelled as browsers send it", repr("file://")),
+    ("null", "is not spelled as browsers send it", "null"),
+    (r"file:?/{0,3}\*?", "is not spelled as browsers send it", "file://"),
     ("https?:?/{0,2}", "is a scheme alone, and an origin names a host too", EXAMPLE),
     (r"(?:(?:http[s?*]*|\*)://)?[.:^]*[*+][.:*+$]*|all|any|every(?:one|body|thing)?",
-     'means every origin; list those that may connect, or write "*" alone, in no list', EXAMPLE),
+     'means every origin; list those that may connect, or write "*" alone', EXAMPLE),
     ("none|nil|undefined|self|same[_-]?origin",
-     "is no origin, and the server's own is always allowed: leave it out", EXAMPLE),
+     "is no origin, and the server's own is always allowed"),
     ("((?:about|data|javascript|mailto|tel):)(?![0-9*]).*",
      'has the scheme "{}", whose pages have the origin of who opened them, or "null"', EXAMPLE),
 )
@@ -85,33 +89,28 @@ _TEMPLATE: Final = re.compile(
     r"\$\{?[A-Za-z_]|\{\{?\s*[A-Za-z_]\w*\s*\}|%s|%\(\w+\)s|<[\w-]+>|%[A-Z_]+%"
     r"|\benviron\b|\bgetenv\b|\Alambda|\Adef |\b(?:YOUR|MY)[_-][A-Z_-]+\b"
 )
-_HOST_AND_PORT: Final = r"(?:\[[0-9A-Fa-f:]+\]|[\w*][\w.*-]*)(?::[0-9*]+)?"
-_ORIGIN_LIKE: Final = re.compile(
-    rf"(?=.*[.:]|(?:null|localhost)$)(?:[A-Za-z][A-Za-z0-9+.-]*://)?{_HOST_AND_PORT}/?"
-)
-_URL: Final = re.compile(rf"(?<![\w/=?&@.-])https?://{_HOST_AND_PORT}")
+_URL: Final = re.compile(rf"(?<![\w/=?&@.-])https?://{HOST_AND_PORT}")
 # A comment behind a URL, or a quote or a bracket before one.
 _IN_ANOTHER_TEXT: Final = re.compile(r"\s(?:#|//)|[\"'{#\s]\s*https?://", re.IGNORECASE)
 
 
 def _explain_word(word: str) -> _Explained:
-    for pattern, reason, correction in _WORDS:
+    for pattern, reason, *correction in _WORDS:
         if found := re.fullmatch(pattern, word, re.DOTALL):
-            return reason.format(*found.groups()), correction
+            return reason.format(*found.groups()), tuple(correction)
     return None
 
 
 def _explain_source(text: str) -> _Explained:
     """Recognise a header, and what a program should have evaluated and did not."""
     if header := _HEADER.fullmatch(text):
-        return "is a header with its name, where only its value belongs", _corrected(header[1])
+        return "is a header with its name, where only its value belongs", corrected(header[1])
     if python := _PYTHON_REGEX.fullmatch(text):
-        reason = "is Python source in quotes; a regular expression is written without them"
-        return reason, regex_source(python[2])
+        return "is Python source; as text, a regular expression is regex:…", regex_text(python[2])
     if re.fullmatch(r"file:[^\s,;|]*", text, re.IGNORECASE):
         return _explain_file(text)
     if _TEMPLATE.search(text):
-        return "is a template or source that nothing has filled in", EXAMPLE
+        return "is a template or source that nothing has filled in", (EXAMPLE,)
     return None
 
 
@@ -132,8 +131,9 @@ def _explain_network(text: str) -> _Explained:
     reason = "is a network, and not written as one"
     network = private_network(f"{'.'.join([*known, '0', '0', '0'][:4])}/{bits}", strict=False)
     if network is None:
-        return f"{reason}; and only a private one can be listed, as others are strangers'", EXAMPLE
-    return reason, repr(f"{scheme or 'http'}://{network}{port or ('' if scheme else ':*')}")
+        reason = f"{reason}; and only a private one can be listed, as others are strangers'"
+        return reason, (EXAMPLE,)
+    return reason, (f"{scheme or 'http'}://{network}{port or ('' if scheme else ':*')}",)
 
 
 def _explain_several(text: str) -> _Explained:
@@ -141,17 +141,16 @@ def _explain_several(text: str) -> _Explained:
     is_list = text[:1] in "[(" and text[-1:] in "])" and re.search(r"[\"']|://", text)
     inner = text[1:-1] if is_list else text
     pieces = [piece.strip(_QUOTES) for piece in re.split(r"[\s,;|]+", inner) if piece]
-    if not all(map(_ORIGIN_LIKE.fullmatch, pieces)):
+    if not all(map(is_origin_like, pieces)):
         pieces = _URL.findall(text)
         if len(pieces) == 1 and not _IN_ANOTHER_TEXT.search(text):
             return None
-    # Half a name, as in "https://exa mple.com", makes the other half a stranger's.
-    is_torn = any("." not in piece and "localhost" not in piece.lower() for piece in pieces[:-1])
-    if not pieces or pieces == [text.strip(_QUOTES)] or (is_torn and not re.search("[,;|]", text)):
+    is_torn = not re.search("[,;|]", text) and not are_origins(pieces)
+    if not pieces or pieces == [text.strip(_QUOTES)] or is_torn:
         return None
     number = "several origins in one text, where each needs a text of its own"
     reason = f"holds {number}" if len(pieces) > 1 else "has something else around the origin"
-    return reason, ", ".join(map(_corrected, pieces))
+    return reason, tuple(chain.from_iterable(map(corrected, pieces)))
 
 
 # --- An origin with mistakes ------------------------------------------------------------------
@@ -167,10 +166,10 @@ def _host_of(url: str) -> str | None:
         return None
 
 
-def _explain_file(url: str) -> tuple[str, str]:
+def _explain_file(url: str) -> tuple[str, tuple[str, ...]]:
     if _host_of(url) == "":
-        return "is a path, where browsers send the scheme alone", repr("file://")
-    return 'names a host, and for files browsers send "file://" or "null" alone', EXAMPLE
+        return "is a path, where browsers send the scheme alone", ("file://",)
+    return 'names a host, and for files browsers send "file://" or "null" alone', (EXAMPLE,)
 
 
 def _parsed(host: re.Match[str]) -> str:
@@ -267,14 +266,14 @@ def _replace(slips: _Slips, text: str, reasons: list[str]) -> str:
     return text
 
 
-def _mend(text: str) -> tuple[str, str]:
+def _mend(text: str) -> tuple[str, tuple[str, ...]]:
     reasons: list[str] = []
     text = _with_scheme(_replace(_IN_ANY_TEXT, text, reasons), reasons)
     if text.startswith(("http://", "https://")):
         text = _replace(_IN_WEB_ORIGINS, text, reasons)
     scheme, _, site = text.partition("://")
     if parse_pattern(text):
-        correction = repr(text)
+        correction: tuple[str, ...] = (text,)
     elif scheme in DEFAULT_PORTS and "*" in site.removeprefix("*.").removesuffix(":*"):
         more, correction = correct_glob(scheme, site)
         reasons += [_MISPLACED_STAR, *more]
@@ -283,7 +282,7 @@ def _mend(text: str) -> tuple[str, str]:
         reasons.append("has a wildcard, which only http: and https: origins can have")
     else:
         reasons.append(_why_no_origin(scheme, site))
-        correction = EXAMPLE
+        correction = (EXAMPLE,)
     return "; ".join(dict.fromkeys(reasons)) or "is not an origin", correction
 
 
@@ -293,14 +292,8 @@ def _with_scheme(text: str, reasons: list[str]) -> str:
         return text
     reasons.append("has no scheme that browsers could send, and every origin starts with one")
     host = re.sub(r"^\*\.|:[^:\]]*$", "", site.lower())
-    is_plain = site.endswith(":80") or is_loopback(host) or _is_private(host, site)
+    is_plain = site.endswith(":80") or is_loopback(host) or is_in_private_network(host)
     return f"{'http' if is_plain else 'https'}://{site}"
-
-
-def _is_private(host: str, site: str) -> bool:
-    """Tell whether a host is one of a private network, where nobody has a certificate."""
-    is_name = re.fullmatch("[a-z0-9_-]+", host) is not None and host != site.lower()
-    return is_name or private_network(f"{host}/32") is not None
 
 
 def _why_no_origin(scheme: str, site: str) -> str:

@@ -537,7 +537,7 @@ def test_the_environment_can_list_origins_as_json_and_with_commas(monkeypatch, v
 
 def test_an_unset_variable_in_a_list_is_a_mistake_of_its_own():
     [problem] = problems(ORIGINS=[A, None])
-    assert "an unset variable" in problem.reason
+    assert "a variable that is not set" in problem.reason
 
 
 # --- Credentials ------------------------------------------------------------------------------
@@ -634,7 +634,7 @@ def test_a_host_with_a_dot_at_its_end_is_listed_where_it_is_meant(listed):
 def test_a_dot_at_the_end_is_taken_for_a_slip_where_the_host_without_it_is_not_listed(text):
     [problem] = problems(ORIGINS=[B, text])
     assert "list both" in problem.reason
-    assert problem.correction == repr(text.removesuffix("."))
+    assert problem.correction == f'"{text.removesuffix(".")}"'
     read(ORIGINS=[B, text, text.removesuffix(".")])
 
 
@@ -642,9 +642,9 @@ def test_with_credentials_a_dot_at_the_end_makes_nothing_safer():
     listed = ["https://*.github.io.:8443", "http://a.example.:81", "http://localhost.:3000"]
     public, insecure = problems(ORIGINS=listed, SUPPORTS_CREDENTIALS=True)
     assert 'under "github.io"' in public.reason
-    assert public.correction == "'https://your-name.github.io:8443'"
+    assert public.correction == '"https://your-name.github.io:8443"'
     assert "is not encrypted" in insecure.reason
-    assert insecure.correction == "'https://a.example.:81'"
+    assert insecure.correction == '"https://a.example.:81"'
     [regex] = problems(ORIGINS=[re.compile(r"https://.+\.github\.io\.")], SUPPORTS_CREDENTIALS=True)
     assert "whoever registers" in regex.reason
 

@@ -114,7 +114,8 @@ def test_a_correction_changes_the_policy_alone_wherever_the_value_comes_from():
         ORIGINS="https://a.example",
         SUPPORTS_CREDENTIALS=True,
     )
-    assert problem.key == "SIO_CORS_POLICIES['public']['SUPPORTS_CREDENTIALS']"
+    assert problem.key == "SIO_CORS_SUPPORTS_CREDENTIALS"
+    assert problem.target == "SIO_CORS_POLICIES['public']['SUPPORTS_CREDENTIALS']"
     assert problem.correction == "False"
 
 
@@ -142,23 +143,29 @@ def test_a_misspelt_setting_of_a_policy_is_told_with_the_nearest(written, meant)
 @pytest.mark.parametrize(
     ("written", "correction"),
     [
-        ("https://acme.example", "'acme.example'"),
-        ("https://acme.example:8443/", "'acme.example'"),
-        ("acme.example:8443", "'acme.example'"),
-        ("ACME.example", "'acme.example'"),
-        ("acme.example.", "'acme.example'"),
-        ("*.ACME.example", "'*.acme.example'"),
-        ("b\u00fccher.example", "'xn--bcher-kva.example'"),
-        ("::1", "'[::1]'"),
+        ("https://acme.example", '"acme.example"'),
+        ("https://acme.example:8443/", '"acme.example"'),
+        ("acme.example:8443", '"acme.example"'),
+        ("ACME.example", '"acme.example"'),
+        ("acme.example.", '"acme.example"'),
+        ("*.ACME.example", '"*.acme.example"'),
+        ("b\u00fccher.example", '"xn--bcher-kva.example"'),
+        ("::1", '"[::1]"'),
     ],
 )
 def test_a_misspelt_host_is_corrected(written, correction):
     assert host_problem(written).correction == correction
 
 
-@pytest.mark.parametrize("written", ["*", "", "a b", "10.0.0.0/8", "api-*.example.com", None, 7])
+@pytest.mark.parametrize("written", ["", "a b", "10.0.0.0/8", "api-*.example.com", None, 7])
 def test_what_is_no_host_is_refused_with_an_example(written):
-    assert "example.com" in host_problem(written).correction
+    problem = host_problem(written)
+    assert problem.is_example
+    assert "example.com" in problem.correction
+
+
+def test_a_policy_for_every_host_is_the_default_one():
+    assert host_problem("*").advice == "leave it out"
 
 
 def test_the_same_host_in_two_policies_is_an_error():

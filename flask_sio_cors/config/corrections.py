@@ -1,0 +1,149 @@
+"""What is wrong with one setting, and what to write instead, in the form in which it is written.
+
+A correction is a value. A tuple of entries takes the place of one entry of a list, or of a text
+that holds several, and may be empty; anything else takes the place of the whole value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+from ..origins.grammar import Example
+from ..origins.texts import REGEX, joined, listed_in
+from .problems import Problem
+
+
+class Source(Example):
+    """Python source that shows how something is written, where no value could."""
+
+    __slots__ = ()
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong with a setting.
+
+    :param value: the entry in question, or the whole value.
+    :param correction: what to write instead; see above.
+    :param target: the key to write it to, where that is another one.
+    """
+
+    value: object
+    reason: str
+    correction: Any
+    target: str = ""
+
+
+class Report:
+    """Takes down what is wrong with the value of one setting.
+
+    :param key: where the value stands.
+    :param own_key: where to write another one; a key that others read too is theirs.
+    :ivar items: the entries of the value, where it has some.
+    """
+
+    def __init__(self, key: str, own_key: str, value: object) -> None:
+        self.key, self.own_key, self.value = key, own_key, value
+        self.items: list[Any] = []
+        self.faults: list[Fault] = []
+        self._is_text = isinstance(value, str) and listed_in(value) is None
+
+    def __call__(self, value: object, reason: str, correction: object, target: str = "") -> None:
+        """Add a fault."""
+        self.faults.append(Fault(value, reason, correction, target))
+
+    def for_another(self, own_key: str) -> Report:
+        """Return a report of the same value, for whoever inherits it."""
+        report = Report(self.key, own_key, self.value)
+        report.items = self.items
+        return report
+
+    def problems(self) -> Iterable[Problem]:
+        """Say what is wrong, and what to write."""
+        for fault in self.faults:
+            correction, value = fault.correction, fault.value
+            target = fault.target or (self.own_key if self.own_key != self.key else "")
+            is_entry = isinstance(correction, tuple)
+            reason = fault.reason
+            if not fault.target and is_entry and (target or self._has_more_behind(fault)):
+                correction = self._mended()
+                if not target:
+                    value, reason = self.value, f"{as_source(value)} {reason}"
+            written = as_text(correction) if self._is_text else as_source(correction)
+            yield Problem(self.key, value, reason, written, target, _is_example(fault.correction))
+
+    def _has_more_behind(self, fault: Fault) -> bool:
+        """Tell whether an expression would swallow what stands behind it in the same line."""
+        if not self._is_text or not any(map(_is_regex, fault.correction)):
+            return False
+        _, _, behind = str(self.value).partition(str(fault.value).strip())
+        return behind.partition("\n")[0].strip() != ""
+
+    def _mended(self) -> list[Any]:
+        """Return all entries, each as it should be."""
+        mended = {_key(fault.value): fault.correction for fault in self.faults if not fault.target}
+        entries: dict[object, Any] = {}
+        for item in self.items or [self.value]:
+            instead = mended.get(_key(item), (item,))
+            for entry in instead if isinstance(instead, tuple) else (instead,):
+                entries.setdefault(_key(entry), entry)
+        return list(entries.values())
+
+
+def _key(value: object) -> object:
+    return value.strip() if isinstance(value, str) else id(value)
+
+
+def _is_regex(entry: object) -> bool:
+    return isinstance(entry, re.Pattern) or (isinstance(entry, str) and entry.startswith(REGEX))
+
+
+def _is_example(correction: object) -> bool:
+    if isinstance(correction, dict):
+        correction = list(correction)
+    parts = correction if isinstance(correction, (list, tuple)) else [correction]
+    return any(isinstance(part, Example) for part in parts)
+
+
+def as_text(value: object) -> str:
+    """Write a value as it stands in the environment."""
+    if isinstance(value, dict):
+        return json.dumps(value)
+    if isinstance(value, (list, tuple)):
+        return joined(map(as_text, value))
+    if isinstance(value, re.Pattern):
+        return regex_as_text(value)
+    return "" if value is None else str(value)
+
+
+def regex_as_text(regex: re.Pattern[Any]) -> str:
+    """Write an expression as text, with its flags."""
+    flags = "".join(letter for letter, flag in _FLAGS.items() if regex.flags & flag)
+    return f"{REGEX}{f'(?{flags})' if flags else ''}{regex.pattern}"
+
+
+_FLAGS: Final = {"i": re.I, "m": re.M, "s": re.S, "x": re.X, "a": re.A}
+
+
+def as_source(value: object) -> str:
+    """Write a value as Python source; texts so that JSON, YAML and TOML read them too."""
+    if isinstance(value, Source):
+        return str(value)
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, (list, tuple)):
+        entries = ", ".join(map(as_source, value))
+        return f"[{entries}]" if isinstance(value, list) else entries
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{as_source(k)}: {as_source(v)}' for k, v in value.items())}}}"
+    return _regex_as_source(value) if isinstance(value, re.Pattern) else repr(value)
+
+
+def _regex_as_source(regex: re.Pattern[Any]) -> str:
+    pattern = regex.pattern
+    is_raw = '"' not in pattern and not pattern.endswith("\\") and pattern.isprintable()
+    flags = regex.flags & ~re.UNICODE
+    written = f'r"{pattern}"' if is_raw else repr(pattern)
+    return f"re.compile({written}{f', {re.RegexFlag(flags)}' if flags else ''})"

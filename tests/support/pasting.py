@@ -1,0 +1,73 @@
+"""What a reader of a problem does: write the correction where the mistake stands."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask
+
+from flask_sio_cors import ConfigError, Problem
+from flask_sio_cors.config.keys import FALLBACK_PREFIX
+from flask_sio_cors.config.options import SETTINGS, Options
+
+_KNOWN_KEYS = {s.key for s in SETTINGS} | {f"{FALLBACK_PREFIX}{s.name}" for s in SETTINGS}
+
+
+def problems_in(config: Mapping[str, Any]) -> tuple[Problem, ...]:
+    """Return what start-up says of a configuration."""
+    try:
+        Options.from_config(config)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+def paste(config: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """Return a configuration as the reader of one problem leaves it."""
+    pasted = dict(config)
+    if problem.key not in _KNOWN_KEYS:
+        value = pasted.pop(problem.key)
+        return pasted | ({problem.correction: value} if problem.correction else {})
+    present = pasted[problem.key]
+    is_text = isinstance(present, str) and present.lstrip()[:1] not in ("[", "(")
+    if problem.target or present is problem.value or present == problem.value:
+        key = problem.target or problem.key
+        return pasted | {key: problem.correction if is_text else _evaluated(problem.correction)}
+    if isinstance(present, str):
+        # An entry of a text may have been mended already, where it stood twice.
+        mended = _replaced(present, problem, problem.correction)
+        return pasted if mended is None else pasted | {problem.key: mended}
+    entries = list(present)
+    place = next(n for n, one in enumerate(entries) if one is problem.value or one == problem.value)
+    entries[place : place + 1] = _evaluated(f"[{problem.correction}]")
+    return pasted | {problem.key: entries}
+
+
+def _evaluated(source: str) -> Any:
+    return eval(source or "[]", {"re": re})
+
+
+def _replaced(text: str, problem: Problem, correction: str) -> str | None:
+    """Write a correction where an entry stands in a text, plain or in quotes."""
+    plain = re.escape(str(problem.value))
+    quoted = f"{re.escape(json.dumps(problem.value))}|{re.escape(repr(problem.value))}"
+    found = re.search(rf"(?:{quoted})|(?<![^\s,;])(?:{plain})(?![^\s,;])", text)
+    if found is None:
+        return None
+    before, behind = text[: found.start()], text[found.end() :]
+    if not correction and text.lstrip()[:1] in ("[", "("):
+        behind = re.sub(r"^\s*,", "", behind)
+        before = before if behind.strip() not in ("]", ")") else re.sub(r",\s*$", "", before)
+    return f"{before}{correction}{behind}"
+
+
+def from_environment(texts: Mapping[str, str], monkeypatch: Any) -> dict[str, Any]:
+    """Return what Flask makes of variables, by the keys that they set."""
+    for key, text in texts.items():
+        monkeypatch.setenv(f"PASTED_{key}", text)
+    app = Flask("pasted")
+    app.config.from_prefixed_env("PASTED")
+    for key in texts:
+        monkeypatch.delenv(f"PASTED_{key}")
+    return {key: app.config[key] for key in texts}
