@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+#: Customers of the same server, each with a host and a page of their own.
+TENANTS: Final = ("acme", "globex")
 
 
 class Addresses(NamedTuple):
@@ -49,3 +52,13 @@ class Addresses(NamedTuple):
     def other_site(self) -> str:
         """The same pages by the machine's number: another host is another site."""
         return f"http://127.0.0.1:{self.page_port}"
+
+    def tenant_host(self, tenant: str) -> str:
+        """The name under which a tenant's pages reach the Socket.IO server."""
+        return f"{tenant}.localhost"
+
+    def tenant_server(self, tenant: str) -> str:
+        return f"http://{self.tenant_host(tenant)}:{self.server_port}"
+
+    def tenant_page(self, tenant: str) -> str:
+        return f"http://{self.tenant_host(tenant)}:{self.page_port}"

@@ -15,7 +15,7 @@ from flask_socketio import SocketIO, emit
 
 from flask_sio_cors import SioCors
 
-from .addresses import Addresses
+from .addresses import TENANTS, Addresses
 
 CUSTOM_HEADER: Final = "my-custom-header"
 LONGEST_MESSAGE: Final = 500
@@ -37,11 +37,20 @@ def create_bare_app(addresses: Addresses, secret_key: str) -> Flask:
     app.secret_key = secret_key
     app.config["SESSION_COOKIE_NAME"] = "chat_session"
     # A name that an attacker has pointed at this machine is none of ours (DNS rebinding).
-    app.config["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1"]
+    hosts = [addresses.tenant_host(tenant) for tenant in TENANTS]
+    app.config["TRUSTED_HOSTS"] = ["localhost", "127.0.0.1", *hosts]
 
     app.config["SIO_CORS_ORIGINS"] = [addresses.page, addresses.subdomain_pattern]
     app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True
     app.config["SIO_CORS_ALLOW_HEADERS"] = [CUSTOM_HEADER]
+    app.config["SIO_CORS_POLICIES"] = {
+        tenant: {
+            "HOSTS": [addresses.tenant_host(tenant)],
+            "ORIGINS": [addresses.tenant_page(tenant)],
+            "SUPPORTS_CREDENTIALS": True,
+        }
+        for tenant in TENANTS
+    }
     return app
 
 

@@ -16,11 +16,12 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Response as AnyResponse
 
 from flask_sio_cors import ConfigError
+from flask_sio_cors.door.policies import Policies
 from flask_sio_cors.door.policy import Policy, complete
 from flask_sio_cors.door.verdicts import Outcome
 
 from . import editor
-from .addresses import Addresses
+from .addresses import TENANTS, Addresses
 from .fetch_standard import Answer
 from .plain import follow, source
 from .recorder import Recorder
@@ -155,6 +156,27 @@ def describe_attack(
     }
 
 
+def describe_tenants(policies: Policies, addresses: Addresses) -> list[dict[str, Any]]:
+    """Tell of each tenant's page at which tenants' hosts it gets in."""
+
+    def may_connect(page: str, host: str) -> bool:
+        policy = policies.named[host]
+        server, headers = addresses.tenant_server(host), {"Origin": addresses.tenant_page(page)}
+        verdict = policy.judge(environ_of(server, "GET", POLLING, headers))[0]
+        return verdict.outcome is Outcome.ALLOWED
+
+    return [
+        {
+            "key": tenant,
+            "origin": addresses.tenant_page(tenant),
+            "host": addresses.tenant_page(tenant),
+            "server": addresses.tenant_server(tenant),
+            "may_connect": {host: may_connect(tenant, host) for host in TENANTS},
+        }
+        for tenant in TENANTS
+    ]
+
+
 def probe_blueprint(addresses: Addresses) -> Blueprint:
     """Serve the page that tries to connect, from every origin of the grid."""
     blueprint = Blueprint("probe", __name__)
@@ -193,6 +215,7 @@ def lab_blueprint(chat: Flask, plain: Flask, recorder: Recorder, addresses: Addr
             # Which of the two applies to a no-cors request shows when the browser has made it.
             "predictions_if_named": _as_json(predict(is_named=True)),
             "attack": describe_attack(cors.policy(chat), chat.config, addresses),
+            "tenants": describe_tenants(cors.policies(chat), addresses),
         }
 
     @blueprint.before_request

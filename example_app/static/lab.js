@@ -41,6 +41,12 @@ function layOut() {
     ),
   );
   at("attacks").append(...grid.attack.ways.map(layOutAttack));
+  at("tenant-servers").append(
+    ...grid.tenants.map((tenant) =>
+      element("th", { role: "columnheader", scope: "col" }, `${tenant.key}'s host`, element("code", {}, tenant.server)),
+    ),
+  );
+  at("tenants").append(...grid.tenants.map(layOutTenant));
 }
 
 const RELATIONS = {
@@ -73,6 +79,14 @@ function layOutAttack(way) {
   return element("tr", { role: "row" }, element("th", { role: "rowheader", scope: "row" }, ATTACKS[way.key]), ...cells);
 }
 
+function layOutTenant(tenant) {
+  const cells = grid.tenants.map((host) =>
+    element("td", { role: "cell" }, element("p", { class: "cell", id: `tenant.${tenant.key}.${host.key}` })),
+  );
+  const head = element("th", { role: "rowheader", scope: "row" }, `${tenant.key}'s page`, element("code", {}, tenant.origin));
+  return element("tr", { role: "row" }, head, ...cells);
+}
+
 function cellId(row, way) {
   return `${row.key}.${way.key}`;
 }
@@ -80,8 +94,8 @@ function cellId(row, way) {
 // --- The pages that try --------------------------------------------------------------------
 
 function openProbes() {
-  for (const row of grid.rows) {
-    const frame = element("iframe", { title: row.title, tabindex: "-1" });
+  for (const row of [...grid.rows, ...grid.tenants]) {
+    const frame = element("iframe", { title: row.title ?? row.key, tabindex: "-1" });
     if (row.is_sandboxed) frame.setAttribute("sandbox", "allow-scripts");
     ready.set(
       row.key,
@@ -127,9 +141,28 @@ async function tryAll() {
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   const attacks = await attackAll(name, mine);
+  const tenants = await tryTenants(name, mine);
   if (mine !== run) return null;
   at("score").removeAttribute("data-pending");
-  return { cells, attacks };
+  return { cells, attacks, tenants };
+}
+
+async function tryTenants(name, mine) {
+  const found = [];
+  const way = grid.ways.find(({ key }) => key === "credentials");
+  for (const tenant of grid.tenants) {
+    const page = await ready.get(tenant.key);
+    for (const host of grid.tenants) {
+      const probe = `${name}.tenant.${tenant.key}.${host.key}`;
+      const result = await attempt(tenant, way, probe, page, host.server);
+      const observed = outcomeOf(result, await answersTo(probe));
+      if (mine !== run) return found;
+      const agrees = (observed === "connected") === tenant.may_connect[host.key];
+      found.push({ page: tenant.key, host: host.key, observed, agrees });
+      fillTenant(found.at(-1));
+    }
+  }
+  return found;
 }
 
 async function attackAll(name, mine) {
@@ -241,6 +274,17 @@ function fillAttack({ server, way, observed, visitor }) {
   cell.replaceChildren(
     element("span", { class: "outcome" }, isIn ? got : observed),
     element("span", { class: "beside" }, element("b", {}, isHole ? "✕" : "✓"), element("span", {}, ` ${isHole ? "a hole" : good}`)),
+  );
+}
+
+function fillTenant({ page, host, observed, agrees }) {
+  const cell = at(`tenant.${page}.${host}`);
+  const isIn = observed === "connected";
+  cell.dataset.state = agrees ? (isIn ? "in" : "out") : "wrong";
+  const verdict = agrees ? (page === host ? "at home" : "kept apart") : "not as the policy says";
+  cell.replaceChildren(
+    element("span", { class: "outcome" }, observed),
+    element("span", { class: "beside" }, element("b", {}, agrees ? "✓" : "✕"), element("span", {}, ` ${verdict}`)),
   );
 }
 

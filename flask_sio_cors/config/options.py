@@ -186,19 +186,28 @@ def _read(config: Mapping[str, Any]) -> _Read:
 
 def _derived(draft: Draft, inherited: _Read, found: list[Problem]) -> _Read:
     """Read what a policy sets; everything else it has from where the default policy has it."""
-    # What is wrong with what it inherits is told there; a correction is for this policy alone.
-    reports = {
-        name: report.for_another(draft.key(name)) for name, report in inherited.reports.items()
-    }
-    read = _Read({**inherited.values}, {**inherited.sources}, {**inherited.written}, reports)
+    read = _inherited(draft, inherited)
     for setting in SETTINGS:
         if setting.name in draft.given:
             key = draft.key(setting.name)
             _read_setting(setting, Report(key, key, draft.given[setting.name]), read)
+    known: list[Problem] = []
     if not CREDENTIALED.isdisjoint(draft.given):
         check_credentials(read.values, read.reports, draft.key)
-    found += read.problems()
+        # What is wrong with what it inherits is told there.
+        heir = _inherited(draft, inherited)
+        check_credentials(heir.values, heir.reports, draft.key)
+        known += heir.problems()
+    found += (problem for problem in read.problems() if problem not in known)
     return read
+
+
+def _inherited(draft: Draft, inherited: _Read) -> _Read:
+    """Return a policy that sets nothing; a correction is for this policy alone."""
+    reports = {
+        name: report.for_another(draft.key(name)) for name, report in inherited.reports.items()
+    }
+    return _Read({**inherited.values}, {**inherited.sources}, {**inherited.written}, reports)
 
 
 def _read_setting(setting: Setting, report: Report, read: _Read) -> None:

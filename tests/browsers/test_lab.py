@@ -201,6 +201,13 @@ def test_the_example_lets_in_its_own_pages_and_nobody_else_in(engine, example):
     assert {observed["page", way] for way in attacks} == {"refused"}
     strangers = ("port", "site", "null")
     assert {observed[row, way] for row in strangers for way in clients + attacks} == {"refused"}
+    tenants = {(one["page"], one["host"]): one["observed"] for one in report["tenants"]}
+    assert tenants == {
+        ("acme", "acme"): "connected",
+        ("acme", "globex"): "refused",
+        ("globex", "acme"): "refused",
+        ("globex", "globex"): "connected",
+    }
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -119,9 +119,19 @@ def test_a_correction_changes_the_policy_alone_wherever_the_value_comes_from():
     assert problem.correction == "False"
 
 
-def test_what_is_wrong_with_the_default_policy_is_told_once():
-    found = problems({"acme": ACME, "b": {"HOSTS": "b.example"}}, ORIGINS="https://a.example/path")
-    assert [problem.key for problem in found] == ["SIO_CORS_ORIGINS"]
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        ({"ORIGINS": "https://a.example/path"}, "ORIGINS"),
+        ({"ORIGINS": "*", "SUPPORTS_CREDENTIALS": True}, "SUPPORTS_CREDENTIALS"),
+        ({"EXPOSE_HEADERS": "*", "SUPPORTS_CREDENTIALS": True}, "EXPOSE_HEADERS"),
+        ({"ORIGINS": "http://a.example", "SUPPORTS_CREDENTIALS": True}, "ORIGINS"),
+    ],
+)
+def test_what_is_wrong_with_the_default_policy_is_told_once(settings, key):
+    heirs = {"b": {"HOSTS": "b.example"}, "c": {"HOSTS": "c.example", "EXPOSE_HEADERS": "X-C"}}
+    found = problems({"acme": ACME, **heirs}, **settings)
+    assert [problem.key for problem in found] == [f"SIO_CORS_{key}"]
 
 
 @pytest.mark.parametrize(
