@@ -56,6 +56,10 @@ docs: $(DOCS_READY) ## Build the site into build/docs; every warning and every d
 pictures: $(VENV_READY) $(DEMO_READY) ## Make the pictures of the documentation anew, with Chromium
 	$(VENV)/bin/python -m tests.support.pictures
 
+.PHONY: release
+release: $(VENV_READY) ## Build and check what is published, date the changelog, and tag; publishes nothing
+	$(VENV)/bin/python -m tests.support.release
+
 .PHONY: demo
 demo: $(APP_READY) demo-client ## Run the example app
 	$(VENV)/bin/python -m example_app

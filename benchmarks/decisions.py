@@ -25,7 +25,10 @@ from werkzeug.datastructures import EnvironHeaders
 
 from benchmarks.origins import KINDS, PREFLIGHT, STRANGER, asking, last_origin, listed
 from flask_sio_cors.config.options import Options
+from flask_sio_cors.door.journal import Journal
+from flask_sio_cors.door.policies import Policies
 from flask_sio_cors.door.policy import Policy
+from flask_sio_cors.door.waiting import Interrupter
 
 SIZES = (1, 100, 10_000, 1_000_000)
 #: Some take seconds for a single decision among so many, so that they make one kind only.
@@ -80,6 +83,27 @@ def bench_rules(bench: Bench) -> None:
     policy = Policy(Options.from_config({"SIO_CORS_ORIGINS": lambda origin: origin != STRANGER}))
     bench("ours/allowed/callable/1", repeated(policy.judge, asking("https://app0.example.com")))
     bench("ours/refused/callable/1", repeated(policy.judge, asking(STRANGER)))
+
+
+def bench_policies(bench: Bench, app: Flask, count: int) -> None:
+    """Time the choice of a policy by the host, with its decision; and with a host that is new."""
+    named = {
+        f"t{n}": {"HOSTS": [f"t{n}.example.com"], "ORIGINS": [f"https://app{n}.example.com"]}
+        for n in range(count)
+    }
+    options = Options.from_config({"SIO_CORS_POLICIES": named})
+    policies = Policies(app, options, Journal(), Interrupter())
+    gc.freeze()
+    environ = asking("https://app0.example.com", HTTP_HOST="t0.example.com:443")
+
+    def judge(environ: Environ) -> object:
+        return policies.judge(environ, {})
+
+    def choose(environ: Environ) -> object:
+        return policies.for_host(environ["HTTP_HOST"])
+
+    bench(f"ours/policies/{count}", repeated(judge, environ))
+    bench(f"ours/unseen host/{count}", repeated(choose, environ))
 
 
 def bench_policy(bench: Bench, what: str, policy: Policy, origin: str) -> None:
@@ -194,6 +218,8 @@ def main() -> None:
         bench_this_extension(bench, size)
         bench_peers(bench, app, size)
     bench_rules(bench)
+    for count in (1, 10_000):
+        bench_policies(bench, app, count)
     pyperf.BenchmarkSuite(found).dump(path)
 
 

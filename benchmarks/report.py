@@ -51,6 +51,7 @@ def rows(figures: Figures) -> list[Row]:
         *_decisions(figures),
         *_peers(figures),
         *_growth(figures),
+        *_policies(figures),
         *_wire(figures),
         *_resources(figures),
     ]
@@ -126,6 +127,22 @@ def _growth(figures: Figures) -> Iterator[Row]:
             ratios,
             "≤ 1.2×",
             is_met,
+        )
+
+
+def _policies(figures: Figures) -> Iterator[Row]:
+    for what, name in [("decision, host seen before", "policies"), ("new host", "unseen host")]:
+        one, many = figures[f"ours/{name}/1"], figures[f"ours/{name}/10000"]
+        ratios = _over(many, one)
+        yield Row(
+            "Tenants, 10,000 policies against 1",
+            what,
+            _microseconds(many),
+            "1 policy",
+            _microseconds(one),
+            ratios,
+            "≤ 1.2×",
+            median(ratios) <= 1.2,
         )
 
 

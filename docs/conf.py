@@ -28,13 +28,16 @@ extensions = [
 ]
 exclude_patterns = ["extensions", "inventories", "pictures"]
 nitpicky = True
+# What stands between quotation marks is typed as it stands.
+smartquotes = False
 
 html_theme = "furo"
 html_title = project
 html_static_path = ["static"]
-html_css_files = ["site.css"]
+html_css_files, html_js_files = ["site.css"], ["site.js"]
 html_show_copyright = html_show_sphinx = html_copy_source = False
 html_theme_options = {
+    "top_of_page_buttons": ["edit"],
     "source_repository": "https://github.com/flask-sio-cors/flask-sio-cors/",
     "source_branch": "main",
     "source_directory": "docs/",

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-from flask_sio_cors.config.options import SETTINGS, Setting
+from flask_sio_cors.config.options import SETTINGS, Options, Setting
 
 PAGE = "settings"
+DEFAULTS = Options.from_config({})
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -58,7 +59,7 @@ def _section(setting: Setting, words: str) -> str:
 
 
 def _default(setting: Setting) -> str:
-    value = setting.default
+    value = getattr(DEFAULTS, setting.field)
     if isinstance(value, bool):
         return f"`{value}`: {setting.meaning(value)} `{not value}`: {setting.meaning(not value)}"
     if isinstance(value, (int, float)):

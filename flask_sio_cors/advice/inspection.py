@@ -19,9 +19,8 @@ from ..config.policies import DEFAULT, POLICIES
 from ..config.problems import ConfigError
 from ..door.policies import Policies
 from ..door.policy import Policy
-from ..door.refusals import explain_refusal, how_it_comes
+from ..door.refusals import explain_refusal
 from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
-from ..origins.near import compare, variants
 from ..origins.sets import OriginSet
 from .question import Asking, Question, Step, answers_preflights, mount, usual_server
 from .remedy import find_remedy
@@ -307,7 +306,9 @@ def answer(
 
     :param named: the policy that is asked, where that is not the one for the server's host.
     """
-    server = question.server or usual_server(app, (named or policies.default).options)
+    server = question.server or usual_server(
+        app, (named or policies.default).options, question.origin
+    )
     policy = named or policies.for_host(urlsplit(server).netloc) or policies.default
     options = policy.options
     asking = Asking(app, question, server)
@@ -316,7 +317,7 @@ def answer(
     lines, instead = ((), "") if allowed else find_remedy(asking, options, steps)
     return Answer(
         question, server, allowed, _rule(options, question.origin, steps[0].verdict),
-        _why(options, question, server, steps[-1]), steps, lines, instead,
+        _why(options, asking, policy, steps[-1]), steps, lines, instead,
         options.name,
     )  # fmt: skip
 
@@ -343,30 +344,21 @@ def _rule(options: Options, origin: str, verdict: Verdict) -> str:
     return f"the server's own origin only: {key} is {'not set' if source == 'default' else 'empty'}"
 
 
-def _why(options: Options, question: Question, server: str, step: Step) -> str:
+def _why(options: Options, asking: Asking, policy: Policy, step: Step) -> str:
     if step.verdict.outcome is REFUSED:
-        return _why_refused(options, question, server, step)
+        server = asking.server_shown(policy)
+        return explain_refusal(
+            step.verdict.reason, step.page, options, thorough=True, server=server
+        )
     if step.block is not None:
         return _why_blocked(options, step.block)
     told = "The policy lets it in"
-    told += "." if question.is_websocket else ", and a browser accepts the headers."
+    told += "." if asking.question.is_websocket else ", and a browser accepts the headers."
     if options.allow_request is not None:
         told += f" At the handshake {options.sources['ALLOW_REQUEST']} is asked as well."
     if options.preflight_continue and step.verdict.outcome is not PREFLIGHT:
         told += " Preflights pass if the application's route answers them with 200 to 299."
     return told
-
-
-def _why_refused(options: Options, question: Question, server: str, step: Step) -> str:
-    reason = step.verdict.reason
-    told = explain_refusal(reason, step.page, options, thorough=True)
-    own = compare(question.origin, server) if reason is Reason.ORIGIN_NOT_ALLOWED else ()
-    if not own or server not in variants(question.origin):
-        return told
-    return (
-        f"{told.rstrip('.')}. The server's own pages, which always may, are taken to be those of "
-        f"{server} (see --host); this one comes {how_it_comes(question.origin, own)}."
-    )
 
 
 def _why_blocked(options: Options, block: Block) -> str:

@@ -20,6 +20,7 @@ from ..browser.fetch import (
 )
 from ..browser.wording import firefox_reason
 from ..config.options import Options
+from ..door.hidden import Server
 from ..door.identity import Identity
 from ..door.policy import Policy, complete
 from ..door.verdicts import ALLOWED, PREFLIGHT, REFUSED, Verdict
@@ -92,6 +93,12 @@ class Asking:
             preflight = self._preflight(policy)
             return (preflight, self._request(policy)) if preflight.is_passed else (preflight,)
         return (self._request(policy),)
+
+    def server_shown(self, policy: Policy) -> Server | None:
+        """Return what the server takes itself for, and what the page shows to be hidden of it."""
+        environ = EnvironBuilder(mount(self.app), self.server).get_environ()
+        server = policy.server_of(environ, self.question.origin)
+        return server and server._replace(said=server.said._replace(is_supposed=True))
 
     def _preflight(self, policy: Policy) -> Step:
         headers = {"Access-Control-Request-Method": self.question.method}
@@ -166,11 +173,14 @@ def answers_preflights(app: Flask) -> bool:
     return app.url_map.bind("localhost").test(mount(app), method="OPTIONS")
 
 
-def usual_server(app: Flask, options: Options) -> str:
+def usual_server(app: Flask, options: Options, origin: str) -> str:
     """Return the origin that pages most likely reach the application under.
 
     :param options: those of the policy that is meant.
+    :param origin: of the page that asks.
     """
+    if options.own_origins:
+        return origin if origin in options.own_origins else min(options.own_origins)
     trusted = [name.removeprefix(".") for name in options.trusted_hosts]
     own = [name.replace("*", "any") for name in options.hosts]
     usual = [app.config.get("SERVER_NAME"), *trusted, "localhost:5000"]

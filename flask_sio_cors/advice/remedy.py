@@ -43,7 +43,8 @@ def find_remedy(
     :param options: those in force, which kept the page out.
     :param steps: what its requests met there; the last one has not passed.
     """
-    if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION:
+    is_own = _is_own(asking, options, steps[-1])
+    if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION and not is_own:
         return (), _instead(options, asking.question, steps[-1])
     written = _Written(asking.app.config, options)
     changes: dict[str, _Change] = {}
@@ -62,6 +63,13 @@ def find_remedy(
     except ConfigError as error:
         return (), _instead_of_mistake(asking.question, error)
     return tuple(f"{written.place(key)} = {one.source}" for key, one in changes.items()), ""
+
+
+def _is_own(asking: Asking, options: Options, step: Step) -> bool:
+    """Tell whether a page that is not allowed is most likely the server's own."""
+    server = asking.server_shown(Policy(options))
+    is_refused = step.verdict.reason is Reason.ORIGIN_NOT_ALLOWED
+    return is_refused and server is not None and server.clue is not None
 
 
 class _Written:
@@ -123,6 +131,9 @@ def _changes(options: Options, asking: Asking, step: Step, written: _Written) ->
         host = urlsplit(asking.server).hostname or ""
         host = f"[{host}]" if ":" in host else host
         return [_change("TRUSTED_HOSTS", [*options.trusted_hosts, host])]
+    if _is_own(asking, options, step):
+        own = [*sorted(options.own_origins), question.origin]
+        return [_change(f"{PREFIX}OWN_ORIGINS", own)]
     if reason is Reason.ORIGIN_INSECURE:
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
     if reason is Reason.ORIGIN_NOT_ALLOWED and not options.functions:

@@ -8,10 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from . import credentials, proofs
-from .address import server_of
 from .callbacks import Fault, blamer, call
 from .farewell import end_websocket
 from .handshake import ask_allow_request, is_handshake
+from .hidden import Clue, Server
 from .identity import Identity
 from .journal import Journal
 from .own import PROOF
@@ -162,11 +162,20 @@ class Guard:
         if taken:
 
             def explanation() -> str:
-                server = server_of(environ, page.origin, is_proven=page.origin in self._proven)
+                server = self._server(policy, environ, page.origin)
                 return explain_taken(taken, page, options, server)
 
             self.journal.taken(page.origin, taken, explanation)
         return False
+
+    def _server(
+        self, policy: Policy, environ: WSGIEnvironment, origin: str | None
+    ) -> Server | None:
+        """Return what the server takes itself for, to explain what became of a request."""
+        clue = Clue.BROWSER if origin in self._proven else None
+        if clue is None and proofs.began_without_origin(self.engineio.environ, environ):
+            clue = Clue.SESSION
+        return policy.server_of(environ, origin, clue)
 
     def _remember(self, environ: WSGIEnvironment, origin: str) -> None:
         """Remember that a page of the server's own has shown its origin."""
@@ -225,7 +234,7 @@ class Guard:
         origin, reason = page.origin, verdict.reason
 
         def explanation() -> str:
-            server = server_of(environ, origin, is_proven=origin in self._proven)
+            server = self._server(policy, environ, origin)
             return explain_refusal(reason, page, policy.options, message=message, server=server)
 
         name = policy.options.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from werkzeug.exceptions import SecurityError
@@ -13,7 +13,15 @@ from werkzeug.wsgi import get_host
 from ..config.options import Options
 from ..origins.grammar import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, is_loopback, is_well_formed
 from ..origins.sets import OriginSet
-from .address import PROXY_FIX, first
+from .address import (
+    FORWARDED_HOST,
+    HOST,
+    Address,
+    named_host,
+    origin_at,
+    raw_forwarded_host,
+    told_scheme,
+)
 from .proofs import PROVEN
 
 if TYPE_CHECKING:
@@ -23,10 +31,9 @@ if TYPE_CHECKING:
 SEEN_HOSTS_LIMIT: Final = 1024
 #: The header by which browsers say whose page asks.
 PROOF: Final = "Sec-Fetch-Site"
+PROOF_KEY: Final = "HTTP_SEC_FETCH_SITE"
 
 _ELSEWHERE: Final = ("cross-site", "same-site")
-_PAGE_SCHEMES: Final = {"ws": "http", "wss": "https"}
-_DEFAULT_PORT_SUFFIXES: Final = {scheme: f":{port}" for scheme, port in DEFAULT_PORTS.items()}
 _ADDRESS_AND_PORT: Final = re.compile(r"(\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _WEB_HOST: Final = re.compile(r"https?://(.+)")
 
@@ -57,7 +64,7 @@ class OwnOrigin:
         the first values of ``X-Forwarded-Proto`` and ``X-Forwarded-Host``, as Engine.IO has it. A
         page elsewhere cannot send these two without a preflight, which is judged without them.
         """
-        site = environ.get("HTTP_SEC_FETCH_SITE")
+        site = environ.get(PROOF_KEY)
         if self._origins:
             named = self._origins_of_host.get(environ.get("HTTP_HOST", "").lower())
             # Of the very origin that it asks, no browser says that it is another's.
@@ -71,7 +78,7 @@ class OwnOrigin:
 
     def is_disproved(self, environ: WSGIEnvironment, origin: str) -> bool:
         """Tell whether a request has the server's own origin, and comes from a page elsewhere."""
-        site = environ.get("HTTP_SEC_FETCH_SITE")
+        site = environ.get(PROOF_KEY)
         if site not in _ELSEWHERE:
             return False
         if self._origins:
@@ -81,45 +88,68 @@ class OwnOrigin:
 
     def _addressed_by(self, environ: WSGIEnvironment, origin: str) -> str:
         """Return the header by which a request was sent to what its origin names."""
-        host, forwarded_host = environ.get("HTTP_HOST", ""), None
-        if PROXY_FIX not in environ:
-            forwarded_host = environ.get("HTTP_X_FORWARDED_HOST")
+        host, forwarded = environ.get("HTTP_HOST", ""), raw_forwarded_host(environ)
         # Nearly every stranger is told by the host alone, which may have the scheme's own port.
-        if not forwarded_host and host.removesuffix(":443").removesuffix(":80") not in origin:
+        if not forwarded and _without_default_port(host).lower() not in origin:
             return ""
         scheme = self._scheme(environ, origin)
-        if _is_origin_of(origin, scheme, host):
-            return "Host"
-        if forwarded_host and self.distrusted_header(environ) == "":
-            forwarded_host = first(forwarded_host)
-            return "X-Forwarded-Host" if _is_origin_of(origin, scheme, forwarded_host) else ""
-        return ""
+        if origin == origin_at(scheme, host):
+            header = HOST
+        elif forwarded and origin == origin_at(scheme, forwarded):
+            header = FORWARDED_HOST if self.distrusted_header(environ) == "" else ""
+        else:
+            return ""
+        return header if is_well_formed(origin) else ""
+
+    def addresses(self, environ: WSGIEnvironment, origin: str) -> Iterator[Address]:
+        """Yield the addresses of pages that would be the server's own, as a request has them.
+
+        Where ``SIO_CORS_OWN_ORIGINS`` is set, they count for nothing.
+
+        :param origin: of the page that asks; on it hangs what counts where no proxy tells a scheme.
+        """
+        scheme, forwarded = self._scheme(environ, origin), raw_forwarded_host(environ)
+        if forwarded and self.distrusted_header(environ) == "":
+            yield Address(scheme, forwarded, FORWARDED_HOST)
+        yield Address(scheme, *named_host(environ))
+
+    def named_for(self, environ: WSGIEnvironment) -> frozenset[str]:
+        """Return those of ``SIO_CORS_OWN_ORIGINS`` that are the server's own at a request."""
+        return self._origins_of_host.get(environ.get("HTTP_HOST", "").lower(), self._origins)
 
     def _scheme(self, environ: WSGIEnvironment, origin: str) -> str:
-        """Return the scheme by which pages reach the server; ``""`` where that is not to be known.
+        """Return the scheme by which pages reach the server.
 
         Where the proxy tells it, only that counts: behind a proxy that speaks https:, a page that
         came by http: is somebody else's. Where nobody does, an http: page is one's own only if
         nothing speaks for https:.
         """
-        forwarded, scheme = environ.get("HTTP_X_FORWARDED_PROTO"), environ["wsgi.url_scheme"]
-        if forwarded:
-            return str(scheme) if PROXY_FIX in environ else first(forwarded)
-        if scheme not in ("http", "ws") or not origin.startswith("http://"):
-            return str(scheme)
+        scheme = told_scheme(environ)
+        if (
+            scheme != "http"
+            or environ.get("HTTP_X_FORWARDED_PROTO")
+            or not origin.startswith("http://")
+        ):
+            return scheme
         expects_https = self._expects_https or f"https{origin[4:]}" in self._listed.exact
-        return "" if expects_https and not is_loopback(_hostname(origin)) else str(scheme)
+        return "https" if expects_https and not is_loopback(_hostname(origin)) else scheme
 
     def distrusted_header(self, environ: WSGIEnvironment) -> str:
         """Return the header that names a host not in ``TRUSTED_HOSTS``; ``""`` for none."""
         if not self._trusted_hosts:
             return ""
         if not self._is_trusted_host(environ):
-            return "Host"
-        forwarded = environ.get("HTTP_X_FORWARDED_HOST")
-        if not forwarded or PROXY_FIX in environ or self._is_trusted(first(forwarded)):
-            return ""
-        return "X-Forwarded-Host"
+            return HOST
+        forwarded = raw_forwarded_host(environ)
+        return FORWARDED_HOST if forwarded and not self._is_trusted(forwarded) else ""
+
+    def untrusted_by(self, environ: WSGIEnvironment, origin: str) -> str:
+        """Return the host for which the browser's word does not count; ``""`` for none."""
+        host = origin.partition("://")[2]
+        if self._trusted_hosts and not self._is_trusted(host):
+            return host
+        distrusted = self.distrusted_header(environ) == FORWARDED_HOST
+        return raw_forwarded_host(environ) or "" if distrusted else ""
 
     def is_trusted_host(self, environ: WSGIEnvironment) -> bool:
         """Tell whether the request's ``Host`` is in ``TRUSTED_HOSTS``, where that is set."""
@@ -162,12 +192,8 @@ def _hostname(origin: str) -> str:
     return host if host.endswith("]") else re.sub(r":[0-9]+\Z", "", host)
 
 
-def _is_origin_of(origin: str, scheme: str, host: str) -> bool:
-    # Some servers and proxies name a WebSocket's scheme, and some write the default port, which
-    # browsers leave out.
-    scheme = _PAGE_SCHEMES.get(scheme, scheme)
-    host = host.removesuffix(_DEFAULT_PORT_SUFFIXES.get(scheme, ""))
-    return origin == f"{scheme}://{host}" and is_well_formed(origin)
+def _without_default_port(host: str) -> str:
+    return host.removesuffix(":443").removesuffix(":80")
 
 
 def _by_host(origins: Iterable[str]) -> dict[str, frozenset[str]]:
@@ -175,6 +201,6 @@ def _by_host(origins: Iterable[str]) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for origin in origins:
         scheme, _, host = origin.partition("://")
-        for name in (host, f"{host}{_DEFAULT_PORT_SUFFIXES[scheme]}"):
+        for name in (host, f"{host}:{DEFAULT_PORTS[scheme]}"):
             found.setdefault(name, set()).add(origin)
     return {host: frozenset(own) for host, own in found.items()}

@@ -15,6 +15,7 @@ from ..config.origins import EveryOrigin
 from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.sets import OriginSet
 from .deciding import Context
+from .hidden import Clue, Server, server_of
 from .identity import ASKED, LISTED, OWN, STRANGER, Identification, Identity
 from .journal import Journal
 from .own import PROOF
@@ -167,6 +168,12 @@ class Policy:
         """
         verdict, _, page = judgement
         return verdict.credentials or self._pages.is_the_visitors(environ, page)
+
+    def server_of(
+        self, environ: WSGIEnvironment, origin: str | None, clue: Clue | None = None
+    ) -> Server | None:
+        """Return what the server takes itself for at a request, to explain a verdict."""
+        return server_of(self._pages.own, environ, origin, clue)
 
     def is_proven(self, environ: WSGIEnvironment, origin: str) -> bool:
         """Tell whether the browser itself says that an origin is the server's own."""

@@ -46,3 +46,9 @@ def recall(sessions: Mapping[str, Any], environ: WSGIEnvironment) -> None:
     handshake = sessions.get(session_id(environ) or "")
     if handshake is not None and PROVEN in handshake:
         environ[PROVEN] = handshake[PROVEN]
+
+
+def began_without_origin(sessions: Mapping[str, Any], environ: WSGIEnvironment) -> bool:
+    """Tell whether a request's session began as browsers ask only their page's own server."""
+    handshake = sessions.get(session_id(environ) or "")
+    return handshake is not None and "HTTP_ORIGIN" not in handshake

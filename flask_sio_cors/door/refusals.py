@@ -8,9 +8,10 @@ from typing import Final
 from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_insecure, is_well_formed
-from ..origins.near import Difference, Near, Part, nearest, respelt, split
+from ..origins.near import Difference, Near, Part, compare, nearest, respelt, split, variants
 from ..origins.sets import OriginSet
-from .address import Address, Lost, Server
+from .hidden import Server
+from .hidden_told import explain_own, explain_perhaps_own, taken_for
 from .identity import Identity
 from .tampering import explain_tampering
 from .verdicts import Reason
@@ -47,9 +48,7 @@ def explain_refusal(
     if reason in _OF_THE_ORIGIN and origin is not None and (two := _two_headers(origin)):
         return _explain_two(*two)
     if reason is Reason.ORIGIN_NOT_ALLOWED and origin is not None:
-        if server is not None and server.lost and not options.own_origins:
-            return _explain_own(origin, server, options)
-        return _explain_unlisted(origin, shown, options, thorough, server)
+        return _explain_not_allowed(origin, shown, options, thorough, server)
     return {
         Reason.ORIGIN_MALFORMED: f"{shown} is no origin that a browser sends.",
         Reason.ORIGIN_OPAQUE: (
@@ -108,8 +107,8 @@ def explain_taken(
     switch = options.key("SUPPORTS_CREDENTIALS")
     if origin is None:
         return f"{told} it is not known whose page it is."
-    if server is not None and server.lost and not options.own_origins:
-        own = _explain_own(origin, server, options)
+    if server is not None and server.clue is not None:
+        own = explain_own(origin, server, options.key("OWN_ORIGINS"))
         return f"{told} it is not known to be the server's own. {own}"
     if isinstance(options.origins, EveryOrigin):
         source = options.sources.get("ORIGINS", options.key("ORIGINS"))
@@ -150,59 +149,39 @@ def _denial(shown: str, options: Options, message: str | None) -> str:
     return f"The function in {name} refused the handshake of {shown}{said}."
 
 
-def _explain_own(origin: str, server: Server, options: Options) -> str:
-    """Say why a server takes a page of its own for a stranger's."""
-    address, lost = server
-    told = f"{origin!r} is most likely this server's own, but the server takes itself for "
-    told += f"{ascii(address.origin[:120])[1:-1]} ({_sources(address)})"
-    scheme, _, port = split(origin)
-    says = [f"{scheme}:"] * (Lost.SCHEME in lost) + [f"port {port}"] * (Lost.PORT in lost)
-    if says:
-        told += f", and the page says {' and '.join(says)}"
-    if Lost.HOST in lost:
-        told += (
-            "; its polling works, since the browser says whose page it is, and its WebSocket, with "
-            "which Chromium does not, is refused"
-        )
-    cures = [_cure(one, address) for one in lost]
-    forwarded = " The Forwarded header (RFC 7239) that came is read by nobody here."
-    return (
-        f"{told}. {' '.join(cures)} Or set {options.key('OWN_ORIGINS')} = [{origin!r}]."
-        f"{forwarded if address.has_forwarded else ''}"
-    )
-
-
-def _taken_for(options: Options, server: Server | None) -> str:
-    if options.own_origins:
-        return f" ({', '.join(sorted(options.own_origins)[:3])})"
+def _explain_not_allowed(
+    origin: str, shown: str, options: Options, thorough: bool, server: Server | None
+) -> str:
     if server is None:
-        return ""
-    return f" (it takes itself for {server.address.origin[:120]!a}, {_sources(server.address)})"
-
-
-def _sources(address: Address) -> str:
-    told = "no X-Forwarded-Proto came"
-    if address.proto is not None:
-        told = f"X-Forwarded-Proto says {address.proto[:40]!a}"
-    return "as ProxyFix has it" if address.is_fixed else f"from {address.host_header}; {told}"
-
-
-def _cure(lost: Lost, address: Address) -> str:
-    if lost is not Lost.SCHEME:
-        told = "Let the proxy pass Host on as it came (nginx: proxy_set_header Host $http_host;)."
-        return told if lost is Lost.PORT else f"{told[:-1]}, and X-Forwarded-Proto $scheme."
-    if address.is_fixed:
-        return "Let ProxyFix apply the scheme: ProxyFix(app.wsgi_app, x_proto=1, x_host=1)."
-    if address.proto is not None:
+        return _explain_unlisted(origin, shown, options, thorough)
+    if server.clue is not None:
+        return explain_own(origin, server, options.key("OWN_ORIGINS"))
+    if server.lost:
+        unlisted = _explain_unlisted(origin, shown, options, thorough, server)
+        perhaps = explain_perhaps_own(origin, server, options.key("OWN_ORIGINS"))
+        return f"{unlisted.rstrip('.')}. {perhaps}"
+    if differences := _beside_own(origin, server):
         return (
-            "Let the inner proxy pass on what the outer one says (nginx: proxy_set_header "
-            "X-Forwarded-Proto $http_x_forwarded_proto;)."
+            f"{_explain_unlisted(origin, shown, options, thorough).rstrip('.')}. The server's own "
+            f"pages, which always may, are taken to be those of {taken_for(server)}; this one "
+            f"comes {how_it_comes(origin, differences)}."
         )
-    return "Let the proxy send it (nginx: proxy_set_header X-Forwarded-Proto $scheme;)."
+    return _explain_unlisted(origin, shown, options, thorough, server)
+
+
+def _beside_own(origin: str, server: Server) -> tuple[Difference, ...]:
+    """Return what a page differs in from the server's own, where that is likely a slip."""
+    own = server.named or {server.address.origin}
+    slips = [name for name in variants(origin) if name in own]
+    return compare(origin, slips[0]) if slips else ()
 
 
 def _explain_unlisted(
-    origin: str, shown: str, options: Options, thorough: bool, server: Server | None
+    origin: str,
+    shown: str,
+    options: Options,
+    thorough: bool,
+    server: Server | None = None,
 ) -> str:
     source = options.sources.get("ORIGINS", "default")
     origins = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
@@ -217,7 +196,8 @@ def _explain_unlisted(
     if origin in OPAQUE_ORIGINS:
         return _explain_opaque(origin, shown, key, options)
     if not origins and isinstance(options.origins, OriginSet):
-        own = _taken_for(options, server)
+        is_known = server is not None and not (server.said.is_supposed and not server.named)
+        own = f" (it takes itself for {taken_for(server)})" if server and is_known else ""
         return (
             f"Only the server's own origin{own} is allowed, because {key} is "
             f"{'not set' if source == 'default' else 'empty'}, or was when SioCors(app) read the "

@@ -240,9 +240,26 @@ def test_a_page_that_is_nearly_the_servers_own_is_told_so(config: dict[str, obje
     app = application(**config)
     why = run_json(app, "explain", "http://127.0.0.1:5000")["explanation"]
     assert "those of http://localhost:5000 (see --host); this one comes from 127.0.0.1." in why
-    why = run_json(app, "explain", "https://a.example", "--host", "a.example")["explanation"]
-    assert "this one comes by https:." in why
     assert "--host" not in run_json(app, "explain", "http://localhost:3000")["explanation"]
+
+
+@pytest.mark.parametrize("config", [{}, LISTED, {"SIO_CORS_ORIGINS": only_friends}])
+def test_a_page_that_is_most_likely_the_servers_own_is_told_how_to_get_in(
+    config: dict[str, object],
+) -> None:
+    app = application(**config)
+    told = run_json(app, "explain", "https://a.example", "--host", "http://a.example")
+    assert (
+        "takes itself for http://a.example (see --host), and the page says https:"
+        in (told["explanation"])
+    )
+    assert "X-Forwarded-Proto $scheme" in told["explanation"]
+    assert told["config"] == 'app.config["SIO_CORS_OWN_ORIGINS"] = ["https://a.example"]'
+    named = application(**config, SIO_CORS_OWN_ORIGINS="https://a.example")
+    for host in ([], ["--host", "http://up:5000"]):
+        told = run_json(named, "explain", "https://a.example", *host)
+        assert told["allowed"]
+        assert told["rule"] == "same origin: the page comes from the server itself"
 
 
 def test_explain_takes_the_opaque_origin() -> None:

@@ -3,7 +3,8 @@
 import pytest
 
 from flask_sio_cors.config.options import Options
-from flask_sio_cors.door.own import PROXY_FIX, OwnOrigin
+from flask_sio_cors.door.address import PROXY_FIX
+from flask_sio_cors.door.own import OwnOrigin
 
 CHAT = "https://chat.example.com"
 PLAIN = "http://chat.example.com"
@@ -160,3 +161,52 @@ def test_and_no_browser_says_of_that_one_that_it_is_anothers(site):
     asked = {"HTTP_HOST": "chat.example.com", "HTTP_SEC_FETCH_SITE": site}
     assert own.is_disproved(asked, CHAT)
     assert not own.is_disproved(asked, "https://evil.example")
+
+
+# --- Spellings -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "chat.example.com:443"},
+        {"host": "Chat.Example.COM"},
+        {"x_forwarded_proto": "WSS, http", "scheme": "http"},
+        {"x_forwarded_proto": " https ,http", "scheme": "http"},
+        {"x_forwarded_proto": "", "scheme": "https"},
+        {"x_forwarded_host": "", "host": "chat.example.com"},
+        {"x_forwarded_host": " Chat.example.com:443 , inner", "host": "upstream"},
+        {"x_forwarded_host": "other.example", "x_forwarded_port": "8443"},
+        {"scheme": "wss"},
+    ],
+)
+def test_an_address_counts_however_proxies_spell_it(headers):
+    assert shown_by(CHAT, **{"scheme": "https", **headers})
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"host": "chat.example.com:80"},
+        {"host": "chat.example.com:8443"},
+        {"host": "chat.example.com."},
+        {"host": "chat.example.com:0443"},
+        {"host": "chat.example.com, evil.example"},
+        {"host": "chat.example.com@evil.example"},
+        {"host": ""},
+        {"host": ":443"},
+        {"x_forwarded_proto": ", https"},
+        {"x_forwarded_proto": "https:"},
+        {"x_forwarded_host": ", chat.example.com", "host": "upstream"},
+        {"x_forwarded_host": "evil.example, chat.example.com", "host": "upstream"},
+        {"x_forwarded_port": "443", "host": "chat.example.com:8443"},
+    ],
+)
+def test_no_other_address_does(headers):
+    assert shown_by(CHAT, **{"scheme": "https", **headers}) == ""
+
+
+def test_an_ipv6_address_is_its_own_with_and_without_a_port():
+    assert shown_by("http://[::1]", host="[::1]:80") == "Host"
+    assert shown_by("http://[::1]:5000", host="[::1]:5000") == "Host"
+    assert shown_by("http://[::1]", host="[::1]:5000") == ""

@@ -1,13 +1,13 @@
 """What is published: a wheel of the package alone, and a source distribution that can be tested."""
 
 import os
+import shutil
 import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 
+from tests.support import release
 from tests.support.harness import REPOSITORY
 
 
@@ -26,10 +26,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (REPOSITORY / name).is_file() and "node_modules" not in name and ".venv" not in name:
             (source / name).parent.mkdir(parents=True, exist_ok=True)
             (source / name).write_bytes((REPOSITORY / name).read_bytes())
-    command = [sys.executable, "-m", "build", "--outdir", str(folder), source]
-    made = subprocess.run(command, capture_output=True, text=True)
-    assert made.returncode == 0, made.stdout + made.stderr
-    return folder
+    release.build(source, folder / "dist")
+    return folder / "dist"
+
+
+PACKAGE = release.PACKAGE
 
 
 def unpacked(built: Path, folder: Path) -> Path:
@@ -39,14 +40,29 @@ def unpacked(built: Path, folder: Path) -> Path:
     return root
 
 
-def test_the_wheel_has_the_package_alone(built):
-    (wheel,) = built.glob("*.whl")
-    names = zipfile.ZipFile(wheel).namelist()
-    assert "flask_sio_cors/py.typed" in names
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"flask_sio_cors"}
-    installed = {name for name in names if name.endswith(".py")}
-    present = {str(p.relative_to(REPOSITORY)) for p in REPOSITORY.glob("flask_sio_cors/**/*.py")}
-    assert installed == present
+def test_what_is_built_is_fit_to_be_published(built):
+    release.check(sorted(built.iterdir()), REPOSITORY)
+
+
+@pytest.mark.skipif(not (REPOSITORY / ".git").exists(), reason="needs the repository's history")
+def test_a_release_is_one_command(tmp_path):
+    clone = tmp_path / "clone"
+    # What is committed or not: this is about the command.
+    subprocess.run(["git", "clone", "--quiet", "--shared", REPOSITORY, clone], check=True)
+    for name in ("pyproject.toml", "CHANGELOG.md", "docs/upgrading.md"):
+        shutil.copy(REPOSITORY / name, clone / name)
+    shutil.copytree(REPOSITORY / PACKAGE, clone / PACKAGE, dirs_exist_ok=True)
+    who = ("-c", "user.name=Tests", "-c", "user.email=tests@example.com")
+    release.git(clone, "add", "--all")
+    release.git(clone, *who, "commit", "--quiet", "--allow-empty", "--message", "As it stands")
+    release.git(clone, "config", "user.name", "Tests")
+    release.git(clone, "config", "user.email", "tests@example.com")
+    version = release.release(clone, "--no-isolation")
+    assert release.git(clone, "tag", "--list").split() == [f"v{version}"]
+    assert f"## {version} (2" in (clone / "CHANGELOG.md").read_text("utf-8")
+    assert len(list((clone / "dist").iterdir())) == 2
+    with pytest.raises(release.NotReadyError, match="is tagged already"):
+        release.release(clone)
 
 
 def test_the_source_distribution_passes_the_quick_tests_elsewhere(built, tmp_path):

@@ -92,6 +92,24 @@ app.config["SIO_CORS_ALLOW_REQUEST"] = decide
     return Configuration(options, function)
 
 
+def delegate(host: str) -> Configuration:
+    """Options for the friend at one host, and for a subdomain's pages at all others."""
+    chosen = f'{{ origin: "{FRIEND}", credentials: true, maxAge: 60 }}'
+    others = '{ origin: "https://sub.friend.example" }'
+    return Configuration(
+        f'({{ cors: (req, callback) => callback(null, req.headers.host.startsWith("{host}:")'
+        f" ? {chosen} : {others}) }})",
+        f"""
+app.config["SIO_CORS_ORIGINS"] = "https://sub.friend.example"
+app.config["SIO_CORS_POLICIES"] = {{
+    "chosen": {{
+        "HOSTS": "{host}", "ORIGINS": "{FRIEND}", "SUPPORTS_CREDENTIALS": True, "MAX_AGE": 60
+    }}
+}}
+""",
+    )
+
+
 CONFIGURATIONS = {
     "nothing": Configuration("({})", ""),
     "cors: {}": cors(""),
@@ -166,6 +184,8 @@ CONFIGURATIONS = {
         '(req, callback) => callback("not today", false)',
         'raise ConnectionRefusedError("not today")',
     ),
+    "delegate: this host": delegate("127.0.0.1"),
+    "delegate: another host": delegate("other.localhost"),
     "everything": for_friend(
         'methods: ["GET", "POST"], allowedHeaders: ["X-Asked", "X-Too"], credentials: true,'
         ' exposedHeaders: ["X-One"], maxAge: 60, optionsSuccessStatus: 200',

@@ -11,7 +11,7 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,7 +36,7 @@ http {{
     client_body_temp_path {home}/body; proxy_temp_path {home}/proxy;
     fastcgi_temp_path {home}/fastcgi; uwsgi_temp_path {home}/uwsgi; scgi_temp_path {home}/scgi;
     {http}
-    server {{ listen 127.0.0.1:{port}{ssl}; {server} }}
+    {servers}
 }}
 """
 
@@ -66,20 +66,39 @@ def nginx(server: str, upstream: int, home: Path, http: str = "") -> Iterator[st
     :param home: a directory for all that it writes.
     :param http: what stands before the server in the configuration.
     """
+    text = re.sub(r"\bUP\b", f"http://127.0.0.1:{upstream}", server)
+    with nginx_of({"": text}, home, http) as addresses:
+        yield addresses[""]
+
+
+@contextmanager
+def nginx_of(servers: Mapping[str, str], home: Path, http: str = "") -> Iterator[dict[str, str]]:
+    """Run one nginx with several servers, by their names; yields their addresses by these.
+
+    :param servers: as for `nginx`; `AT(name)` stands for the address of another of them.
+    """
     require_nginx()
-    port, up = free_port(), f"http://127.0.0.1:{upstream}"
-    home = home / f"nginx-{port}"
-    ssl = " ssl" if "ssl_certificate" in server else ""
+    ports = {name: free_port() for name in servers}
+    addresses = {
+        name: f"{'https' if 'ssl_certificate' in text else 'http'}://127.0.0.1:{ports[name]}"
+        for name, text in servers.items()
+    }
+    home = home / f"nginx-{next(iter(ports.values()))}"
     home.mkdir()
-    text = _CONFIG.format(home=home, http=http, port=port, ssl=ssl, server=server)
-    (home / "nginx.conf").write_text(re.sub(r"\bUP\b", up, text))
+    listening = "\n    ".join(
+        f"server {{ listen 127.0.0.1:{ports[name]}{' ssl' * ('ssl_certificate' in text)}; "
+        f"{re.sub(r'AT[(](.*?)[)]', lambda found: addresses[found[1]], text)} }}"
+        for name, text in servers.items()
+    )
+    text = _CONFIG.format(home=home, http=http, servers=listening)
+    (home / "nginx.conf").write_text(text)
     program = _program()
     assert program is not None
     arguments = [program, "-p", str(home), "-c", str(home / "nginx.conf")]
     process = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
     try:
-        wait_until(lambda: _listens(process, port), 30)
-        yield f"{'https' if ssl else 'http'}://127.0.0.1:{port}"
+        wait_until(lambda: _listens(process, next(iter(ports.values()))), 30)
+        yield addresses
     finally:
         process.terminate()
         process.communicate(timeout=30)

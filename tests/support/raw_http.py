@@ -6,6 +6,7 @@
 
 import json
 import socket
+import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -56,10 +57,13 @@ class Response:
         return json.loads(handshake)["sid"]
 
 
-def exchange(port: int, raw: bytes, *, timeout: float = 30) -> Response:
+def exchange(
+    port: int, raw: bytes, *, timeout: float = 30, tls: ssl.SSLContext | None = None
+) -> Response:
     """Send exactly `raw` to a loopback port and read one response; `timeout` in seconds a read."""
     with (
-        socket.create_connection(("127.0.0.1", port), timeout) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout) as plain,
+        tls.wrap_socket(plain, server_hostname="127.0.0.1") if tls else plain as connection,
         connection.makefile("rb") as stream,
     ):
         connection.sendall(raw)

@@ -1,0 +1,134 @@
+"""What to change where a proxy hides from a server that a page is its own, in sentences."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..origins.near import split
+from .address import FORWARDED_HOST, HOST, name_and_port
+from .hidden import Clue, Lost, Said, Server
+
+#: How many of the own origins are told.
+_SHOWN: Final = 3
+_CLUES: Final = {
+    Clue.BROWSER: (
+        "; its polling works, since the browser says whose page it is, and its WebSocket, with "
+        "which Chromium does not, is refused"
+    ),
+    Clue.SESSION: (
+        "; its session began without an Origin header, as browsers ask their page's own server"
+    ),
+    Clue.FORWARDED: "; the Forwarded header names it",
+    Clue.UNAPPLIED: "; X-Forwarded-Host names it, and ProxyFix leaves that out",
+}
+
+
+def explain_own(origin: str, server: Server, key: str) -> str:
+    """Say why a server takes a page for a stranger's that is most likely its own.
+
+    :param key: where the own origins are named.
+    """
+    if server.untrusted:
+        return _explain_untrusted(origin, server, key)
+    if server.named:
+        listed = ", ".join(map(repr, [*sorted(server.named)[:_SHOWN], origin]))
+        more = ", …" * (len(server.named) > _SHOWN)
+        return (
+            f"{origin!r} is this server's own, as the browser says, and {key} does not name it "
+            f"for this Host. Add it: {key} = [{listed}{more}]."
+        )
+    told = f"{origin!r} is most likely this server's own, but the server takes itself for "
+    told += f"{taken_for(server)}{_says(origin, server)}"
+    if server.clue is not None:
+        told += _CLUES.get(server.clue, "")
+    return f"{told}. {_cures(origin, server, key)}"
+
+
+def explain_perhaps_own(origin: str, server: Server, key: str) -> str:
+    """Say what to do if a page is the server's own, which it need not be.
+
+    :param key: where the own origins are named.
+    """
+    return f"If it is this server's own page, a proxy hides that. {_cures(origin, server, key)}"
+
+
+def taken_for(server: Server) -> str:
+    """Return what a server takes itself for, and from what it has that."""
+    if server.named:
+        return ", ".join(sorted(server.named)[:_SHOWN])
+    return f"{ascii(server.address.origin[:120])[1:-1]} ({_sources(server)})"
+
+
+def _sources(server: Server) -> str:
+    said = server.said
+    if said.is_supposed:
+        return "see --host"
+    if said.is_fixed:
+        return "as ProxyFix has it"
+    proto = f"X-Forwarded-Proto says {said.proto[:40]!a}"
+    if not said.proto:
+        proto = "no X-Forwarded-Proto came"
+    expected = ", and the configuration speaks for https:" * said.is_expected
+    return f"from {server.address.header}; {proto}{expected}"
+
+
+def _says(origin: str, server: Server) -> str:
+    scheme, _, port = split(origin)
+    says = [f"{scheme}:"] * (Lost.SCHEME in server.lost)
+    if Lost.PORT in server.lost:
+        says.append(f"port {port}" if port else "no port")
+    return f", and the page says {' and '.join(says)}" if says else ""
+
+
+def _explain_untrusted(origin: str, server: Server, key: str) -> str:
+    who = "X-Forwarded-Host" if server.clue is Clue.UNTRUSTED else "the browser"
+    return (
+        f"{origin!r} is most likely this server's own, as {who} says, but "
+        f"{server.untrusted[:120]!a} is not in TRUSTED_HOSTS, so that this counts for nothing. "
+        f"Add it there. {_cures(origin, server, key)}"
+    )
+
+
+def _cures(origin: str, server: Server, key: str) -> str:
+    said = server.said
+    cures = []
+    if Lost.HOST in server.lost:
+        cures.append(_host_cure(origin, server, said))
+    if Lost.SCHEME in server.lost:
+        cures.append(_scheme_cure(origin, said))
+    if Lost.PORT in server.lost:
+        is_unapplied = server.clue is Clue.UNAPPLIED
+        cures.append(_pass_on(FORWARDED_HOST if is_unapplied else server.address.header))
+    unread = [f"the {name} header{' (RFC 7239)' * (name == 'Forwarded')}" for name in said.unread]
+    ignored = f" Nobody here reads {' and '.join(unread)}, which came." if unread else ""
+    return f"{' '.join([*cures, ''])}Or set {key} = [{origin!r}].{ignored}"
+
+
+def _pass_on(header: str) -> str:
+    return (
+        f"Let the proxy pass {header} on as it came (nginx: proxy_set_header {header} $http_host;)."
+    )
+
+
+def _host_cure(origin: str, server: Server, said: Said) -> str:
+    if server.clue is Clue.UNAPPLIED:
+        names = [name_and_port(host)[0] for host in said.hosts]
+        place = len(names) - names.index(split(origin)[1])
+        return f"Let ProxyFix apply it: ProxyFix(app.wsgi_app, x_host={place})."
+    return _pass_on(HOST)
+
+
+def _scheme_cure(origin: str, said: Said) -> str:
+    values = [value.strip().lower() for value in said.proto.split(",")]
+    scheme = split(origin)[0]
+    if said.is_fixed and scheme in values:
+        place = len(values) - values.index(scheme)
+        return f"Let ProxyFix apply the scheme: ProxyFix(app.wsgi_app, x_proto={place})."
+    if said.proto:
+        return (
+            "Let the inner proxy pass on what the outer one says (nginx: proxy_set_header "
+            "X-Forwarded-Proto $http_x_forwarded_proto;)."
+        )
+    return (
+        "Let the proxy send X-Forwarded-Proto (nginx: proxy_set_header X-Forwarded-Proto $scheme;)."
+    )

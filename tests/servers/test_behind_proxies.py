@@ -1,0 +1,303 @@
+"""A page's own server behind real proxies: it gets in, or is told why not; strangers never do."""
+
+import json
+import re
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import trustme
+
+from tests.support import raw_http
+from tests.support.harness import Server
+from tests.support.nginx import UPGRADE, nginx_of
+from tests.support.pages import BLOCKS
+from tests.support.raw_http import POLLING, WEBSOCKET, Header, Response, compose
+
+EVIL = "https://evil.example"
+#: What each kind of browser says of its page's requests: with polling, and with a WebSocket.
+SAME = [("Sec-Fetch-Site", "same-origin")]
+BROWSERS = {"none": ([], []), "Chromium": (SAME, []), "Firefox": (SAME, SAME)}
+
+
+def sets(**headers: str) -> str:
+    lines = [
+        f'proxy_set_header {name.replace("_", "-")} "{value}";' for name, value in headers.items()
+    ]
+    return " ".join([UPGRADE, *lines])
+
+
+def in_place(block: str) -> str:
+    """Return what stands in the server of one of the page's blocks, its address left open."""
+    inner = block.partition("server {")[2].rpartition("}")[0]
+    inner = re.sub(r"(listen|server_name|ssl_certificate(_key)?) [^;]*;", "", inner)
+    return inner.replace("http://127.0.0.1:5000", "UP")
+
+
+FIRST, SECOND, INNER = [
+    one.text for one in BLOCKS if (one.page, one.language) == ("docs/proxy.md", "nginx")
+]
+
+
+class Case(NamedTuple):
+    """A page, and how its server is reached.
+
+    :param page: its scheme and port; `PORT` stands for the proxy's own, and its host is made up.
+    :param proxy: the lines in nginx's location, or a whole location.
+    :param told: words of its refusal; none where the page gets in.
+    :param server: which of the servers.
+    :param before: the lines in the location of a proxy that stands before that one.
+    """
+
+    page: str
+    proxy: str
+    told: tuple[str, ...] = ()
+    server: str = "plain"
+    before: str = ""
+
+
+DEBIAN = sets(
+    Host="$host",
+    X_Real_IP="$remote_addr",
+    X_Forwarded_For="$proxy_add_x_forwarded_for",
+    X_Forwarded_Proto="$scheme",
+)
+SOCKETIO = sets(X_Forwarded_For="$proxy_add_x_forwarded_for", Host="$host")
+COMPLETE = sets(Host="$http_host", X_Forwarded_Proto="$scheme")
+ALL_FOUR = sets(
+    Host="$host",
+    X_Forwarded_Port="$server_port",
+    X_Forwarded_Host="$host",
+    X_Forwarded_Proto="$scheme",
+)
+FORWARDED = "for=$remote_addr;host=$http_host;proto=$scheme"
+UPSTREAM = sets(X_Forwarded_Proto="$scheme", Upstream="yes")
+TRAEFIK = sets(Host="$http_host", X_Forwarded_Proto="$traefiks_scheme")
+ADDING = sets(Host="$http_host", X_Forwarded_Proto="$http_x_forwarded_proto, $scheme")
+
+NO_SCHEME = ("the page says https:", "no X-Forwarded-Proto came", "X-Forwarded-Proto $scheme;")
+NO_HOST = ("Let the proxy pass Host on as it came", "Host $http_host;")
+OVERWRITTEN = ("X-Forwarded-Proto says 'http'", "X-Forwarded-Proto $http_x_forwarded_proto;")
+
+CASES = {
+    "Debian's proxy_params": Case("https://:", DEBIAN),
+    "Debian's proxy_params, by http:": Case("http://:", DEBIAN),
+    "Debian's proxy_params, another port": Case(
+        "https://:8443", DEBIAN, ("the page says port 8443", "Host $http_host;")
+    ),
+    "Debian's proxy_params, another port by http:": Case(
+        "http://:8080", DEBIAN, ("the page says port 8080", "Host $http_host;")
+    ),
+    "Socket.IO's block": Case("https://:", SOCKETIO, NO_SCHEME),
+    "Socket.IO's block, by http:": Case("http://:", SOCKETIO),
+    "Socket.IO's block, another port": Case(
+        "https://:8443", SOCKETIO, ("https: and port 8443", "$scheme;", "$http_host;")
+    ),
+    "$http_host and the scheme": Case("https://:", COMPLETE),
+    "$http_host and the scheme, another port": Case("https://:8443", COMPLETE),
+    "$http_host and the scheme, another port by http:": Case("http://:8080", COMPLETE),
+    "$host, port, host, scheme": Case("https://:", ALL_FOUR),
+    "$host, port, host, scheme, another port": Case(
+        "https://:8443",
+        ALL_FOUR,
+        ("the page says port 8443", "X-Forwarded-Host $http_host;", "the X-Forwarded-Port header"),
+    ),
+    "$host, port, host, scheme, ProxyFix": Case("https://:PORT", ALL_FOUR, server="x_port"),
+    "upgrade only": Case("https://:", UPGRADE, (*NO_HOST, "X-Forwarded-Proto $scheme;")),
+    "upgrade only, by http:": Case("http://:", UPGRADE, NO_HOST),
+    "Forwarded": Case(
+        "https://:",
+        sets(Host="$http_host", Forwarded=FORWARDED),
+        (*NO_SCHEME, "Nobody here reads the Forwarded header (RFC 7239)"),
+    ),
+    "Forwarded alone": Case(
+        "https://:", sets(Forwarded=FORWARDED), ("the Forwarded header (RFC 7239)", *NO_HOST)
+    ),
+    "an inner proxy that overwrites": Case("https://:", COMPLETE, OVERWRITTEN, before=COMPLETE),
+    "an inner proxy that adds": Case("https://:", ADDING, before=COMPLETE),
+    "an inner proxy that adds, ProxyFix": Case(
+        "https://:", ADDING, ("as ProxyFix has it", "x_proto=2"), "x_host", COMPLETE
+    ),
+    "an upstream's name": Case("https://:", UPSTREAM, ("https://flask_app", *NO_HOST)),
+    "Traefik's scheme": Case("https://:", TRAEFIK),
+    "Traefik's scheme by http:": Case("http://:8080", TRAEFIK),
+    "ProxyFix inside": Case("https://:", COMPLETE, server="inside"),
+    "ProxyFix outside": Case("https://:8443", COMPLETE, server="x_host"),
+    "ProxyFix that leaves out the host": Case(
+        "https://:",
+        sets(X_Forwarded_Host="$http_host", X_Forwarded_Proto="$scheme"),
+        ("X-Forwarded-Host names it", "ProxyFix(app.wsgi_app, x_host=1)"),
+        "x_proto",
+    ),
+    "a Host with port 443": Case("https://:", sets(Host="$host:443", X_Forwarded_Proto="$scheme")),
+    "a Host with port 443, and no scheme": Case("https://:", sets(Host="$host:443"), NO_SCHEME),
+    "a Host with the proxy's port": Case(
+        "https://:", sets(Host="$host:$server_port", X_Forwarded_Proto="$scheme"), NO_HOST
+    ),
+    "the page's first block": Case("https://:8443", in_place(FIRST)),
+    "the page's first block, ProxyFix": Case("https://:", in_place(FIRST), server="x_host"),
+    "the page's second block": Case("https://:8443", in_place(SECOND)),
+    "the page's second block, ProxyFix": Case("https://:8443", in_place(SECOND), server="x_host"),
+    "the page's inner proxy": Case("https://:8443", in_place(INNER), before=COMPLETE),
+    "the page's inner proxy, alone": Case("http://:8080", in_place(INNER)),
+}
+#: How many proxies the ProxyFix that stands outside trusts with scheme, host and port.
+TRUSTED = {"x_host": (1, 1, 0), "x_port": (1, 1, 1), "x_proto": (1, 0, 0)}
+INSIDE = """
+from werkzeug.middleware.proxy_fix import ProxyFix
+app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)
+"""
+OUTSIDE = """
+from werkzeug.middleware.proxy_fix import ProxyFix
+app.wsgi_app = app.config["FIX"] = ProxyFix(app.wsgi_app)
+"""
+
+
+class Site:
+    """Three servers behind one nginx, which has a server for each case."""
+
+    def __init__(self, servers: dict[str, Server], home: Path, stack: ExitStack) -> None:
+        self.servers = servers
+        authority = trustme.CA()
+        both = home / "both.pem"
+        authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(both))
+        self.tls = ssl.create_default_context()
+        authority.configure_trust(self.tls)
+        self._tls_lines = f"ssl_certificate {both}; ssl_certificate_key {both};"
+        http = f"""
+            map "$scheme$http_upgrade" $traefiks_scheme {{
+                httpwebsocket ws; httpswebsocket wss; default $scheme;
+            }}
+            upstream flask_app {{ server 127.0.0.1:{servers["plain"].port}; }}
+            {INNER.partition("server {")[0]}
+        """
+        self.addresses = stack.enter_context(nginx_of(dict(self._lines()), home, http))
+
+    def _lines(self) -> Iterator[tuple[str, str]]:
+        for name, case in CASES.items():
+            up = f"http://127.0.0.1:{self.server(case).port}"
+            up = "http://flask_app" if case.proxy is UPSTREAM else up
+            place = case.proxy
+            if "location" not in place:
+                place = f"location / {{ {place} proxy_pass UP; }}"
+            tls = self._tls_lines if case.page.startswith("https") else ""
+            place = re.sub(r"\bUP\b", up, place)
+            if not case.before:
+                yield name, f"{tls} {place}"
+                continue
+            outer = f"location / {{ {case.before} proxy_pass AT({name}, inside); }}"
+            yield from ((name, f"{tls} {outer}"), (f"{name}, inside", place))
+
+    def server(self, case: Case) -> Server:
+        return self.servers["outside" if case.server in TRUSTED else case.server]
+
+    def origin(self, name: str) -> str:
+        scheme, port = CASES[name].page.split(":", 1)
+        slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+        port = port.removeprefix("//").replace("PORT", self.addresses[name].rpartition(":")[2])
+        return f"{scheme}://{slug}.example{port.rstrip(':')}"
+
+    def ask(
+        self, name: str, method: str, target: str, headers: list[Header], body: bytes = b""
+    ) -> Response:
+        """Ask as a browser does, to which the page's host leads to the proxy."""
+        address = self.addresses[name]
+        port, host = int(address.rpartition(":")[2]), self.origin(name).partition("://")[2]
+        raw = compose(method, target, [("Host", host), *headers], body, port=port)
+        return raw_http.exchange(port, raw, tls=self.tls if address[4] == "s" else None)
+
+    def visit(self, name: str, origin: str, browser: str) -> list[Response]:
+        """Connect by WebSocket at once, then by polling, and upgrade that."""
+        polling, websocket = BROWSERS[browser]
+        sent: list[Header] = [("Origin", origin)]
+        alone = self.ask(name, "GET", WEBSOCKET, [*raw_http.UPGRADE, *sent, *websocket])
+        opened = self.ask(name, "GET", POLLING, polling)
+        session = f"&sid={opened.sid}"
+        posted = self.ask(name, "POST", POLLING + session, [*sent, *polling], b"40")
+        upgraded = self.ask(
+            name, "GET", WEBSOCKET + session, [*raw_http.UPGRADE, *sent, *websocket]
+        )
+        return [alone, opened, posted, upgraded]
+
+
+@pytest.fixture(scope="module")
+def site(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    servers = {
+        "plain": serve(""),
+        "inside": serve(INSIDE),
+        "outside": serve(after=OUTSIDE),
+    }
+    with ExitStack() as stack:
+        yield Site(servers, tmp_path_factory.mktemp("site"), stack)
+
+
+def prepare(site: Site, name: str, config: str = "") -> Server:
+    case = CASES[name]
+    server = site.server(case)
+    server.configure(f"app.debug = True\n{config}")
+    if case.server in TRUSTED:
+        fix = "app.config['FIX']"
+        server.run(f"{fix}.x_proto, {fix}.x_host, {fix}.x_port = {TRUSTED[case.server]}")
+    return server
+
+
+def statuses(answers: list[Response]) -> list[int]:
+    return [answer.status for answer in answers]
+
+
+IN, ONLY_OPENED, ALL_BUT_ALONE = [101, 200, 200, 101], [403, 200, 403, 403], [403, 200, 200, 101]
+#: What a page meets that its address does not show to be the server's own.
+UNKNOWN = {"none": ONLY_OPENED, "Chromium": ALL_BUT_ALONE, "Firefox": IN}
+
+
+def browsers(name: str) -> list[str]:
+    """Return those that there are: they say nothing of their pages to a server by http:."""
+    return list(BROWSERS) if CASES[name].page.startswith("https") else ["none"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_own_page_gets_in_or_is_told_why_not(site, name):
+    told, origin = CASES[name].told, site.origin(name)
+    server = prepare(site, name)
+    for browser in browsers(name):
+        answers = site.visit(name, origin, browser)
+        assert statuses(answers) == (UNKNOWN[browser] if told else IN), browser
+        for answer in answers:
+            if answer.status == 403:
+                message = json.loads(answer.body)["message"]
+                assert all(words in message for words in told), message
+                assert f"SIO_CORS_OWN_ORIGINS = ['{origin}']" in message
+    lines = [line for line in server.log().splitlines() if "Refused" in line and origin in line]
+    assert bool(lines) == bool(told)
+    assert all(words in lines[0] for words in told), lines
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_where_it_is_named_the_own_page_gets_in(site, name):
+    named = [site.origin(other) for other in CASES]
+    prepare(site, name, f"app.config['SIO_CORS_OWN_ORIGINS'] = {named}")
+    for browser in browsers(name):
+        assert statuses(site.visit(name, site.origin(name), browser)) == IN, browser
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("is_named", [False, True], ids=["unnamed", "named"])
+def test_a_stranger_never_gets_in(site, name, is_named):
+    own = site.origin(name)
+    prepare(site, name, f"app.config['SIO_CORS_OWN_ORIGINS'] = '{own}'" if is_named else "")
+    host = own.partition("://")[2].partition(":")[0]
+    elsewhere = ("Sec-Fetch-Site", "cross-site")
+    for sent in (
+        [("Origin", EVIL)],
+        [("Origin", EVIL), elsewhere],
+        [("Origin", EVIL if is_named else own), ("Sec-Fetch-Site", "same-site")],
+        [("Origin", f"https://{host}.evil.example")],
+        [("Origin", f"https://sub.{host}")],
+    ):
+        polled = site.ask(name, "GET", POLLING, sent)
+        opened = site.ask(name, "GET", WEBSOCKET, [*raw_http.UPGRADE, *sent])
+        assert statuses([polled, opened]) == [403, 403], sent
+        assert "most likely" not in polled.body.decode()
