@@ -1,11 +1,12 @@
 """A refusal of what is most likely the server's own page says what a proxy hides from it."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from flask_sio_cors.config.options import Options
 from flask_sio_cors.door.address import PROXY_FIX
 from flask_sio_cors.door.hidden import Clue, Lost
-from flask_sio_cors.door.identity import Identity, Who
 from flask_sio_cors.door.policy import Policy
 from flask_sio_cors.door.refusals import explain_refusal
 from flask_sio_cors.door.verdicts import REFUSED, Reason
@@ -256,6 +257,36 @@ def test_where_own_origins_are_named_a_slip_and_a_missing_one_are_told():
     assert "= ['https://a.example', 'https://b.example', 'https://c.example']." in told
 
 
-def test_two_refusals_that_are_none_of_this_say_nothing_of_it():
-    page = Identity(Who.STRANGER, Reason.ORIGIN_MALFORMED, "Origin", "x")
-    assert "OWN_ORIGINS" not in explain_refusal(page.reason, page, Options.from_config({}))
+# --- Whatever comes ---------------------------------------------------------------------------
+
+NAMES = ["HTTP_HOST", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PROTO", "HTTP_FORWARDED"]
+PARTS = ["shop.example", "up:5000", ":443", "[::1]", "[", ",", " ", "https", "host=", '"', ";", "."]
+VALUES = st.one_of(
+    st.lists(st.sampled_from(PARTS), max_size=5).map("".join),
+    # As servers decode what comes: Latin-1.
+    st.text(st.characters(max_codepoint=255), max_size=40),
+)
+ENVIRONS = st.fixed_dictionaries(
+    {
+        "wsgi.url_scheme": st.sampled_from(["http", "https", "ws"]),
+        "REQUEST_METHOD": st.just("POST"),
+    },
+    optional=dict.fromkeys(NAMES, VALUES) | {PROXY_FIX: st.just({"HTTP_HOST": "up:5000"})},
+)
+ORIGINS = ["https://shop.example", "http://shop.example:8080", "http://[::1]:5000", PI]
+CONFIGS = [{}, {"TRUSTED_HOSTS": ["up", "[::1]"]}, {"SIO_CORS_OWN_ORIGINS": "https://a.example"}]
+
+
+@given(ENVIRONS, st.sampled_from(ORIGINS), st.sampled_from(CONFIGS))
+def test_every_request_has_an_explanation_that_fits_the_verdict(environ, origin, config):
+    options = Options.from_config(config)
+    policy = Policy(options)
+    verdict, _, page = policy.judge(environ | {"HTTP_ORIGIN": origin})
+    server = policy.server_of(environ, origin)
+    told = explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, options, server=server)
+    assert told.isprintable()
+    assert told.isascii() or "…" in told
+    assert len(told) < 2000
+    if verdict.reason is Reason.ORIGIN_NOT_ALLOWED:
+        # What is refused is never what the server says that it takes itself for.
+        assert server.named or server.address.origin != origin

@@ -56,9 +56,12 @@ def status(app: Flask, **headers: str) -> int:
 PROXIED = {"Host": "127.0.0.1:5000", "X_Forwarded_Host": HOST, "X_Forwarded_Proto": "https"}
 
 
-def test_the_proxy_fix_outside_applies_what_the_proxy_says():
+@pytest.mark.parametrize("is_first", [False, True], ids=["below SioCors", "above SioCors"])
+def test_the_proxy_fix_outside_applies_what_the_proxy_says(is_first):
     scope: dict[str, Any] = {"__name__": "page"}
     program = block(PAGE, "ProxyFix(app.wsgi_app")
+    if is_first:
+        program = program.replace("SioCors(app)\n", "") + "SioCors(app)\n"
     exec(program.replace("SocketIO(app)", "SocketIO(app, async_mode='threading')", 1), scope)
     app = scope["app"]
     assert status(app, **PROXIED) == 200

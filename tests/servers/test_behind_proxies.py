@@ -145,7 +145,14 @@ CASES = {
     "the page's inner proxy, alone": Case("http://:8080", in_place(INNER)),
 }
 #: How many proxies the ProxyFix that stands outside trusts with scheme, host and port.
-TRUSTED = {"x_host": (1, 1, 0), "x_port": (1, 1, 1), "x_proto": (1, 0, 0)}
+TRUSTED = {
+    "x_host": (1, 1, 0),
+    "x_port": (1, 1, 1),
+    "x_proto": (1, 0, 0),
+    # As refusals tell.
+    "x_host=1": (1, 1, 0),
+    "x_proto=2": (2, 1, 0),
+}
 INSIDE = """
 from werkzeug.middleware.proxy_fix import ProxyFix
 app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)
@@ -159,8 +166,10 @@ app.wsgi_app = app.config["FIX"] = ProxyFix(app.wsgi_app)
 class Site:
     """Three servers behind one nginx, which has a server for each case."""
 
-    def __init__(self, servers: dict[str, Server], home: Path, stack: ExitStack) -> None:
-        self.servers = servers
+    def __init__(
+        self, servers: dict[str, Server], cases: dict[str, Case], home: Path, stack: ExitStack
+    ) -> None:
+        self.servers, self.cases = servers, cases
         authority = trustme.CA()
         both = home / "both.pem"
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(both))
@@ -177,9 +186,9 @@ class Site:
         self.addresses = stack.enter_context(nginx_of(dict(self._lines()), home, http))
 
     def _lines(self) -> Iterator[tuple[str, str]]:
-        for name, case in CASES.items():
+        for name, case in self.cases.items():
             up = f"http://127.0.0.1:{self.server(case).port}"
-            up = "http://flask_app" if case.proxy is UPSTREAM else up
+            up = "http://flask_app" if "Upstream" in case.proxy else up
             place = case.proxy
             if "location" not in place:
                 place = f"location / {{ {place} proxy_pass UP; }}"
@@ -195,7 +204,7 @@ class Site:
         return self.servers["outside" if case.server in TRUSTED else case.server]
 
     def origin(self, name: str) -> str:
-        scheme, port = CASES[name].page.split(":", 1)
+        scheme, port = self.cases[name].page.split(":", 1)
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
         port = port.removeprefix("//").replace("PORT", self.addresses[name].rpartition(":")[2])
         return f"{scheme}://{slug}.example{port.rstrip(':')}"
@@ -231,11 +240,11 @@ def site(serve: Callable[..., Server], tmp_path_factory: pytest.TempPathFactory)
         "outside": serve(after=OUTSIDE),
     }
     with ExitStack() as stack:
-        yield Site(servers, tmp_path_factory.mktemp("site"), stack)
+        yield Site(servers, CASES, tmp_path_factory.mktemp("site"), stack)
 
 
 def prepare(site: Site, name: str, config: str = "") -> Server:
-    case = CASES[name]
+    case = site.cases[name]
     server = site.server(case)
     server.configure(f"app.debug = True\n{config}")
     if case.server in TRUSTED:
@@ -273,6 +282,41 @@ def test_the_own_page_gets_in_or_is_told_why_not(site, name):
     lines = [line for line in server.log().splitlines() if "Refused" in line and origin in line]
     assert bool(lines) == bool(told)
     assert all(words in lines[0] for words in told), lines
+
+
+REFUSED = {name: case for name, case in CASES.items() if case.told}
+
+
+@pytest.fixture(scope="module")
+def mended(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Put the lines of each refusal where they belong, in the place of those of the same name."""
+    cases = {name: pasted(case, refusal(site, name)) for name, case in REFUSED.items()}
+    with ExitStack() as stack:
+        yield Site(site.servers, cases, tmp_path_factory.mktemp("mended"), stack)
+
+
+def refusal(site: Site, name: str) -> str:
+    prepare(site, name)
+    sent = [*raw_http.UPGRADE, ("Origin", site.origin(name))]
+    return json.loads(site.ask(name, "GET", WEBSOCKET, sent).body)["message"]
+
+
+def pasted(case: Case, told: str) -> Case:
+    proxy = case.proxy
+    for line, header in re.findall(r"(proxy_set_header (\S+) [^;]+;)", told):
+        proxy = re.sub(rf"proxy_set_header {header} [^;]*;", "", proxy) + line
+    fix = re.search(r"ProxyFix\(app\.wsgi_app, (x_\w+=\d)\)", told)
+    return case._replace(proxy=proxy, told=(), server=fix[1] if fix else case.server)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_a_refusal_tells_to_write_lets_the_page_in_and_no_other(mended, name):
+    prepare(mended, name)
+    for browser in browsers(name):
+        assert statuses(mended.visit(name, mended.origin(name), browser)) == IN, browser
+    for origin in (EVIL, mended.origin(name).replace("://", "://sub.")):
+        answer = mended.ask(name, "GET", POLLING, [("Origin", origin)])
+        assert answer.status == 403
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -111,3 +111,42 @@ def test_the_upgrade_of_an_own_page_that_is_listed_too_is_its_own(serve, setting
     assert server.websocket([HOST, OWN, cookie]).status == 101
     assert "is not known to be the server's own" in server.log()
     assert "SIO_CORS_OWN_ORIGINS" in server.log()
+
+
+SPELLINGS = {
+    "its port, as https: has it": ("https://h.example", ["h.example:443"], ["https"], []),
+    "its port, as http: has it": ("http://h.example", ["h.example:80"], [], []),
+    "capitals": ("http://h.example", ["H.Example"], [], []),
+    "a dot": ("http://h.example.", ["h.example."], [], []),
+    "an IPv6 address": ("http://[::1]", ["[::1]:80"], [], []),
+    "schemes of two proxies": ("https://h.example", ["h.example"], ["https, http"], []),
+    "an empty scheme": ("http://h.example", ["h.example"], [""], []),
+    "a scheme in capitals": ("https://h.example", ["h.example"], ["HTTPS"], []),
+    "hosts of two proxies": ("http://h.example", ["up"], [], ["h.example, up"]),
+    "hosts in two headers": ("http://h.example", ["up"], [], ["h.example", "up"]),
+    "an empty forwarded host": ("http://h.example", ["h.example"], [], [""]),
+}
+OTHERS = {
+    "another port": ("https://h.example", ["h.example:80"], ["https"], []),
+    "no dot": ("http://h.example.", ["h.example"], [], []),
+    "another scheme first": ("https://h.example", ["h.example"], ["http, https"], []),
+    "two hosts": ("http://h.example", ["h.example, evil.example"], [], []),
+    "no host": ("http://h.example", [""], [], []),
+    "letters of no host": ("http://h.example", ["h\xe9.example"], [], []),
+    "another forwarded host first": ("http://h.example", ["up"], [], ["up, h.example"]),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_own"), [*((one, True) for one in SPELLINGS), *((one, False) for one in OTHERS)]
+)
+def test_each_server_reads_an_address_alike(server, name, is_own):
+    origin, hosts, protos, forwarded = (SPELLINGS | OTHERS)[name]
+    headers = [
+        ("Origin", origin),
+        *(("Host", value) for value in hosts),
+        *(("X-Forwarded-Proto", value) for value in protos),
+        *(("X-Forwarded-Host", value) for value in forwarded),
+    ]
+    assert server.request("GET", POLLING, headers).status == (200 if is_own else 403)
+    assert server.websocket(headers).status == (101 if is_own else 403)
