@@ -25,6 +25,7 @@ extensions = [
     "checked_links",
     "pages_by_errand",
     "settings_page",
+    "troubleshooting_pages",
 ]
 exclude_patterns = ["extensions", "inventories", "pictures"]
 nitpicky = True

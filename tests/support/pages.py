@@ -8,7 +8,7 @@ REPOSITORY = Path(__file__).parents[2]
 #: What people read: the pages of the site, and those beside the package.
 PAGES = [
     *(REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
-    *sorted((REPOSITORY / "docs").rglob("*.md")),
+    *sorted((REPOSITORY / "docs").glob("*.md")),
 ]
 _BLOCK = re.compile(r"(?:<!-- run by: (\S+) -->\n)?^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
