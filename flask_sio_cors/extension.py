@@ -93,7 +93,9 @@ class SioCors:
     def reconfigure(self, app: Flask) -> None:
         """Read ``app.config`` again and put the new policy in force, for all requests at once.
 
-        A connected WebSocket stays; a client that polls is judged at its next request.
+        Sessions whose page would not be let in any more end within a second or two, by polling and
+        by WebSocket; functions of the application are asked about those that they have let in.
+        Those of the server's own pages, and of no page, stay.
 
         :raise ConfigError: if it has a mistake; the old policy stays in force.
         :raise RuntimeError: if the extension is not installed on this application.

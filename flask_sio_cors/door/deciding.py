@@ -10,6 +10,7 @@ from ..config.functions import OriginFunction
 from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure, is_well_formed
+from ..origins.live import LiveOrigins
 from .answers import Answers, Decision
 from .callbacks import Callback
 from .credentials import shown_to_function
@@ -21,8 +22,26 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-def decision(options: Options) -> Decision:
-    """Return what decides on its own, without asking the application."""
+def decision(options: Options, live: LiveOrigins | None = None) -> Decision:
+    """Return what decides on its own, without asking the application.
+
+    :param live: what is let in beside what is configured; asked after it.
+    """
+    listed = _configured(options)
+    origins = options.origins
+    if live is None or isinstance(origins, EveryOrigin):
+        return listed
+    if not origins:
+        return live.__contains__
+
+    def decide(origin: str) -> bool | Reason:
+        answer = listed(origin)
+        return answer if answer is True or origin not in live else True
+
+    return decide
+
+
+def _configured(options: Options) -> Decision:
     origins = options.origins
     if origins is EveryOrigin.WILDCARD:
         return _everybody

@@ -12,9 +12,11 @@ from flask_socketio import SocketIO
 from ..config.conflicts import conflicts
 from ..config.options import Options
 from ..config.problems import ConfigError
+from ..origins.live import LiveOrigins
 from .guard import Guard
 from .journal import Journal, logger
 from .policies import Policies
+from .revocation import Revocation
 from .servers import Middleware
 from .serving import FirstRequest
 from .waiting import Interrupter
@@ -35,23 +37,34 @@ class Doors:
     :param options: its settings.
     :param interrupter: ends a function of the application that takes too long, where the
         server can.
+    :param live: origins that are let in beside those of the settings, and change meanwhile.
     :ivar first_request: calls what is to begin in the process that serves.
     :ivar guards: one for each server.
     :ivar mounts: the servers' paths within the application, with their slashes.
     :ivar missed: the paths that are meant for a server, and that none answers.
     """
 
-    def __init__(self, app: Flask, options: Options, interrupter: Interrupter) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        options: Options,
+        interrupter: Interrupter,
+        live: LiveOrigins | None = None,
+    ) -> None:
         self.app = app
         self.journal = Journal()
         self.interrupter = interrupter
-        self.policies = Policies(app, options, self.journal, interrupter)
         self.first_request = FirstRequest()
+        self._revocation = Revocation(lambda: self.guards, self.first_request, interrupter)
         self.guards: tuple[Guard, ...] = ()
         self.mounts: tuple[str, ...] = ()
         self.missed: frozenset[str] = frozenset()
         # A server that comes while the policy is replaced gets the new one.
         self._lock = Lock()
+        self._live = live
+        if live is not None:
+            live.lost = self._lost
+        self.policies = self._made(options)
 
     def guard(self, middleware: Any) -> None:
         """Put a guard between one of Flask-SocketIO's middlewares and its server."""
@@ -61,6 +74,7 @@ class Doors:
                 server, self.policies, lambda: middleware.wsgi_app, self.journal, self.interrupter
             )
             guard.first_request = self.first_request
+            guard.watch_sessions()
             middleware.engineio_app = guard
             server.eio.cors_allowed_origins = guard.allows
             server.eio.cors_credentials = self.policies.support_credentials
@@ -70,9 +84,9 @@ class Doors:
             self.missed = frozenset({*without_slash, _DEFAULT_MOUNT})
 
     def apply(self, options: Options) -> None:
-        """Put other settings in force before all servers."""
+        """Put other settings in force before all servers, and end the sessions that they refuse."""
         with self._lock:
-            self.policies = Policies(self.app, options, self.journal, self.interrupter)
+            self.policies = self._made(options)
             # Whoever reaches Engine.IO past the guard never sees one policy's origins with the
             # other's credentials.
             for guard in self.guards:
@@ -81,6 +95,25 @@ class Doors:
                 guard.policies = self.policies
             for guard in self.guards:
                 guard.engineio.eio.cors_credentials = self.policies.support_credentials
+        self._revocation.begin(asks=True)
+
+    def share(self, live: LiveOrigins | None) -> None:
+        """Let in what a set holds that changes meanwhile, beside what the settings list.
+
+        A policy with origins of its own is none of its business.
+        """
+        self._live = live
+        if live is not None:
+            live.lost = self._lost
+        self.apply(self.policies.default.options)
+
+    def _lost(self) -> None:
+        """Forget who was let in, and end the sessions of those who are let in no more."""
+        self.policies.forget()
+        self._revocation.begin(asks=False)
+
+    def _made(self, options: Options) -> Policies:
+        return Policies(self.app, options, self.journal, self.interrupter, self._live)
 
 
 def doors_of(app: Any) -> Doors | None:

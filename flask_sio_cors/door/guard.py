@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from . import credentials, proofs
 from .callbacks import Fault, blamer, call
+from .connections import upgrading
 from .farewell import end_websocket
 from .handshake import ask_allow_request, is_handshake
 from .hidden import Clue, Server
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
 _PROVEN_LIMIT: Final = 100
 #: Where the guard leaves its verdict, for Engine.IO's own check and for the stray hook.
 VERDICT: Final = "flask_sio_cors.verdict"
+#: Where it leaves the policy's generation, and who asked, for when that is another one.
+_JUDGED: Final = "flask_sio_cors.judged"
+_UNJUDGED: Final = (0, None)
+#: Where it finds why a session must not begin that it has let pass.
+_REFUSED: Final = "flask_sio_cors.refused"
 
 
 def _error_body(code: int, message: str) -> bytes:
@@ -44,6 +50,9 @@ def _error_body(code: int, message: str) -> bytes:
 # Socket.IO's error codes and messages (engine.io, "Server.errors").
 _FORBIDDEN: Final = (4, _error_body(4, "Forbidden"))
 _ERRORS: Final = {Reason.HOST_NOT_TRUSTED: (3, _error_body(3, "Bad request"))}
+
+#: What the rest of `Guard.refuse`'s arguments are.
+_Refusal: TypeAlias = tuple[Policy, Verdict, Identity, "str | None"]
 
 _JSON: Final = ("Content-Type", "application/json")
 
@@ -104,6 +113,7 @@ class Guard:
         """Answer a request for Engine.IO; a WSGI application by another name."""
         if self.first_request.awaited:
             self.first_request.has_come()
+        generation = self.policies.generation
         if "HTTP_UPGRADE" in environ:
             proofs.recall(self.engineio.environ, environ)
         policy, judgement = self._judge(environ)
@@ -115,19 +125,83 @@ class Guard:
             return self._answer_preflight(environ, start_response, policy, verdict, headers)
         has_credentials = verdict.credentials or self._leave_credentials(environ, policy, judgement)
         if policy.allow_request is not None and is_handshake(environ):
-            denial, message, cookies = ask_allow_request(
-                environ, policy.options, has_credentials, self.journal, self.interrupter
-            )
+            refusal, cookies = self._ask(environ, policy, page, headers, has_credentials)
+            if refusal is None and self.policies.generation != generation:  # it has taken its time
+                refusal = self._refusal_now(environ)
+            if refusal is not None:
+                return self.refuse(environ, start_response, *refusal)
             headers += cookies
-            if denial is not None:
-                verdict = _denied(denial, headers)
-                return self.refuse(environ, start_response, policy, verdict, page, message)
         if page.header == PROOF and page.origin is not None:
             self._remember(environ, page.origin)
         environ[VERDICT] = verdict
+        environ[_JUDGED] = generation, page
         replaced = _REPLACED if has_credentials else _REPLACED_WITH_COOKIES
-        answer = _completing(start_response, headers, replaced)
-        return self.engineio.handle_request(environ, answer)
+        answer = _completing(environ, start_response, headers, replaced)
+        if "HTTP_UPGRADE" in environ:
+            with upgrading(self.engineio.environ, environ):
+                body = self.engineio.handle_request(environ, answer)
+        else:
+            body = self.engineio.handle_request(environ, answer)
+        refusal = environ.get(_REFUSED)
+        return body if refusal is None else self.refuse(environ, start_response, *refusal)
+
+    # --- Sessions --------------------------------------------------------------------------
+
+    def watch_sessions(self) -> None:
+        """See to it that no session begins by an answer that does not hold any more."""
+        eio = self.engineio.eio
+        connect = eio.handlers["connect"]
+
+        def connect_if_let_in(sid: str, environ: WSGIEnvironment) -> object:
+            answer = connect(sid, environ)
+            # From here on, who looks for sessions after a change finds this one.
+            generation = environ.get(_JUDGED, _UNJUDGED)[0]
+            if generation == self.policies.generation:
+                return answer
+            refusal = self._refusal_now(environ)
+            if refusal is None:
+                return answer
+            environ[_REFUSED] = refusal
+            self.engineio.environ.pop(sid, None)
+            return False
+
+        eio.on("connect", connect_if_let_in)
+
+    def doubts(self, environ: WSGIEnvironment, *, asks: bool) -> bool:
+        """Tell whether a session's page may no longer be let in; see `Policies.doubts`.
+
+        :param environ: of its handshake.
+        """
+        page = environ.get(_JUDGED, _UNJUDGED)[1]
+        return self.policies.doubts(environ, page, asks=asks)
+
+    def still_lets_in(self, environ: WSGIEnvironment) -> bool:
+        """Tell whether a session's page would be let in now, which may need an answer of its own.
+
+        :param environ: of its handshake.
+        """
+        return self._refusal_now(environ) is None
+
+    def _ask(
+        self,
+        environ: WSGIEnvironment,
+        policy: Policy,
+        page: Identity,
+        headers: Headers,
+        has_credentials: bool,
+    ) -> tuple[_Refusal | None, Headers]:
+        """Ask ``allow_request``; return what it refuses, and the cookies that it sets."""
+        denial, message, cookies = ask_allow_request(
+            environ, policy.options, has_credentials, self.journal, self.interrupter
+        )
+        if denial is None:
+            return None, cookies
+        return (policy, _denied(denial, headers + cookies), page, message), cookies
+
+    def _refusal_now(self, environ: WSGIEnvironment) -> _Refusal | None:
+        """Judge a request again; return what has to be refused since it was judged."""
+        policy, (verdict, _, page) = self.policies.judge_session(environ)
+        return (policy, verdict, page, None) if verdict.outcome is REFUSED else None
 
     def _judge(self, environ: WSGIEnvironment) -> tuple[Policy, Judgement]:
         policies = self.policies
@@ -145,7 +219,7 @@ class Guard:
     ) -> Iterable[bytes]:
         if policy.preflight_continue:
             environ[VERDICT] = verdict
-            return self._flask_side()(environ, _completing(start_response, headers))
+            return self._flask_side()(environ, _completing(environ, start_response, headers))
         start_response(verdict.status, [*headers, ("Content-Length", "0")])
         return []
 
@@ -192,8 +266,10 @@ class Guard:
         """
         verdict = environ.get(VERDICT)
         if verdict is None:
+            generation = self.policies.generation
             policy, judgement = self._judge(environ)
             verdict = judgement[0]
+            environ[_JUDGED] = generation, judgement[2]
             if verdict.outcome is ALLOWED:
                 self._leave_credentials(environ, policy, judgement)
         return bool(verdict.outcome is not REFUSED)
@@ -261,14 +337,23 @@ def _denied(reason: Reason, headers: Headers) -> Verdict:
 
 
 def _completing(
-    start_response: StartResponse, added: Headers, replaced: tuple[str, ...] = _REPLACED
+    environ: WSGIEnvironment,
+    start_response: StartResponse,
+    added: Headers,
+    replaced: tuple[str, ...] = _REPLACED,
 ) -> StartResponse:
     def complete(
         status: str, headers: list[Header], exc_info: _ExcInfo | None = None
     ) -> Callable[[bytes], Any]:
+        if _REFUSED in environ:
+            return _nobody_reads
         return start_response(status, completed(headers, added, replaced), exc_info)
 
     return complete
+
+
+def _nobody_reads(body: bytes) -> None:
+    """Take what Engine.IO says to a session that the guard refuses, once it has begun."""
 
 
 def completed(

@@ -12,6 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from ..config.options import Options
+from ..origins.live import LiveOrigins
 from .deciding import Context, decision, question
 from .journal import Journal
 from .own import PROOF, OwnOrigin
@@ -58,13 +59,14 @@ OWN: Final = Who.OWN
 LISTED: Final = Who.LISTED
 ASKED: Final = Who.ASKED
 STRANGER: Final = Who.STRANGER
+NOBODY: Final = Who.NOBODY
 
 _OWN_WITHOUT_ORIGIN: Final = Identity(OWN, Reason.NO_ORIGIN, PROOF)
 _CROSS_SITE: Final = Identity(STRANGER, Reason.CROSS_SITE, PROOF)
 _CROSS_SITE_WEBSOCKET: Final = _CROSS_SITE._replace(tampering=Tampering.REMOVED)
 _JSONP: Final = Identity(STRANGER, Reason.JSONP, "")
-_USER: Final = Identity(Who.NOBODY, Reason.NO_ORIGIN, PROOF)
-_NOBODY: Final = Identity(Who.NOBODY, Reason.NO_ORIGIN, "")
+_USER: Final = Identity(NOBODY, Reason.NO_ORIGIN, PROOF)
+_NOBODY: Final = Identity(NOBODY, Reason.NO_ORIGIN, "")
 
 
 class Identification:
@@ -74,6 +76,7 @@ class Identification:
     :param journal: where faults of a configured function are logged.
     :param interrupter: ends a function that takes too long, where the server can.
     :param context: what a function is called in.
+    :param live: what is let in beside what the settings list, and changes meanwhile.
     """
 
     def __init__(
@@ -82,11 +85,12 @@ class Identification:
         journal: Journal | None = None,
         interrupter: Interrupter | None = None,
         context: Context = nullcontext,
+        live: LiveOrigins | None = None,
     ) -> None:
         self._journal = journal or Journal()
-        self._decide = decision(options)
+        self._decide = decision(options, live)
         self._ask = question(options, self._journal, interrupter or Interrupter(), context)
-        self.own = OwnOrigin(options)
+        self.own = OwnOrigin(options, live)
 
     def identify(self, environ: WSGIEnvironment) -> Identity:
         """Tell who asks.
@@ -111,6 +115,10 @@ class Identification:
         tampering = Tampering.REPLACED if self.own.is_disproved(environ, origin) else None
         reason = answer or Reason.ORIGIN_NOT_ALLOWED
         return Identity(STRANGER, reason, "Origin", origin, tampering)
+
+    def lists(self, origin: str) -> bool:
+        """Tell whether an origin is let in without a question to the application."""
+        return self._decide(origin) is True
 
     def is_the_visitors(self, environ: WSGIEnvironment, page: Identity) -> bool:
         """Tell whether a page that is let in as anybody's is the server's own, or the browser's.

@@ -12,6 +12,7 @@ from werkzeug.wsgi import get_host
 
 from ..config.options import Options
 from ..origins.grammar import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, is_loopback, is_well_formed
+from ..origins.live import LiveOrigins
 from ..origins.sets import OriginSet
 from .address import (
     FORWARDED_HOST,
@@ -42,12 +43,14 @@ class OwnOrigin:
     """Tells the server's own pages by what browsers, servers and proxies say of a request.
 
     :param options: the settings; Flask's ``TRUSTED_HOSTS`` among them.
+    :param live: what is let in beside what they list, and changes meanwhile.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, live: LiveOrigins | None = None) -> None:
         self._trusted_hosts = options.trusted_hosts
         self._expects_https = options.expects_https
         self._listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
+        self._live = LiveOrigins() if live is None else live
         self._seen_hosts: set[str] = set()
         self._origins = options.own_origins
         self._origins_of_host = _by_host(options.own_origins)
@@ -131,7 +134,9 @@ class OwnOrigin:
             or not origin.startswith("http://")
         ):
             return scheme
-        expects_https = self._expects_https or f"https{origin[4:]}" in self._listed.exact
+        secure = f"https{origin[4:]}"
+        is_listed = secure in self._listed.exact or self._live.is_listed(secure)
+        expects_https = self._expects_https or is_listed
         return "https" if expects_https and not is_loopback(_hostname(origin)) else scheme
 
     def distrusted_header(self, environ: WSGIEnvironment) -> str:

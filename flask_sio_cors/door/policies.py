@@ -9,14 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from ..config.entries import shared_by
 from ..config.functions import ChoosePolicy
 from ..config.options import Options
-from ..config.policies import POLICIES
+from ..config.policies import DEFAULT, POLICIES
 from ..config.values import kind_of
 from ..origins.grammar import HOST, IPV6, MAX_HOST_LENGTH
+from ..origins.live import LiveOrigins
 from .callbacks import REFUSED, Fault, blamer, call
+from .identity import Identity
 from .journal import Journal
 from .policy import Judgement, Policy
 from .proofs import session_id
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 #: Where the environ of a session's handshake has the name of the policy that let it in.
 BOUND: Final = "flask_sio_cors.policy"
+_generations: Final = count(1)
 #: How many hosts are remembered with their policies.
 _SEEN_LIMIT: Final = 1024
 _HOST_AND_PORT: Final = re.compile(rf"({HOST}|{IPV6})\.?(?::[0-9]{{1,5}})?")
@@ -43,18 +48,31 @@ class Policies:
     :param options: the settings, those of the other policies among them.
     :param journal: where faults of the application's functions are logged.
     :param interrupter: ends a function that takes too long, where the server can.
+    :param live: origins that are let in beside those of the settings, and change meanwhile.
     :ivar default: the policy for what no other one is chosen for.
     :ivar named: the others.
+    :ivar generation: another number for each configuration, and after each `forget`. Who reads it
+        before a request is judged knows by a later look whether the answer may be another one.
     """
 
     def __init__(
-        self, app: Flask, options: Options, journal: Journal, interrupter: Interrupter
+        self,
+        app: Flask,
+        options: Options,
+        journal: Journal,
+        interrupter: Interrupter,
+        live: LiveOrigins | None = None,
     ) -> None:
         self._app, self._journal, self._interrupter = app, journal, interrupter
-        self.default = Policy(options, journal, interrupter, app.app_context)
-        self.named = {
-            one.name: Policy(one, journal, interrupter, app.app_context) for one in options.policies
-        }
+        sharing = {one.name for one in shared_by(options)}
+
+        def made(one: Options) -> Policy:
+            shared = live if one.name in sharing else None
+            return Policy(one, journal, interrupter, app.app_context, shared)
+
+        self.default = made(options)
+        self.named = {one.name: made(one) for one in options.policies}
+        self.generation = next(_generations)
         self._by_name: dict[str, Policy] = {}
         self._by_tail: dict[str, Policy] = {}
         for policy in self.named.values():
@@ -76,6 +94,42 @@ class Policies:
     def support_credentials(self) -> bool:
         """Whether all of them do, which is what Engine.IO may say of a request past the guard."""
         return all(policy.options.supports_credentials for policy in self.all)
+
+    def forget(self) -> None:
+        """Remember nothing of what was answered before, after `live` has lost something."""
+        for policy in self.all:
+            policy.forget()
+        self.generation = next(_generations)
+
+    def doubts(self, environ: WSGIEnvironment, page: Identity | None, *, asks: bool) -> bool:
+        """Tell whether a session's page has to be judged again, after a change.
+
+        :param environ: of its handshake.
+        :param page: who it was then; ``None`` where nobody has judged it.
+        :param asks: whether the application's functions are asked again.
+        """
+        policy = self._bound(environ)
+        if policy is None or page is None:
+            return True
+        if asks and self.named and self.for_host(_host_of(environ)) is not policy:
+            return policy.doubts(page, asks=True) or page.origin is not None
+        return policy.doubts(page, asks=asks)
+
+    def judge_session(self, environ: WSGIEnvironment) -> tuple[Policy, Judgement]:
+        """Judge a session's page again, by the policy that it was opened under.
+
+        :param environ: of its handshake, which is left as it is.
+        """
+        bound, policy = self._bound(environ), self.of(environ)
+        if policy is None:
+            return self.default, self.default.refuse(environ, Reason.POLICY_NOT_CHOSEN)
+        if policy is not bound:
+            return policy, policy.refuse(environ, Reason.SESSION_ELSEWHERE)
+        return policy, policy.judge(environ)
+
+    def _bound(self, environ: WSGIEnvironment) -> Policy | None:
+        name = environ.get(BOUND, DEFAULT)
+        return self.default if name == DEFAULT else self.named.get(name)
 
     def judge(
         self, environ: WSGIEnvironment, sessions: Mapping[str, Any]
@@ -109,7 +163,7 @@ class Policies:
         if host in self._seen:
             policy = self._seen[host]
         else:
-            policy = self.for_host(host or environ["SERVER_NAME"])
+            policy = self.for_host(_host_of(environ))
             if len(self._seen) >= _SEEN_LIMIT:
                 self._seen.clear()
             self._seen[host] = policy
@@ -152,6 +206,10 @@ class Policies:
             )
             self._journal.fault(CHOOSE_POLICY, fault.error, f"{fault.complaint}; {REFUSED}")
         return policy
+
+
+def _host_of(environ: WSGIEnvironment) -> str:
+    return str(environ.get("HTTP_HOST") or environ["SERVER_NAME"])
 
 
 def _name_of(host: str) -> str:

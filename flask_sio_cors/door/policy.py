@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import MAX_ORIGIN_LENGTH
+from ..origins.live import LiveOrigins
 from ..origins.sets import OriginSet
 from .deciding import Context
 from .hidden import Clue, Server, server_of
-from .identity import ASKED, LISTED, OWN, STRANGER, Identification, Identity
+from .identity import ASKED, LISTED, NOBODY, OWN, STRANGER, Identification, Identity
 from .journal import Journal
 from .own import PROOF
 from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict, status_line
@@ -43,6 +44,9 @@ _REFUSED_STATUS: Final = {Reason.HOST_NOT_TRUSTED: "400 Bad Request"}
 Judgement: TypeAlias = tuple[Verdict, Headers, Identity]
 
 
+_Seen: TypeAlias = dict["str | None", Judgement]
+
+
 def complete(judgement: Judgement) -> Verdict:
     """Return the verdict with all the headers of one answer, for those who are not in a hurry."""
     verdict, own, _ = judgement
@@ -53,12 +57,14 @@ class Policy:
     """The rules of one configuration, in the form in which they are asked.
 
     A policy does not change: another configuration is another policy. It only remembers, within
-    fixed bounds, what it has answered to origins that it lets in.
+    fixed bounds, what it has answered to origins that it lets in; whoever takes one away from
+    `live` lets it `forget`.
 
     :param options: the settings.
     :param journal: where faults of a configured callable are logged.
     :param interrupter: ends a callable that takes too long, where the server can.
     :param context: what a callable is called in.
+    :param live: origins that are let in beside those of the settings, and change meanwhile.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class Policy:
         journal: Journal | None = None,
         interrupter: Interrupter | None = None,
         context: Context = nullcontext,
+        live: LiveOrigins | None = None,
     ) -> None:
         self.options = options
         self.allow_request = options.allow_request
@@ -74,9 +81,9 @@ class Policy:
         origins = options.origins
         self._names_origin = origins is not EveryOrigin.WILDCARD
         self._remembers = isinstance(origins, OriginSet)
-        self._pages = Identification(options, journal, interrupter, context)
+        self._pages = Identification(options, journal, interrupter, context, live)
         self._checks_hosts = bool(options.trusted_hosts)
-        self._seen: dict[str | None, Judgement] = {}
+        self._seen: _Seen = {}
         self._seen_names: set[str] = set()
         self._allows_private_network = options.allow_private_network
         self._make_verdicts()
@@ -134,9 +141,11 @@ class Policy:
 
         :param environ: its WSGI environment, which is left as it is.
         """
-        judged = self._seen.get(environ.get("HTTP_ORIGIN"))
+        # What is found out now is remembered there, even if it is forgotten meanwhile.
+        seen = self._seen
+        judged = seen.get(environ.get("HTTP_ORIGIN"))
         if judged is None or (self._checks_hosts and not self._pages.own.is_trusted_host(environ)):
-            judged = self._judge_page(self._pages.identify(environ))
+            judged = self._judge_page(self._pages.identify(environ), seen)
             if judged[0].outcome is REFUSED:
                 return judged
         if (
@@ -159,6 +168,24 @@ class Policy:
         """Tell whether the request's ``Host`` is in ``TRUSTED_HOSTS``, where that is set."""
         return self._pages.own.is_trusted_host(environ)
 
+    def forget(self) -> None:
+        """Remember nothing of what was answered before, after `live` has lost something."""
+        self._seen = {}
+
+    def doubts(self, page: Identity, *, asks: bool) -> bool:
+        """Tell whether a page that was let in has to be judged again, after a change.
+
+        Those of the server's own, and nobody's, stay.
+
+        :param page: who it was then, maybe by another policy.
+        :param asks: whether those are in doubt that a function of the application has let in.
+        """
+        if page.who is OWN or page.who is NOBODY:
+            return False
+        if page.who is ASKED:
+            return asks
+        return page.origin is None or not self._pages.lists(page.origin)
+
     def grants_credentials(self, environ: WSGIEnvironment, judgement: Judgement) -> bool:
         """Tell whether a request that is let in may act in its visitor's name.
 
@@ -179,7 +206,7 @@ class Policy:
         """Tell whether the browser itself says that an origin is the server's own."""
         return self._pages.own.shown_by(environ, origin) == PROOF
 
-    def _judge_page(self, page: Identity) -> Judgement:
+    def _judge_page(self, page: Identity, seen: _Seen) -> Judgement:
         verdict = self._verdicts[page.reason]
         who = page.who
         if who is LISTED or who is ASKED or (who is OWN and page.origin is not None):
@@ -187,9 +214,9 @@ class Policy:
             judged = verdict, own if self._names_origin else (), page
             # What lets in the server's own pages is not their origin alone.
             if self._remembers and who is LISTED:
-                if len(self._seen) >= SEEN_LIMIT:
-                    self._seen.clear()
-                self._seen[page.origin] = judged
+                if len(seen) >= SEEN_LIMIT:
+                    seen.clear()
+                seen[page.origin] = judged
             return judged
         return verdict, (), page
 

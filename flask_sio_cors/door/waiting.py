@@ -120,6 +120,10 @@ class Interrupter:
                 self._gates = {**in_use, key: gate}
         return gate
 
+    def is_with_server(self) -> bool:
+        """Tell whether what begins here runs where the server runs: in its loop, if it has one."""
+        return True
+
     def signal(self) -> Signal:
         """Return what one request can wait for until another one sets it."""
         return threading.Event()
@@ -187,6 +191,12 @@ class EventletInterrupter(Interrupter):
         timeout: AbstractContextManager[Any] = eventlet.Timeout(seconds, error)
         return timeout
 
+    def is_with_server(self) -> bool:
+        """Tell whether a green thread that begins here would run in a loop, and not in none."""
+        from eventlet import getcurrent
+
+        return getcurrent().parent is not None
+
     def signal(self) -> Signal:
         """Return what green threads can wait for, whatever is monkey-patched."""
         return _EventletSignal()
@@ -231,6 +241,12 @@ class GeventInterrupter(Interrupter):
 
         timeout: AbstractContextManager[Any] = gevent.Timeout(seconds, error)
         return timeout
+
+    def is_with_server(self) -> bool:
+        """Tell whether a green thread that begins here would run in a loop, and not in none."""
+        from gevent import getcurrent
+
+        return getcurrent().parent is not None
 
     def signal(self) -> Signal:
         """Return what green threads can wait for, whatever is monkey-patched."""

@@ -8,7 +8,7 @@ partial label that occurs, and looking each of them up.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from time import perf_counter
 from typing import Any, Final, TypeAlias
@@ -38,6 +38,8 @@ class LiveOrigins:
     One change takes microseconds, and none of its steps grows with the set. Any number of threads
     may ask meanwhile; those that change it take turns.
 
+    :ivar lost: called after each change that may have taken something away, when it counts.
+
     .. code-block:: python
 
         live = LiveOrigins()
@@ -46,9 +48,10 @@ class LiveOrigins:
         live.is_listed("https://app.example.com")  # False
     """
 
-    __slots__ = ("_leaving", "_tables")
+    __slots__ = ("_leaving", "_tables", "lost")
 
     def __init__(self) -> None:
+        self.lost: Callable[[], None] = _nothing
         self._tables = _Tables()
         # What is no longer asked. Letting go of a million at once would take 50 ms.
         self._leaving: list[_Tables] = []
@@ -96,8 +99,8 @@ class LiveOrigins:
     def discard(self, text: str) -> None:
         """Take an entry away, where it is there."""
         pattern = parse_pattern(text)
-        if pattern is not None:
-            self._tables.discard(pattern)
+        if pattern is not None and self._tables.discard(pattern):
+            self.lost()
 
     def fill(self, texts: Iterable[str]) -> Iterator[None]:
         """Put other entries in the place of all that are there.
@@ -118,6 +121,7 @@ class LiveOrigins:
                 yield
                 end = perf_counter() + _SLICE
         self._leaving[-1], self._tables = self._tables, tables
+        self.lost()
         yield from self._let_go()
 
     def _let_go(self) -> Iterator[None]:
@@ -128,6 +132,10 @@ class LiveOrigins:
                         part.popitem()
                     yield
             del self._leaving[-1]
+
+
+def _nothing() -> None:
+    pass
 
 
 def _read(text: str) -> OriginPattern:
@@ -201,12 +209,15 @@ class _Tables:
             part[text] = None
             self._count(pattern, 1)
 
-    def discard(self, pattern: OriginPattern) -> None:
+    def discard(self, pattern: OriginPattern) -> bool:
+        """Take it away; tell whether it was there."""
         text = str(pattern)
         part = self.table_of(pattern).part(text)
-        if text in part:
-            del part[text]
-            self._count(pattern, -1)
+        if text not in part:
+            return False
+        del part[text]
+        self._count(pattern, -1)
+        return True
 
     def _count(self, pattern: OriginPattern, by: int) -> None:
         self._any_ports += by * (pattern.port == "*")

@@ -10,8 +10,10 @@
 import json
 import select
 import subprocess
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE
@@ -209,3 +211,25 @@ def _converse(client: socketio.Client, url: str, *, path: str, **connect: object
     finally:
         client.disconnect()
     return Outcome(**told, connected=error is None, error=error, elapsed_ms=elapsed_ms)
+
+
+@contextmanager
+def staying_client(
+    url: str, origin: str | None, *, transports: Iterable[str] = ("polling", "websocket")
+) -> Iterator[socketio.Client]:
+    """Connect python-socketio's client, which leaves at the end of the block if it is still there.
+
+    Its `left` is set when it is disconnected, for whatever reason.
+    """
+    with requests.Session() as http_session:
+        if origin is not None:
+            http_session.headers["Origin"] = origin
+        alone = {"suppress_origin": True} if origin is None else {"origin": origin}
+        client = _python_client(http_session, alone)
+        client.left = threading.Event()
+        client.on("disconnect", lambda *reason: client.left.set())
+        client.connect(url, transports=list(transports), wait_timeout=PATIENCE_SECONDS)
+        try:
+            yield client
+        finally:
+            client.disconnect()
