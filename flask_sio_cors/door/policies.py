@@ -147,7 +147,7 @@ class Policies:
             return self.default, self.default.refuse(environ, Reason.POLICY_NOT_CHOSEN)
         name = environ[BOUND] = policy.options.name
         session = sessions.get(session_id(environ) or "")
-        if session is not None and session.get(BOUND) != name:
+        if session is not None and session.get(BOUND, DEFAULT) != name:
             return policy, policy.refuse(environ, Reason.SESSION_ELSEWHERE)
         return policy, policy.judge(environ)
 

@@ -143,6 +143,18 @@ def test_a_session_is_another_policys_once_its_host_is(serve):
     assert ask(fresh, ACME_HOST, ACME).status == 200
 
 
+def test_a_session_from_before_there_were_policies_is_the_default_ones(serve):
+    fresh = serve(f"app.config['SIO_CORS_ORIGINS'] = '{ACME}'", fresh=True)
+    sids = {host: ask(fresh, host, ACME).sid for host in (ACME_HOST, "other.localhost")}
+    fresh.configure(f"""
+        app.config["SIO_CORS_ORIGINS"] = "{ACME}"
+        app.config["SIO_CORS_POLICIES"] = {{"acme": {{"HOSTS": ["{ACME_HOST}"]}}}}
+    """)
+    for host, status in [(ACME_HOST, 403), ("other.localhost", 200)]:
+        target = f"{POLLING}&sid={sids[host]}"
+        assert ask(fresh, host, ACME, target, "POST", body=b"40").status == status
+
+
 # --- What else is a policy's own --------------------------------------------------------------
 
 
