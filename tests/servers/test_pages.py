@@ -11,7 +11,7 @@ import socketio
 
 from tests.support.clients import page
 from tests.support.harness import wait_until
-from tests.support.pages import REPOSITORY, block
+from tests.support.pages import BLOCKS, REPOSITORY, block
 from tests.support.ports import free_port
 from tests.support.raw_http import POLLING, WEBSOCKET
 
@@ -130,6 +130,7 @@ def test_the_quickstarts_commands_and_its_page_get_what_it_says(serve):
     assert output_of(plain).startswith('0{"sid":')
     assert "Access-Control-Allow-Origin: http://localhost:8080" in output_of(as_page)
     assert " 403 " in output_of(as_page.replace("localhost:8080", "127.0.0.1:8080"))
+    assert block("docs/quickstart.md", "Refused (", "text").strip() in server.log()
     assert 'io("http://localhost:5000")' in block("docs/quickstart.md", "<script>", "html")
     with socketio.SimpleClient() as client:
         client.connect(server.url, transports=["polling"])
@@ -166,3 +167,30 @@ def test_python_runs_the_file_where_no_extra_is_installed(program, tmp_path):
             running.terminate()
     os.close(outside)
     os.close(terminal)
+
+
+# --- JavaScript -------------------------------------------------------------------------------
+
+
+def test_the_javascript_of_the_pages_runs_with_socket_io_for_nodejs(tmp_path):
+    scripts = [block.text for block in BLOCKS if block.language == "js"]
+    assert len(scripts) > 2
+    # Each in a scope of its own, as each is a page or a server of its own.
+    program = "\n".join([BEFORE, *(f"{{\n{script}}}" for script in scripts), "process.exit(0);"])
+    done = subprocess.run(
+        ["node", "--input-type=module"],
+        input=program,
+        cwd=REPOSITORY / "tests/support/node",
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+BEFORE = """
+import { createServer } from "http";
+import { Server } from "socket.io";
+import { io } from "socket.io-client";
+const httpServer = createServer();
+"""
