@@ -56,10 +56,12 @@ def name_and_port(host: str) -> tuple[str, str]:
 
 def told_scheme(environ: WSGIEnvironment) -> str:
     """Return the scheme by which pages reach the server, as the proxy or the server tells it."""
-    told = environ.get("HTTP_X_FORWARDED_PROTO")
-    scheme = (
-        first(told).lower() if told and PROXY_FIX not in environ else environ["wsgi.url_scheme"]
-    )
+    told: str = environ["wsgi.url_scheme"]
+    if PROXY_FIX not in environ:
+        told = environ.get("HTTP_X_FORWARDED_PROTO") or told
+    if told in DEFAULT_PORTS:  # Nearly always.
+        return told
+    scheme = first(told).lower()
     # Some servers and proxies name a WebSocket's scheme.
     return _PAGE_SCHEMES.get(scheme, scheme)
 

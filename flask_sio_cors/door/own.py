@@ -91,10 +91,12 @@ class OwnOrigin:
 
     def _addressed_by(self, environ: WSGIEnvironment, origin: str) -> str:
         """Return the header by which a request was sent to what its origin names."""
-        host, forwarded = environ.get("HTTP_HOST", ""), raw_forwarded_host(environ)
+        host, forwarded = environ.get("HTTP_HOST", ""), environ.get("HTTP_X_FORWARDED_HOST")
         # Nearly every stranger is told by the host alone, which may have the scheme's own port.
-        if not forwarded and _without_default_port(host).lower() not in origin:
+        name = host.lower().removesuffix(":443").removesuffix(":80")
+        if not forwarded and name not in origin:
             return ""
+        forwarded = raw_forwarded_host(environ) if forwarded else None
         scheme = self._scheme(environ, origin)
         if origin == origin_at(scheme, host):
             header = HOST
@@ -195,10 +197,6 @@ class OwnOrigin:
 def _hostname(origin: str) -> str:
     host = origin.partition("://")[2]
     return host if host.endswith("]") else re.sub(r":[0-9]+\Z", "", host)
-
-
-def _without_default_port(host: str) -> str:
-    return host.removesuffix(":443").removesuffix(":80")
 
 
 def _by_host(origins: Iterable[str]) -> dict[str, frozenset[str]]:
