@@ -12,7 +12,7 @@ BENCH_READY := $(VENV)/.bench-ready
 DOCS_READY := $(VENV)/.docs-ready
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 # They start servers, browsers and other programs, and wait for them.
-SLOW := tests/servers tests/browsers tests/doctor
+SLOW := tests/servers tests/browsers tests/doctor tests/migration
 # They read stderr by itself, which click's own test runner tells since 8.2 only.
 CLICKS := tests/test_cli.py tests/advice
 

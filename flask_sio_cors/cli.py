@@ -1,4 +1,4 @@
-"""``flask sio-cors show``, ``explain`` and ``doctor``; the last is also ``sio-cors doctor``."""
+"""``flask sio-cors show``, ``explain``, ``observed`` and ``doctor``; also ``sio-cors doctor``."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from .advice import inspection
+from .advice import observed as who
 from .advice.question import Question
 from .browser.fetch import FORBIDDEN_METHODS, TOKEN, Header, is_forbidden_header, normalized_method
 from .config.policies import DEFAULT
 from .config.problems import ConfigError
 from .door.policies import Policies
 from .door.policy import Policy
+from .live.observed import File
 from .origins.grammar import is_well_formed, parse_pattern
 from .origins.spelling import correct
 
@@ -310,6 +312,37 @@ def explain(
     answer = inspection.answer(_policies(), app, asked, _policy_named(policy))
     _print_json(answer.as_json()) if as_json else _print(answer.as_text(_width()))
     sys.exit(0 if answer.allowed else 1)
+
+
+def _entries(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return entries of ``SIO_CORS_ORIGINS``; an origin as browsers spell it."""
+    return tuple(entry if parse_pattern(entry) is not None else _origin(entry) for entry in given)
+
+
+@flask_group.command("observed")
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    metavar="ORIGIN",
+    callback=_entries,
+    help="An origin that is to get in, or a wildcard; repeatable. Prints the setting.",
+)
+@click.option(
+    "--policy",
+    metavar="NAME",
+    help="The one of SIO_CORS_POLICIES that is to let them in.  [default: default]",
+)
+@json_option
+def observed(allowed: tuple[str, ...], policy: str | None, as_json: bool) -> None:
+    """Show who has asked while SIO_CORS_REPORT_ONLY was set, and how that would be judged.
+
+    Exit status 0, or 2 if the application, or the setting that lets ORIGIN in, is broken.
+    """
+    chosen = _policy_named(policy) or _policies().default
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    told = who.answer(app, chosen, File(app).read(), allowed)
+    _print_json(told.as_json()) if as_json else _print(told.as_text())
 
 
 @click.command("doctor", context_settings=_CONTEXT)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .config.conflicts import conflicts
 from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
 from .config.options import Options
 from .config.policies import DEFAULT
-from .config.problems import Problem
-from .door.doors import KEY, Doors, await_latecomers, doors_of
+from .door.doors import KEY, Doors, await_latecomers, doors_of, told_to
 from .door.journal import logger
 from .door.policies import Policies
 from .door.policy import Policy
 from .door.servers import Chain, find_servers
 from .door.stray import stray_hook
 from .door.waiting import interrupter_of
+from .live.observed import Observations
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -68,23 +68,23 @@ class SioCors:
         named = _listed(socketio)
         usual = app.extensions.get("socketio")
         chain = find_servers(app)
-        servers = _servers(app, named or _listed(usual), chain).values()
+        servers = [*_servers(app, named or _listed(usual), chain).values()]
         if not servers:
             raise RuntimeError(
                 "SioCors needs the application's SocketIO to be there first. Move SioCors(app), or "
                 "cors.init_app(app), below SocketIO(app), or socketio.init_app(app)."
             )
-        options = self._read(app, _conflicts(servers))
-        middlewares = [middleware for middleware, _ in servers]
-        doors = Doors(app, options, interrupter_of(middlewares[0].engineio_app.eio.async_mode))
+        options = self._read(app, [told for _, told in servers])
+        async_mode = servers[0][0].engineio_app.eio.async_mode
+        doors = Doors(app, options, interrupter_of(async_mode), Observations(app, async_mode))
         hook = stray_hook(doors)
         await_latecomers()
         # Nothing can fail from here on.
         app.extensions["sio_cors"] = self
         app.extensions[KEY] = doors
         self._doors.add(doors)
-        for middleware in middlewares:
-            doors.guard(middleware)
+        for middleware, told in servers:
+            doors.guard(middleware, told)
         # First of all hooks: a login that redirects would hide what is wrong from the page.
         app.before_request_funcs.setdefault(None, []).insert(0, hook)
         if chain.opaque and not named:
@@ -100,7 +100,8 @@ class SioCors:
         :raise ConfigError: if it has a mistake; the old policy stays in force.
         :raise RuntimeError: if the extension is not installed on this application.
         """
-        self._find(app).apply(self._read(app))
+        doors = self._find(app)
+        doors.apply(self._read(app, doors.told))
 
     def policy(self, app: Flask, name: str = DEFAULT) -> Policy:
         """Return the policy that is in force on an application.
@@ -158,15 +159,21 @@ class SioCors:
         """Put a function of the application in force, on all applications or on none."""
         functions = {**self._functions, **function}
         read = [
-            (doors, Options.from_config(doors.app.config, **functions))
-            for doors in list(self._doors)
+            (doors, self._read(doors.app, doors.told, functions)) for doors in list(self._doors)
         ]
         self._functions = functions
         for doors, options in read:
             doors.apply(options)
 
-    def _read(self, app: Flask, problems: Iterable[Problem] = ()) -> Options:
-        return Options.from_config(app.config, **self._functions, problems=problems)
+    def _read(
+        self,
+        app: Flask,
+        told: Iterable[Mapping[str, Any]],
+        functions: Mapping[str, Any] | None = None,
+    ) -> Options:
+        decorated = self._functions if functions is None else functions
+        problems = conflicts(told, app.config, app)
+        return Options.from_config(app.config, **decorated, problems=problems)
 
     def _find(self, app: Flask) -> Doors:
         doors = doors_of(app)
@@ -189,18 +196,11 @@ def _servers(app: Flask, socketios: list[Any], chain: Chain) -> dict[int, tuple[
 
     :param socketios: those that are known by their ``SocketIO`` objects.
     """
-    servers = {id(one): (one, _options_of(one.engineio_app)) for one in chain.middlewares}
+    servers = {id(one): (one, told_to(one.engineio_app)) for one in chain.middlewares}
     for socketio in socketios:
         middleware = _middleware_of(app, socketio, chain)
         servers[id(middleware)] = middleware, socketio.server_options
     return servers
-
-
-def _options_of(server: Any) -> dict[str, Any]:
-    """Return what a server was told about origins, whose ``SocketIO`` object is not known."""
-    usual = {"cors_allowed_origins": None, "cors_credentials": True}
-    found = {name: getattr(server.eio, name) for name in usual}
-    return {name: value for name, value in found.items() if value is not usual[name]}
 
 
 def _middleware_of(app: Flask, socketio: Any, chain: Chain) -> Any:
@@ -214,12 +214,6 @@ def _middleware_of(app: Flask, socketio: Any, chain: Chain) -> Any:
         "The SocketIO that SioCors was given is not installed on this application. Call "
         "socketio.init_app(app) first, and cors.init_app(app) right after it."
     )
-
-
-def _conflicts(servers: Iterable[tuple[Any, Any]]) -> Iterable[Problem]:
-    for middleware, options in servers:
-        mount = middleware.engineio_path.rstrip("/")
-        yield from conflicts(options if mount == "/socket.io" else {"path": mount, **options})
 
 
 def _warn_of(opaque: Iterable[str]) -> None:

@@ -239,7 +239,7 @@ def test_a_socketio_in_the_place_of_the_app_is_named():
         pytest.param(
             socketio_with(cors_allowed_origins=[]),
             ConfigError,
-            "write: SocketIO(app, async_mode='threading')",
+            "Remove cors_allowed_origins",
             id="SocketIO(cors_allowed_origins=[])",
         ),
         pytest.param(
@@ -485,7 +485,7 @@ def test_an_option_of_a_server_that_is_not_the_last_is_an_error(options, called)
         SioCors(app)
     (problem,) = caught.value.problems
     assert (problem.key, problem.value) == (f"SocketIO({called}=…)", options[called])
-    assert problem.correction == "SocketIO(app, path='/other')"
+    assert "SocketIO(" not in problem.correction
     assert everything_about(app) == before
 
 
@@ -584,11 +584,32 @@ def test_an_option_of_a_late_server_is_an_error_and_nothing_is_installed(
         make_late(app, options, in_factory)
     (problem,) = caught.value.problems
     assert problem.key == f"SocketIO({name}=…)"
-    assert problem.correction == "SocketIO(app, path='/late')"
+    assert f"Remove {name}" in problem.reason
     assert everything_about(app) == before
     assert not caplog.records
     assert preflight(app, STRANGER, LATE) == REFUSED
     assert preflight(app, FRIEND) == ALLOWED
+
+
+@pytest.mark.parametrize("in_factory", [True, False])
+def test_with_override_the_options_of_a_late_server_are_replaced_with_a_warning(caplog, in_factory):
+    app = make_served_app(SIO_CORS_ORIGINS=FRIEND, SIO_CORS_OVERRIDE=True)
+    SioCors(app)
+    assert not caplog.records
+    make_late(app, {"cors_allowed_origins": "*", "async_mode": "threading"}, in_factory)
+    assert (preflight(app, FRIEND, LATE), preflight(app, STRANGER, LATE)) == (ALLOWED, REFUSED)
+    assert "replace SocketIO(cors_allowed_origins='*')" in caplog.text
+
+
+def test_with_override_options_are_replaced_with_a_warning(caplog):
+    app = make_app(SIO_CORS_ORIGINS=FRIEND, SIO_CORS_OVERRIDE="yes")
+    socketio = SocketIO(app, async_mode="threading", cors_allowed_origins="*")
+    SioCors(app)
+    [warning] = caplog.records
+    assert (preflight(app, FRIEND), preflight(app, STRANGER)) == (ALLOWED, REFUSED)
+    assert socketio.server.eio.cors_credentials is False
+    assert warning.levelname == "WARNING"
+    assert "replace SocketIO(cors_allowed_origins='*')" in warning.getMessage()
 
 
 def make_late(app, options, in_factory):
@@ -628,6 +649,59 @@ def test_a_wrapper_that_nobody_can_look_into_is_a_warning_unless_servers_are_nam
     assert ("SioCors(app, [first, second])" in caplog.text) != named
     assert len(caplog.records) == (not named)
     assert preflight(app, STRANGER) == REFUSED
+
+
+# --- Report only ------------------------------------------------------------------------------
+
+REFLECTED = (200, STRANGER)
+
+
+@pytest.fixture
+def watched(tmp_path):
+    """An application whose `SocketIO` lets everybody in, and its SioCors, which only looks on."""
+    app = Flask("watched", instance_path=str(tmp_path))
+    app.config.update(SIO_CORS_ORIGINS=FRIEND, SIO_CORS_REPORT_ONLY=True)
+    SocketIO(app, async_mode="threading", cors_allowed_origins="*")
+    return app, SioCors(app)
+
+
+def test_report_only_leaves_the_server_as_it_was_told_and_each_start_says_so(watched, caplog):
+    app, _ = watched
+    engineio = app.extensions["socketio"].server.eio
+    assert (engineio.cors_allowed_origins, engineio.cors_credentials) == ("*", True)
+    assert preflight(app, STRANGER) == REFLECTED
+    assert "nothing is enforced" in caplog.text
+
+
+def test_a_late_server_is_looked_at_too(watched):
+    app, _ = watched
+    late = SocketIO(app, async_mode="threading", path="late", cors_allowed_origins="*")
+    assert preflight(app, STRANGER, LATE) == REFLECTED
+    assert late.server.eio.cors_allowed_origins == "*"
+
+
+def test_it_can_be_enforced_and_only_looked_at_again_while_it_runs(watched, caplog):
+    app, cors = watched
+    engineio = app.extensions["socketio"].server.eio
+    app.config.update(SIO_CORS_REPORT_ONLY=False)
+    with pytest.raises(ConfigError, match="cors_allowed_origins"):
+        cors.reconfigure(app)
+    assert preflight(app, STRANGER) == REFLECTED
+    app.config.update(SIO_CORS_OVERRIDE=True)
+    cors.reconfigure(app)
+    assert (preflight(app, FRIEND), preflight(app, STRANGER)) == (ALLOWED, REFUSED)
+    assert (engineio.cors_allowed_origins == "*", engineio.cors_credentials) == (False, False)
+    app.config.update(SIO_CORS_REPORT_ONLY=True)
+    cors.reconfigure(app)
+    assert (engineio.cors_allowed_origins, engineio.cors_credentials) == ("*", True)
+    assert preflight(app, STRANGER) == REFLECTED
+
+
+def test_a_decorated_allow_request_is_not_asked_while_nothing_is_enforced(watched):
+    app, cors = watched
+    cors.allow_request(nobody)
+    # Engine.IO's own answer.
+    assert handshake(app)[0] == 400
 
 
 # --- Memory -----------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from .question import Asking, Question, Step
 
 
 @dataclass(frozen=True)
-class _Change:
+class Change:
     """A configuration key, the value that it should have, and Python source of it."""
 
     key: str
@@ -46,8 +46,8 @@ def find_remedy(
     is_own = _is_own(asking, options, steps[-1])
     if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION and not is_own:
         return (), _instead(options, asking.question, steps[-1])
-    written = _Written(asking.app.config, options)
-    changes: dict[str, _Change] = {}
+    written = Written(asking.app.config, options)
+    changes: dict[str, Change] = {}
     try:
         present = written.read()
         if asking.steps(Policy(present))[-1].is_passed:
@@ -72,7 +72,7 @@ def _is_own(asking: Asking, options: Options, step: Step) -> bool:
     return is_refused and server is not None and server.clue is not None
 
 
-class _Written:
+class Written:
     """A copy of the application's configuration, with what one policy has of its own.
 
     :param config: ``app.config``.
@@ -94,7 +94,7 @@ class _Written:
             self._own = policies[self._policy] = dict(as_mapping(policies.get(self._policy)))
             self._config[POLICIES] = policies
 
-    def make(self, changes: Iterable[_Change]) -> None:
+    def make(self, changes: Iterable[Change]) -> None:
         """Change the policy, and no other."""
         for change in changes:
             if self._is_own(change.key):
@@ -124,7 +124,7 @@ class _Written:
         return self._policy != DEFAULT and key.startswith(PREFIX)
 
 
-def _changes(options: Options, asking: Asking, step: Step, written: _Written) -> list[_Change]:
+def _changes(options: Options, asking: Asking, step: Step, written: Written) -> list[Change]:
     """Return what mends the first thing that is in the way."""
     question, reason = asking.question, step.verdict.reason
     if reason is Reason.HOST_NOT_TRUSTED:
@@ -146,7 +146,7 @@ def _changes(options: Options, asking: Asking, step: Step, written: _Written) ->
     return _unblock(options, question, step.block) if step.block is not None else []
 
 
-def _unblock(options: Options, question: Question, block: Block) -> list[_Change]:
+def _unblock(options: Options, question: Question, block: Block) -> list[Change]:
     check = block.check
     if check in (Check.CREDENTIALS_NOT_TRUE, Check.WILDCARD_WITH_CREDENTIALS):
         switch = _change(f"{PREFIX}SUPPORTS_CREDENTIALS", True)
@@ -163,23 +163,23 @@ def _unblock(options: Options, question: Question, block: Block) -> list[_Change
     return []
 
 
-def _tolerance(options: Options, question: Question) -> list[_Change]:
+def _tolerance(options: Options, question: Question) -> list[Change]:
     if options.tolerate_insecure_origins or not is_insecure(question.origin):
         return []
     return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
 
 
-def _change(key: str, value: object) -> _Change:
-    return _Change(key, value, repr(value) if isinstance(value, bool) else json.dumps(value))
+def _change(key: str, value: object) -> Change:
+    return Change(key, value, repr(value) if isinstance(value, bool) else json.dumps(value))
 
 
-def _named(origin: str) -> _Change:
+def _named(origin: str) -> Change:
     """Name the one origin where all were let in."""
     source = f"{json.dumps([origin])}  # and the others that may"
-    return _Change(f"{PREFIX}ORIGINS", [origin], source)
+    return Change(f"{PREFIX}ORIGINS", [origin], source)
 
 
-def _listed(options: Options, written: _Written, origin: str) -> _Change:
+def _listed(options: Options, written: Written, origin: str) -> Change:
     """Return the list with one origin more, or how to add it where it holds more than texts."""
     key, added = f"{PREFIX}ORIGINS", json.dumps(origin)
     present, read = written.origins()
@@ -196,7 +196,7 @@ def _listed(options: Options, written: _Written, origin: str) -> _Change:
     is_short = len(items) <= 5 and all(isinstance(item, str) for item in items)
     if is_short and not isinstance(present, (set, frozenset)):
         return _change(key, [*items, origin])
-    return _Change(key, [*items, origin], expression)
+    return Change(key, [*items, origin], expression)
 
 
 # --- Where nothing can be written --------------------------------------------------------------

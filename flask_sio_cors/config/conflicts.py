@@ -6,29 +6,66 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from .engineio import Equivalent, equivalent, union
+from .keys import PREFIX
 from .problems import Problem
+from .scope import caller
+from .values import spelled_bool
 
 # Options of Flask-SocketIO that SioCors replaces, and what others write in their place.
-_OWN_OPTIONS: Final = ("cors_allowed_origins", "cors_credentials")
+_ORIGINS: Final = "cors_allowed_origins"
+_CREDENTIALS: Final = "cors_credentials"
+_OWN_OPTIONS: Final = (_ORIGINS, _CREDENTIALS)
 _MEANT_OPTIONS: Final = ("cors", "origin", "origins", "allowed_origins", "allow_origins")
 
+# With either of these, what a server was told is no mistake.
+_STANDING: Final = (f"{PREFIX}REPORT_ONLY", f"{PREFIX}OVERRIDE")
+_PLACE: Final = "above SioCors(app)"
+_ELSEWHERE: Final = "decides in another place; with SioCors, the SIO_CORS_ settings decide"
+_NO_OPTION: Final = "is no option of Flask-SocketIO, so it silently does nothing"
+_SETTINGS: Final = f"{PREFIX}ORIGINS lists the origins that may connect"
+_DECIDED: Final = f"{PREFIX}ORIGINS, which is set, decides"
+_LIBRARYS: Final = f"Where a library makes that call, set {PREFIX}OVERRIDE = True instead"
 
-def conflicts(given: Mapping[str, Any]) -> Iterable[Problem]:
-    """Report the options of one ``SocketIO`` that are about origins.
 
-    :param given: its options, by the names that it was given them under.
+def conflicts(
+    servers: Iterable[Mapping[str, Any]], config: Mapping[str, Any], app: object
+) -> tuple[Problem, ...]:
+    """Return the problems with the options of an application's servers that are about origins.
+
+    Each says which argument to remove, and the settings that say the same.
+
+    :param servers: the options of each, by the names that its ``SocketIO`` was given them under.
+    :param config: the application's, whose own settings stay as they are.
+    :param app: the application, to name it as the caller does.
     """
-    others = [f"{name}={value!r}" for name, value in given.items() if not _is_about_cors(name)]
-    call = f"SocketIO({', '.join(['app', *others])})"
-    for name, value in given.items():
-        if not _is_about_cors(name) or (name in _OWN_OPTIONS and value is None):
-            continue
-        reason = (
-            "decides in another place; with SioCors, the SIO_CORS_ settings decide"
-            if name in _OWN_OPTIONS
-            else "is no option of Flask-SocketIO, so it silently does nothing"
-        )
-        yield Problem(f"SocketIO({name}=…)", value, reason, call)
+    given = [_about_cors(options) for options in servers]
+    if not any(given) or any(spelled_bool(config.get(key)) for key in _STANDING):
+        return ()
+    scope = caller()
+    same = union(
+        equivalent(options.get(_ORIGINS), bool(options.get(_CREDENTIALS, True)), scope)
+        for options in given
+        if options.keys() & set(_OWN_OPTIONS)
+    )
+    name = scope.name_of(app) or "app"
+    return tuple(
+        _problem(option, options, same, config, name) for options in given for option in options
+    )
+
+
+def replaced_options(options: Mapping[str, Any]) -> str:
+    """Say which of a server's options the settings stand for; ``""`` for none."""
+    told = [f"{name}={value!r}" for name, value in _about_cors(options).items()]
+    return f"the SIO_CORS_ settings replace SocketIO({', '.join(told)})" if told else ""
+
+
+def _about_cors(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in options.items()
+        if _is_about_cors(name) and not (name in _OWN_OPTIONS and value is None)
+    }
 
 
 def _is_about_cors(option: str) -> bool:
@@ -37,3 +74,35 @@ def _is_about_cors(option: str) -> bool:
         or option.startswith("cors_")
         or bool(difflib.get_close_matches(option, _OWN_OPTIONS, 1, 0.8))
     )
+
+
+def _problem(
+    option: str,
+    given: Mapping[str, Any],
+    same: Equivalent,
+    config: Mapping[str, Any],
+    app: str,
+) -> Problem:
+    key, value = f"SocketIO({option}=…)", given[option]
+    if option not in _OWN_OPTIONS:
+        return Problem(key, value, f"{_NO_OPTION}. Remove {option}; {_SETTINGS}", "")
+    if f"{PREFIX}ORIGINS" in config:
+        told = [_ELSEWHERE, f"Remove {option}: {_DECIDED}", _LIBRARYS]
+        return Problem(key, value, _sentences(*told), "")
+    if option == _CREDENTIALS and _ORIGINS in given:
+        told = [_ELSEWHERE, f"Remove {option}; the lines for {_ORIGINS} stand for both"]
+        return Problem(key, value, _sentences(*told), "")
+    told = [_ELSEWHERE, *same.remarks]
+    if same.settings is None:
+        told.append("To see who comes before you name them, leave that call as it is")
+        settings = {f"{PREFIX}REPORT_ONLY": "True"}
+    else:
+        told += [f"Remove {option} from that call", _LIBRARYS]
+        settings = {name: text for name, text in same.settings.items() if name not in config}
+    lines = [f'{app}.config["{name}"] = {text}' for name, text in settings.items()]
+    statements = "\n".join([*same.imports, *lines])
+    return Problem(key, value, _sentences(*told), statements, place=_PLACE)
+
+
+def _sentences(*sentences: str) -> str:
+    return ". ".join(dict.fromkeys(sentences))

@@ -79,6 +79,8 @@ class Options:
     allow_private_network: bool
     tolerate_insecure_origins: bool
     tolerate_public_suffixes: bool | frozenset[str]
+    report_only: bool
+    override: bool
     functions: tuple[OriginFunction, ...] = ()
     policies: tuple[Options, ...] = ()
     choose_policy: ChoosePolicy | None = None
@@ -421,6 +423,30 @@ SETTINGS: Final = (
         False,
         read_suffixes,
         meanings.of_suffixes,
+    ),
+    Setting(
+        "REPORT_ONLY",
+        "",
+        "bool",
+        False,
+        read_bool,
+        meanings.either(
+            "Nothing is enforced: requests are judged, and answered as without SioCors.",
+            "The policy is enforced.",
+        ),
+        is_a_policys=False,
+    ),
+    Setting(
+        "OVERRIDE",
+        "",
+        "bool",
+        False,
+        read_bool,
+        meanings.either(
+            "What a SocketIO was told about origins is replaced, with a warning.",
+            "A SocketIO that was told about origins is an error.",
+        ),
+        is_a_policys=False,
     ),
 )
 

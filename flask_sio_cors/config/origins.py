@@ -61,13 +61,18 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin:
     spelled = spelled_bool(value)
     if spelled is not None:
         return EveryOrigin.REFLECTED if spelled else NOTHING_LISTED
-    is_single = callable(value) or isinstance(value, re.Pattern)
-    items = _items([value] if is_single else value, report)
+    items = _items(value, report)
     return EveryOrigin.WILDCARD if items and all(map(_is_star, items)) else _read(items, report)
 
 
 def _items(value: Any, report: Report) -> list[Any]:
-    return read_items(value, report, "origins", (EXAMPLE,), are_origins)
+    is_single = callable(value) or isinstance(value, re.Pattern)
+    return read_items([value] if is_single else value, report, "origins", (EXAMPLE,), are_origins)
+
+
+def entries_of(value: Any) -> list[Any]:
+    """Return the entries of ``SIO_CORS_ORIGINS`` as they are written, whatever they are."""
+    return _items(value, Report("", "", value))
 
 
 def read_own_origins(value: Any, report: Report) -> frozenset[str]:

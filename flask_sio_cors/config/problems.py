@@ -15,10 +15,12 @@ class Problem(NamedTuple):
     :param correction: what to write instead of `value`, in the form in which it is written there:
         text where the whole value is one, as from the environment, or else Python source; ``""``
         where `value` is to be left out. For an unknown key, the known key to write instead of it
-        (``""`` where none is near); for an argument of ``SocketIO``, the call to write.
+        (``""`` where none is near); for an argument of ``SocketIO``, the
+        statements that say the same.
     :param target: the key to set to `correction`, where that is another one than `key`, which
         keeps its value.
     :param is_example: whether `correction` only shows the form, as nobody can know what was meant.
+    :param place: where these statements belong.
     """
 
     key: str
@@ -27,18 +29,22 @@ class Problem(NamedTuple):
     correction: str
     target: str = ""
     is_example: bool = False
+    place: str = ""
 
     def __str__(self) -> str:
         value = repr(self.value)
         if len(value) > 200:
             value = f"{value[:197]}..."
-        return f"{self.key}: {value}\n      {self.reason}\n      {self.advice}"
+        lines = [f"{self.key}: {value}", self.reason, *self.advice.splitlines()]
+        return "\n      ".join(lines)
 
     @property
     def advice(self) -> str:
         """What to write, or how it could look."""
         if not self.correction and not self.target:
             return "leave it out"
+        if self.place:
+            return f"write {self.place}:\n{self.correction}"
         verb = "for example" if self.is_example else "write"
         return f"{verb}: {f'{self.target} = ' if self.target else ''}{self.correction}"
 

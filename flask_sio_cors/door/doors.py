@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from flask_socketio import SocketIO
 
-from ..config.conflicts import conflicts
+from ..config.conflicts import conflicts, replaced_options
+from ..config.keys import PREFIX
 from ..config.options import Options
 from ..config.problems import ConfigError
 from ..origins.live import LiveOrigins
 from .guard import Guard
 from .journal import Journal, logger
+from .observer import Observed, Observer, without_functions
 from .policies import Policies
 from .revocation import Revocation
 from .servers import Middleware
@@ -30,6 +32,43 @@ KEY: Final = "sio_cors_doors"
 _DEFAULT_MOUNT: Final = "/socket.io/"
 
 
+class _Door:
+    """The way to one server, which a guard or an observer stands in.
+
+    :param middleware: Flask-SocketIO's, that hands requests to the server.
+    :param guard: the server's.
+    :param observer: the one who looks on, where nothing is enforced.
+    :param told: what its ``SocketIO`` was told, by the names of its options.
+    """
+
+    def __init__(
+        self, middleware: Any, guard: Guard, observer: Observer, told: Mapping[str, Any]
+    ) -> None:
+        self.told = told
+        self.guard = guard
+        self._middleware = middleware
+        self._observer = observer
+        self._engineio = guard.engineio.eio
+        self._theirs = self._engineio.cors_allowed_origins, self._engineio.cors_credentials
+
+    def open(self, policies: Policies, unasking: Policies) -> None:
+        """Let the server answer as it was told; only look on.
+
+        :param unasking: the policies without the application's functions.
+        """
+        self._observer.apply(policies, unasking)
+        self.guard.is_enforced = False
+        self._engineio.cors_allowed_origins, self._engineio.cors_credentials = self._theirs
+        self._middleware.engineio_app = self._observer
+
+    def close(self) -> None:
+        """Let nobody by without the guard, nor with credentials until it has its policy."""
+        self._engineio.cors_credentials = False
+        self._engineio.cors_allowed_origins = self.guard.allows
+        self.guard.is_enforced = True
+        self._middleware.engineio_app = self.guard
+
+
 class Doors:
     """The guards of an application's Socket.IO servers.
 
@@ -37,9 +76,9 @@ class Doors:
     :param options: its settings.
     :param interrupter: ends a function of the application that takes too long, where the
         server can.
+    :param observed: where observations go while nothing is enforced.
     :param live: origins that are let in beside those of the settings, and change meanwhile.
     :ivar first_request: calls what is to begin in the process that serves.
-    :ivar guards: one for each server.
     :ivar mounts: the servers' paths within the application, with their slashes.
     :ivar missed: the paths that are meant for a server, and that none answers.
     """
@@ -49,6 +88,7 @@ class Doors:
         app: Flask,
         options: Options,
         interrupter: Interrupter,
+        observed: Observed,
         live: LiveOrigins | None = None,
     ) -> None:
         self.app = app
@@ -56,18 +96,32 @@ class Doors:
         self.interrupter = interrupter
         self.first_request = FirstRequest()
         self._revocation = Revocation(lambda: self.guards, self.first_request, interrupter)
-        self.guards: tuple[Guard, ...] = ()
         self.mounts: tuple[str, ...] = ()
         self.missed: frozenset[str] = frozenset()
+        self._observed = observed
+        self._doors: tuple[_Door, ...] = ()
         # A server that comes while the policy is replaced gets the new one.
         self._lock = Lock()
         self._live = live
         if live is not None:
             live.lost = self._lost
-        self.policies = self._made(options)
+        self._put(options)
 
-    def guard(self, middleware: Any) -> None:
-        """Put a guard between one of Flask-SocketIO's middlewares and its server."""
+    @property
+    def guards(self) -> tuple[Guard, ...]:
+        """One for each server."""
+        return tuple(door.guard for door in self._doors)
+
+    @property
+    def told(self) -> tuple[Mapping[str, Any], ...]:
+        """What each ``SocketIO`` was told, by the names of its options."""
+        return tuple(door.told for door in self._doors)
+
+    def guard(self, middleware: Any, told: Mapping[str, Any]) -> None:
+        """Put a guard between one of Flask-SocketIO's middlewares and its server.
+
+        :param told: what its ``SocketIO`` was told, by the names of its options.
+        """
         server = middleware.engineio_app
         with self._lock:
             guard = Guard(
@@ -75,10 +129,9 @@ class Doors:
             )
             guard.first_request = self.first_request
             guard.watch_sessions()
-            middleware.engineio_app = guard
-            server.eio.cors_allowed_origins = guard.allows
-            server.eio.cors_credentials = self.policies.support_credentials
-            self.guards += (guard,)
+            door = _Door(middleware, guard, Observer(self.app, guard, self._observed), told)
+            self._doors += (door,)
+            self._settle((door,))
             self.mounts = tuple(dict.fromkeys((*self.mounts, middleware.engineio_path)))
             without_slash = {mount.rstrip("/") for mount in (*self.mounts, _DEFAULT_MOUNT)}
             self.missed = frozenset({*without_slash, _DEFAULT_MOUNT})
@@ -86,16 +139,10 @@ class Doors:
     def apply(self, options: Options) -> None:
         """Put other settings in force before all servers, and end the sessions that they refuse."""
         with self._lock:
-            self.policies = self._made(options)
-            # Whoever reaches Engine.IO past the guard never sees one policy's origins with the
-            # other's credentials.
-            for guard in self.guards:
-                guard.engineio.eio.cors_credentials = False
-            for guard in self.guards:
-                guard.policies = self.policies
-            for guard in self.guards:
-                guard.engineio.eio.cors_credentials = self.policies.support_credentials
-        self._revocation.begin(asks=True)
+            self._put(options)
+            self._settle(self._doors)
+        if not options.report_only:
+            self._revocation.begin(asks=True)
 
     def share(self, live: LiveOrigins | None) -> None:
         """Let in what a set holds that changes meanwhile, beside what the settings list.
@@ -110,16 +157,51 @@ class Doors:
     def _lost(self) -> None:
         """Forget who was let in, and end the sessions of those who are let in no more."""
         self.policies.forget()
-        self._revocation.begin(asks=False)
+        self._unasking.forget()
+        if not self.policies.default.options.report_only:
+            self._revocation.begin(asks=False)
 
     def _made(self, options: Options) -> Policies:
         return Policies(self.app, options, self.journal, self.interrupter, self._live)
+
+    def _put(self, options: Options) -> None:
+        self.policies = self._unasking = self._made(options)
+        if options.report_only:
+            self._unasking = self._made(without_functions(options))
+            logger.warning(
+                "%sREPORT_ONLY is set: nothing is enforced. Each request is judged, and answered "
+                "as without SioCors. Who asks is shown by: flask sio-cors observed",
+                PREFIX,
+            )
+
+    def _settle(self, doors: tuple[_Door, ...]) -> None:
+        if self.policies.default.options.report_only:
+            for door in doors:
+                door.open(self.policies, self._unasking)
+            return
+        # Whoever reaches Engine.IO past the guard never sees one policy's origins with the other's
+        # credentials.
+        for door in doors:
+            door.close()
+        for door in doors:
+            door.guard.policies = self.policies
+        for door in doors:
+            door.guard.engineio.eio.cors_credentials = self.policies.support_credentials
+            if replaced := replaced_options(door.told):
+                logger.warning("%sOVERRIDE is set: %s", PREFIX, replaced)
 
 
 def doors_of(app: Any) -> Doors | None:
     """Return the doors of an application; ``None`` where SioCors is not installed on it."""
     doors: Doors | None = getattr(app, "extensions", {}).get(KEY)
     return doors
+
+
+def told_to(server: Any) -> dict[str, Any]:
+    """Return what a server was told about origins, whose ``SocketIO`` object is not known."""
+    usual = {"cors_allowed_origins": None, "cors_credentials": True}
+    found = {name: getattr(server.eio, name) for name in usual}
+    return {name: value for name, value in found.items() if value is not usual[name]}
 
 
 def await_latecomers() -> None:
@@ -144,9 +226,11 @@ def _await_latecomers() -> None:
 def _checking(init_app: Callable[..., None]) -> Callable[..., None]:
     @wraps(init_app)
     def init_app_without_conflicts(socketio: SocketIO, app: Flask | None, **options: Any) -> None:
-        problems = conflicts({**socketio.server_options, **options}) if doors_of(app) else ()
-        if problems := tuple(problems):
-            raise ConfigError(problems)
+        doors = doors_of(app)
+        if doors is not None:
+            told = {**socketio.server_options, **options}
+            if problems := conflicts([told], doors.app.config, doors.app):
+                raise ConfigError(problems)
         init_app(socketio, app, **options)
 
     return init_app_without_conflicts
@@ -158,7 +242,7 @@ def _guarding(make: Callable[..., None]) -> Callable[..., None]:
         make(middleware, *arguments, **named)
         doors = doors_of(middleware.flask_app)
         if doors is not None:
-            doors.guard(middleware)
+            doors.guard(middleware, told_to(middleware.engineio_app))
             _tell_to_move(middleware.engineio_path)
 
     return make_with_guard

@@ -88,6 +88,7 @@ class Guard:
     :param journal: where refusals and faults are logged.
     :param interrupter: ends an ``allow_request`` that takes too long, where the server can.
     :ivar first_request: calls what is to begin in the process that serves.
+    :ivar is_enforced: whether it stands in its place; an observer stands there otherwise.
     """
 
     def __init__(
@@ -106,6 +107,7 @@ class Guard:
         self._proven: set[str] = set()
         self.interrupter = interrupter or Interrupter()
         self.first_request = FirstRequest()
+        self.is_enforced = True
 
     def handle_request(
         self, environ: WSGIEnvironment, start_response: StartResponse
@@ -132,7 +134,7 @@ class Guard:
                 return self.refuse(environ, start_response, *refusal)
             headers += cookies
         if page.header == PROOF and page.origin is not None:
-            self._remember(environ, page.origin)
+            self.remember(environ, page.origin)
         environ[VERDICT] = verdict
         environ[_JUDGED] = generation, page
         replaced = _REPLACED if has_credentials else _REPLACED_WITH_COOKIES
@@ -156,7 +158,7 @@ class Guard:
             answer = connect(sid, environ)
             # From here on, who looks for sessions after a change finds this one.
             generation = environ.get(_JUDGED, _UNJUDGED)[0]
-            if generation == self.policies.generation:
+            if generation == self.policies.generation or not self.is_enforced:
                 return answer
             refusal = self._refusal_now(environ)
             if refusal is None:
@@ -230,7 +232,7 @@ class Guard:
         page, options = judgement[2], policy.options
         if policy.grants_credentials(environ, judgement):
             if page.origin is not None and policy.is_proven(environ, page.origin):
-                self._remember(environ, page.origin)
+                self.remember(environ, page.origin)
             return True
         taken = credentials.take(environ, has_page=page.origin is not None)
         if taken:
@@ -251,7 +253,7 @@ class Guard:
             clue = Clue.SESSION
         return policy.server_of(environ, origin, clue)
 
-    def _remember(self, environ: WSGIEnvironment, origin: str) -> None:
+    def remember(self, environ: WSGIEnvironment, origin: str) -> None:
         """Remember that a page of the server's own has shown its origin."""
         proofs.remember(self.engineio.environ, environ, origin)
         if len(self._proven) >= _PROVEN_LIMIT:
@@ -306,7 +308,30 @@ class Guard:
         page: Identity,
         message: str | None = None,
     ) -> bytes:
-        """Log a refusal, send `request_refused`, and return the answer's JSON body."""
+        """Log a refusal, send `request_refused`, and return the answer's JSON body.
+
+        The parameters are those of `refuse`.
+        """
+        explanation = self.log(environ, policy, verdict, page, message)
+        self.send(app, environ, policy, verdict, page)
+        code, body = _ERRORS.get(verdict.reason, _FORBIDDEN)
+        # What gevent-websocket has opened, any page can read.
+        explains = app.debug and environ.get("wsgi.websocket") is None
+        if message is None and not explains:
+            return body
+        return _error_body(code, explanation() if message is None else message)
+
+    def log(
+        self,
+        environ: WSGIEnvironment,
+        policy: Policy,
+        verdict: Verdict,
+        page: Identity,
+        message: str | None = None,
+        *,
+        enforced: bool = True,
+    ) -> Callable[[], str]:
+        """Log a refusal; return what explains it."""
         origin, reason = page.origin, verdict.reason
 
         def explanation() -> str:
@@ -314,21 +339,37 @@ class Guard:
             return explain_refusal(reason, page, policy.options, message=message, server=server)
 
         name = policy.options.name
-        self.journal.refused(origin, reason, explanation, name)
+        self.journal.refused(origin, reason, explanation, name, enforced=enforced)
+        return explanation
+
+    def send(
+        self,
+        app: Flask,
+        environ: WSGIEnvironment,
+        policy: Policy,
+        verdict: Verdict,
+        page: Identity,
+        *,
+        enforced: bool = True,
+    ) -> None:
+        """Tell the application's receivers of a refusal."""
+        told = {
+            "origin": page.origin,
+            "reason": verdict.reason,
+            "policy": policy.options.name,
+            "enforced": enforced,
+        }
         for receiver in request_refused.receivers_for(app):
-            told = {"origin": origin, "reason": reason, "environ": dict(environ), "policy": name}
-            tell = partial(receiver, app, **told)
+            tell = partial(receiver, app, environ=dict(environ), **told)
             blame = blamer("request_refused", self.journal, self.interrupter)
             fault = call(tell, policy.options.callback_timeout, self.interrupter, blame)
             if isinstance(fault, Fault):
-                complaint = f"a receiver {fault.complaint}; the refusal stands"
+                complaint = f"a receiver {fault.complaint}; {_UNCHANGED[enforced]}"
                 self.journal.fault("request_refused", fault.error, complaint)
-        code, body = _ERRORS.get(reason, _FORBIDDEN)
-        # What gevent-websocket has opened, any page can read.
-        explains = app.debug and environ.get("wsgi.websocket") is None
-        if message is None and not explains:
-            return body
-        return _error_body(code, explanation() if message is None else message)
+
+
+#: What a receiver's fault changes, by whether the refusal is enforced.
+_UNCHANGED: Final = {True: "the refusal stands", False: "nothing was refused"}
 
 
 def _denied(reason: Reason, headers: Headers) -> Verdict:

@@ -38,6 +38,8 @@ class Journal:
         reason: str,
         explanation: Callable[[], str],
         policy: str = DEFAULT,
+        *,
+        enforced: bool = True,
     ) -> None:
         """Log that a request was refused.
 
@@ -46,10 +48,12 @@ class Journal:
         :param explanation: what the operator should know, unprintable characters escaped; called
             when it is logged.
         :param policy: the name of the one that refuses; told where there are several.
+        :param enforced: whether it was, or would be once the policy is enforced.
         """
+        begun = "Refused" if enforced else "Let in, as nothing is enforced; would be refused"
         by = "" if policy == DEFAULT else f" by the policy {policy!r}"
-        kind = _shown(origin), reason, policy
-        self._tell(kind, lambda: f"Refused{by} ({reason}): {explanation()}")
+        kind = _shown(origin), reason, policy, enforced
+        self._tell(kind, lambda: f"{begun}{by} ({reason}): {explanation()}")
 
     def taken(
         self, origin: str | None, names: tuple[str, ...], explanation: Callable[[], str]

@@ -32,7 +32,8 @@ def stray_hook(doors: Doors) -> Callable[[], Response | None]:
     def answer_stray() -> Response | None:
         if doors.first_request.awaited:
             doors.first_request.has_come()
-        if VERDICT in request.environ or not _is_stray(request, doors):
+        is_missed = VERDICT not in request.environ and _is_stray(request, doors)
+        if not is_missed or doors.policies.default.options.report_only:
             return None
         response = _answer(doors)
         websocket = request.environ.get("wsgi.websocket")

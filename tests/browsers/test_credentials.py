@@ -73,9 +73,19 @@ def visited(engine, collector, server):
         return collector.report(browser) | collector.report(browser)
 
 
-def test_at_plain_flask_socketio_the_page_is_the_visitor(engine, collector, serve):
+# Nothing is enforced, so that everything is as without it.
+REPORT_ONLY = """
+    import tempfile
+    app.instance_path = tempfile.mkdtemp()
+    app.config["SIO_CORS_REPORT_ONLY"] = True
+"""
+
+
+@pytest.mark.parametrize("settings", ["", REPORT_ONLY], ids=["plain", "report only"])
+def test_at_plain_flask_socketio_the_page_is_the_visitor(engine, collector, serve, settings):
     options = {"cors_allowed_origins": "*"}
-    server = serve(COOKIES, after=VISIT, plain=True, socketio_options=options)
+    config = f"{COOKIES}{settings}"
+    server = serve(config, after=VISIT, plain=not settings, socketio_options=options)
     found = visited(engine, collector, server)
     assert found["websocket"] == found["script"] == "ada"
     assert found["fetch"].startswith('0{"sid":')

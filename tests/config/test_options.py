@@ -57,6 +57,8 @@ def test_without_any_setting_only_the_servers_own_origin_is_allowed():
         allow_private_network=False,
         tolerate_insecure_origins=False,
         tolerate_public_suffixes=False,
+        report_only=False,
+        override=False,
     )
     assert set(options.sources.values()) == {"default"}
     assert set(options.sources) == {setting.name for setting in SETTINGS}
@@ -248,6 +250,8 @@ def test_the_switches_are_these():
         "ALLOW_PRIVATE_NETWORK",
         "TOLERATE_INSECURE_ORIGINS",
         "TOLERATE_PUBLIC_SUFFIXES",
+        "REPORT_ONLY",
+        "OVERRIDE",
     ]
 
 
