@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 from flask_socketio import SocketIO
 
+import flask_sio_cors
 from flask_sio_cors import SioCors
 from flask_sio_cors.cli import flask_group, main
 from flask_sio_cors.config.options import SETTINGS
@@ -91,6 +92,13 @@ def test_the_extras_that_a_page_names_exist(page):
     for extras in re.findall(r"Flask-SIO-CORS\[([\w,]+)\]", page.read_text("utf-8")):
         for extra in extras.split(","):
             assert f"\n{extra} = [" in PROJECT.split("[project.optional-dependencies]")[1], extra
+
+
+def test_the_page_of_the_api_has_every_public_name():
+    text = (REPOSITORY / "docs" / "api.md").read_text("utf-8")
+    assert set(flask_sio_cors.__all__) == set(
+        re.findall(r"^\.\. (?:auto|py:)\w+:: (\w+)$", text, re.MULTILINE)
+    )
 
 
 def test_the_manual_for_nodejs_lists_every_option_that_has_a_counterpart():

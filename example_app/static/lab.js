@@ -456,5 +456,5 @@ async function start() {
 }
 
 // Where there is little room, the grid comes first, and its explanation is folded.
-if (matchMedia("(max-width: 900px)").matches) at("differ").open = false;
+if (matchMedia("(max-width: 900px)").matches) at("differ").open = at("words").open = false;
 start();
