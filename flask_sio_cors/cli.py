@@ -17,6 +17,7 @@ from flask.cli import AppGroup
 
 from .advice import inspection
 from .advice import observed as who
+from .advice import show as showing
 from .advice.question import Question
 from .browser.fetch import FORBIDDEN_METHODS, TOKEN, Header, is_forbidden_header, normalized_method
 from .config.policies import DEFAULT
@@ -78,14 +79,15 @@ def _is_respelt(text: str, mended: str) -> bool:
 _HOST = re.compile(r"((?:http|ws)s?://)?((?:[^\s/?#@:*\[\]\\]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?)/?")
 
 
-def _server(host: str) -> str:
-    """Return the origin of the server that ``--host`` names."""
+def _server(host: str) -> tuple[str, bool]:
+    """Return the origin of the server that ``--host`` names, and whether it names the scheme."""
     match = _HOST.fullmatch(host) if host.isprintable() else None
     scheme, name = match.groups() if match is not None else ("", "")
+    is_known = bool(scheme)
     scheme = scheme or f"{current_app.config['PREFERRED_URL_SCHEME']}://"
     try:
         if name and urlsplit(f"//{name}").port != 0:  # which raises where it is none
-            return _origin(re.sub("^ws", "http", scheme) + name)
+            return _origin(re.sub("^ws", "http", scheme) + name), is_known
     except (ValueError, click.BadParameter):
         pass
     raise click.BadParameter(
@@ -206,7 +208,7 @@ class _Commands(AppGroup):
         except ConfigError as error:
             told = str(error)
             if ctx.invoked_subcommand == "show" and error.written:
-                told += f"\n\n{inspection.describe_broken(error, _width())}"
+                told += f"\n\n{showing.describe_broken(error, _width())}"
             raise NotAskedError(told) from None
 
 
@@ -253,7 +255,7 @@ def show(policy: str | None, as_json: bool) -> None:
     Exit status 0, or 2 if the application or its configuration is broken.
     """
     chosen = _policy_named(policy) or _policies().default
-    shown = inspection.describe(chosen, current_app._get_current_object())  # type: ignore[attr-defined]
+    shown = showing.describe(chosen, current_app._get_current_object())  # type: ignore[attr-defined]
     _print_json(shown.as_json()) if as_json else _print(shown.as_text(_width()))
 
 
@@ -300,13 +302,9 @@ def explain(
     """
     if transport == "websocket" and method != "GET":
         raise click.UsageError(f"A WebSocket starts with GET, never with {method}.")
+    server, is_scheme_known = (None, False) if host is None else _server(host)
     asked = Question(
-        _origin(origin),
-        _server(host) if host is not None else None,
-        method,
-        headers,
-        with_credentials,
-        transport,
+        _origin(origin), server, method, headers, with_credentials, transport, is_scheme_known
     )
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     answer = inspection.answer(_policies(), app, asked, _policy_named(policy))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .config.conflicts import conflicts
 from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
-from .config.options import Options
+from .config.options import Options, unread_keys
 from .config.policies import DEFAULT
 from .door.doors import KEY, Doors, await_latecomers, doors_of, told_to
 from .door.journal import logger
@@ -89,6 +89,8 @@ class SioCors:
         app.before_request_funcs.setdefault(None, []).insert(0, hook)
         if chain.opaque and not named:
             _warn_of(chain.opaque)
+        for key in unread_keys(app.config, options):
+            logger.warning("%s", key)
 
     def reconfigure(self, app: Flask) -> None:
         """Read ``app.config`` again and put the new policy in force, for all requests at once.

@@ -161,7 +161,7 @@ def answer(app: Flask, policy: Policy, counts: Counts, allowed: Sequence[str]) -
     outside = [one.origin for one in own if one.origin and not _gets_in(app, tried, one)]
     return Observed(
         seen,
-        tuple(f"{written.place(change.key)} = {change.source}" for change in changes),
+        tuple(str(replace(change, path=written.path(change.key))) for change in changes),
         tuple(dict.fromkeys(outside)),
     )
 

@@ -19,16 +19,27 @@ from ..config.problems import ConfigError
 from ..door.policy import Policy
 from ..door.verdicts import REFUSED, Reason
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
-from .question import Asking, Question, Step
+from .question import Asking, Obstacle, Question, Step
 
 
 @dataclass(frozen=True)
 class Change:
-    """A configuration key, the value that it should have, and Python source of it."""
+    """A configuration key, the value that it should have, and Python source of it.
+
+    :param path: where the value is written: the key, or, for a policy's own, what leads to it.
+    """
 
     key: str
     value: object
     source: str
+    path: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{_in_config(self.path)} = {self.source}"
+
+
+def _in_config(path: Iterable[str]) -> str:
+    return "app.config" + "".join(f"[{json.dumps(name)}]" for name in path)
 
 
 #: What a function alone decides.
@@ -37,12 +48,14 @@ _OF_A_FUNCTION: Final = frozenset({Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_CALL
 
 def find_remedy(
     asking: Asking, options: Options, steps: tuple[Step, ...]
-) -> tuple[tuple[str, ...], str]:
-    """Return the configuration lines that let a page in; or none, and what to do instead.
+) -> tuple[tuple[Change, ...], str]:
+    """Return what to configure to let a page in; or nothing, and what to do instead.
 
     :param options: those in force, which kept the page out.
     :param steps: what its requests met there; the last one has not passed.
     """
+    if (obstacle := asking.obstacle(options)) is not None:
+        return (), _OBSTACLES[obstacle].format(asking.server.partition("://")[2])
     is_own = _is_own(asking, options, steps[-1])
     if options.functions and steps[-1].verdict.reason in _OF_A_FUNCTION and not is_own:
         return (), _instead(options, asking.question, steps[-1])
@@ -62,7 +75,7 @@ def find_remedy(
             steps = asking.steps(Policy(options))
     except ConfigError as error:
         return (), _instead_of_mistake(asking.question, error)
-    return tuple(f"{written.place(key)} = {one.source}" for key, one in changes.items()), ""
+    return tuple(replace(one, path=written.path(key)) for key, one in changes.items()), ""
 
 
 def _is_own(asking: Asking, options: Options, step: Step) -> bool:
@@ -107,18 +120,17 @@ class Written:
         options = Options.from_config(self._config, **self._functions)
         return next((one for one in options.policies if one.name == self._policy), options)
 
-    def place(self, key: str) -> str:
-        """Return where a setting of the policy is written, as Python source."""
-        names = [POLICIES, self._policy, key.removeprefix(PREFIX)] if self._is_own(key) else [key]
-        return "app.config" + "".join(f"[{json.dumps(name)}]" for name in names)
+    def path(self, key: str) -> tuple[str, ...]:
+        """Return where a setting of the policy is written."""
+        return (POLICIES, self._policy, key.removeprefix(PREFIX)) if self._is_own(key) else (key,)
 
     def origins(self) -> tuple[Any, str]:
         """Return the origins as they are written, and where, as Python source."""
         key = f"{PREFIX}ORIGINS"
         if self._policy != DEFAULT and "ORIGINS" in self._own:
-            return self._own["ORIGINS"], self.place(key)
+            return self._own["ORIGINS"], _in_config(self.path(key))
         key = SETTINGS[0].source(self._config) or key
-        return self._config.get(key), f'app.config["{key}"]'
+        return self._config.get(key), _in_config([key])
 
     def _is_own(self, key: str) -> bool:
         return self._policy != DEFAULT and key.startswith(PREFIX)
@@ -205,6 +217,16 @@ _TOO_LATE: Final = (
     "The configuration does let it in, but was changed after SioCors(app) had read it. Set it "
     "before, or call cors.reconfigure(app)."
 )
+_OBSTACLES: Final = {
+    Obstacle.MIXED_CONTENT: (
+        "Let pages reach the server by https: (a proxy with a certificate in front of it), and "
+        'name it so in the client: io("https://{}").'
+    ),
+    Obstacle.METHOD: (
+        "Ask a route of the application at another path, which Flask answers; Flask-CORS lets "
+        "pages elsewhere ask there. Socket.IO's own clients use GET and POST alone."
+    ),
+}
 _NULL: Final = (
     "Nothing lets it in with credentials, as that origin is everybody's. Serve the page by "
     "http: or https:, not from a file or in a sandboxed frame, and allow the origin that it has "

@@ -241,3 +241,13 @@ BAD_PORTS: Final = frozenset(
         5061 6000 6566 6665 6666 6667 6668 6669 6679 6697 10080""".split(),
     )
 )
+
+
+def is_mixed_content(origin: str, server: str, is_local: bool) -> bool:
+    """Tell whether browsers block what a page asks a server (Mixed Content, section 4.4).
+
+    :param origin: of the page.
+    :param server: the origin that it asks.
+    :param is_local: whether that is the user's own machine, which needs no encryption.
+    """
+    return origin.startswith("https:") and server.startswith("http:") and not is_local

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
 from .problems import Problem
 
@@ -21,9 +21,15 @@ _OTHER_NAMES: Final = {
     "ALLOW_ORIGIN": "ORIGINS",
     "ALLOWED_ORIGIN_REGEXES": "ORIGINS",
     "ALLOW_ALL_ORIGINS": "ORIGINS",
+    "ORIGIN_ALLOW_ALL": "ORIGINS",
+    "ORIGIN_WHITELIST": "ORIGINS",
     "CREDENTIALS": "SUPPORTS_CREDENTIALS",
     "ALLOW_CREDENTIALS": "SUPPORTS_CREDENTIALS",
     "HEADERS": "ALLOW_HEADERS",
+    "ALLOWED_HEADERS": "ALLOW_HEADERS",
+    "EXPOSED_HEADERS": "EXPOSE_HEADERS",
+    "ALLOWED_METHODS": "METHODS",
+    "ALLOW_METHODS": "METHODS",
     "PREFLIGHT_MAX_AGE": "MAX_AGE",
     "SUCCESS_STATUS": "OPTIONS_SUCCESS_STATUS",
     "PRIVATE_NETWORK": "ALLOW_PRIVATE_NETWORK",
@@ -55,6 +61,68 @@ def unknown_keys(config: Mapping[str, Any], known: list[str]) -> Iterable[Proble
         elif prefix:
             reason = f"is no setting; those that exist are {', '.join(known)}"
             yield Problem(key, value, reason, "")
+
+
+class IgnoredKey(NamedTuple):
+    """A key that looks like one of ours, and that nobody here reads.
+
+    :param key: as it is set.
+    :param meant: the setting that it most likely means.
+    """
+
+    key: str
+    meant: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.key} is set, and nothing here reads it. If it is meant for Socket.IO, name it "
+            f"{self.meant} (in the environment: FLASK_{self.meant})."
+        )
+
+
+def ignored_keys(
+    config: Mapping[str, Any], read: Collection[str], sources: Mapping[str, str]
+) -> Iterable[IgnoredKey]:
+    """Yield the keys that look like ours and do nothing, where what they mean is not set.
+
+    They may be somebody else's, so that they are no mistakes.
+
+    :param read: every key that is read.
+    :param sources: the settings' names → the keys that their values came from.
+    """
+    for key in config:
+        match = _LOOKS_LIKE_OURS.fullmatch(key.upper()) if isinstance(key, str) else None
+        if match is None or key in read:
+            continue
+        meant = _meant(match["name"], bool(match["prefix"]), sources)
+        if meant and sources.get(meant, "default") == "default":
+            yield IgnoredKey(key, PREFIX + meant)
+
+
+def _meant(name: str, has_prefix: bool, names: Iterable[str]) -> str:
+    """Return the name of the setting that a key means; ``""`` where it is not near enough."""
+    if name in _FLASK_CORS_ONLY:
+        return ""
+    if not has_prefix:
+        is_ours = name == "ORIGINS" or difflib.get_close_matches(name, _OF_ORIGINS, 1, 0.9)
+        return "ORIGINS" if is_ours else ""
+    known = {**_OTHER_NAMES, **{one: one for one in names}}
+    nearest = difflib.get_close_matches(name, known, 1, 0.85)
+    return known[nearest[0]] if nearest else ""
+
+
+# What a key without any prefix has to be called, to be taken for one of ours.
+_OF_ORIGINS: Final = (
+    "ALLOWED_ORIGINS",
+    "ALLOWED_ORIGIN",
+    "ALLOW_ORIGINS",
+    "ALLOW_ORIGIN",
+    "ALLOW_ALL_ORIGINS",
+    "ALLOWED_ORIGIN_REGEXES",
+)
+_LOOKS_LIKE_OURS: Final = re.compile(
+    r"(?P<prefix>(?:FLASK_)?(?:(?:SIO|SOCKETIO|SOCKET_IO|WEBSOCKETS?|WS)_?)?(?:CORS_)?)(?P<name>\w+)"
+)
 
 
 def _nearest_key(key: str, name: str, known: list[str]) -> str:

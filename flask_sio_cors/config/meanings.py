@@ -93,10 +93,12 @@ def of_exposed_headers(names: tuple[str, ...]) -> str:
 
 def of_methods(methods: tuple[str, ...]) -> str:
     """Say what a preflight is told."""
-    return (
+    told = (
         f"Preflights are answered with {', '.join(methods)}; GET and POST, all that Socket.IO "
         "needs, pass in any case."
     )
+    others = [method for method in methods if method not in ("GET", "POST", "OPTIONS")]
+    return f"{told} Engine.IO answers {' and '.join(others)} with 405." if others else told
 
 
 def of_max_age(seconds: int | None) -> str:

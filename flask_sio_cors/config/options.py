@@ -15,7 +15,7 @@ from . import meanings
 from .corrections import Report
 from .credentials import CREDENTIALED, check_credentials
 from .functions import AllowRequest, ChoosePolicy, OriginFunction, read_allow_request
-from .keys import FALLBACK_PREFIX, PREFIX, unknown_keys
+from .keys import FALLBACK_PREFIX, PREFIX, IgnoredKey, ignored_keys, unknown_keys
 from .origins import (
     NOTHING_LISTED,
     EveryOrigin,
@@ -268,6 +268,12 @@ def snapshot(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: snapshot(item) for key, item in value.items()}
     return frozenset(value) if isinstance(value, set) else value
+
+
+def unread_keys(config: Mapping[str, Any], options: Options) -> Iterable[IgnoredKey]:
+    """Yield the keys of an application that look like settings, and that nobody here reads."""
+    read = {key for setting in SETTINGS for key in (setting.key, setting.fallback) if key}
+    return ignored_keys(config, read, options.sources)
 
 
 def _expects_https(config: Mapping[str, Any]) -> bool:

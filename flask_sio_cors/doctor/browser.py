@@ -23,7 +23,7 @@ from ..browser.fetch import (
     unsafe_names,
 )
 from ..origins.grammar import DEFAULT_PORTS
-from ..origins.suffixes import registered_part
+from ..origins.sites import is_same_site
 from .exchange import Exchange, Failure, Pending, Wire
 
 #: How many redirects are followed, as in browsers.
@@ -320,19 +320,7 @@ def _referrer(origin: str, url: str) -> tuple[Header, ...]:
 def _site(origin: str, url: str) -> str:
     if origin == origin_of(url):
         return "same-origin"
-    own, other = urlsplit(origin), urlsplit(origin_of(url))
-    is_same = own.scheme == other.scheme and registrable(own.hostname) == registrable(
-        other.hostname
-    )
-    return "same-site" if is_same and own.hostname else "cross-site"
-
-
-def registrable(host: str | None) -> str:
-    """Return the part of a host's name that its owner registered; an IP address as it is."""
-    name = (host or "").rstrip(".")
-    if ":" in name or name.rpartition(".")[2].isdigit() or "." not in name:
-        return name
-    return registered_part(name) or name
+    return "same-site" if is_same_site(origin, origin_of(url)) else "cross-site"
 
 
 def _redirect(

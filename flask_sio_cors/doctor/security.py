@@ -10,12 +10,12 @@ from urllib.parse import urlsplit
 
 from ..browser.fetch import Page, cors_check, varies_by_origin
 from ..origins.grammar import is_loopback
+from ..origins.lookalikes import longer_port, neighbours, other_port
 from .browser import Browser, fetch_metadata, origin_of
 from .exchange import Exchange, SpentError
 from .findings import Finding, Severity
 from .fixes import Fix, allowing
 from .handshake import Session, is_extension, session_of
-from .lookalikes import longer_port, neighbours, other_port
 from .proof import proof_of
 from .protocol import protocol_of
 

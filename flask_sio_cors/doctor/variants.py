@@ -11,7 +11,8 @@ from typing import Final
 from ..browser.fetch import cors_check
 from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_loopback, is_well_formed
 from ..origins.near import Difference, Part, compare, split, variants
-from .browser import Fetched, preflight, registrable
+from ..origins.sites import registrable
+from .browser import Fetched, preflight
 from .exchange import Exchange
 from .findings import Finding
 from .handshake import session_of

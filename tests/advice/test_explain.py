@@ -56,7 +56,7 @@ def test_explain_names_the_rule_that_lets_an_origin_in(
     app = application(**config)
     result = run(app, "explain", *arguments, "--transport", transport)
     assert result.exit_code == 0, result.output
-    assert run_json(app, "explain", *arguments, "--transport", transport)["rule"] == rule
+    assert run_json(app, "explain", *arguments, "--transport", transport)["rule"]["text"] == rule
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_the_lines_that_explain_prints_let_the_page_in(
 
     mended = Flask("mended")
     mended.config.update(config)
-    exec(run_json(app, "explain", *arguments)["config"], {"app": mended})
+    exec("\n".join(run_json(app, "explain", *arguments)["lines"]), {"app": mended})
     SocketIO(mended, async_mode="threading")
     SioCors(mended)
     again = run(mended, "explain", *arguments)
@@ -254,12 +254,12 @@ def test_a_page_that_is_most_likely_the_servers_own_is_told_how_to_get_in(
         in (told["explanation"])
     )
     assert "X-Forwarded-Proto $scheme" in told["explanation"]
-    assert told["config"] == 'app.config["SIO_CORS_OWN_ORIGINS"] = ["https://a.example"]'
+    assert told["lines"] == ['app.config["SIO_CORS_OWN_ORIGINS"] = ["https://a.example"]']
     named = application(**config, SIO_CORS_OWN_ORIGINS="https://a.example")
     for host in ([], ["--host", "http://up:5000"]):
         told = run_json(named, "explain", "https://a.example", *host)
         assert told["allowed"]
-        assert told["rule"] == "same origin: the page comes from the server itself"
+        assert told["rule"]["text"] == "same origin: the page comes from the server itself"
 
 
 def test_explain_takes_the_opaque_origin() -> None:

@@ -71,7 +71,7 @@ def test_the_lines_let_a_page_in_at_that_policys_host_and_nowhere_else(policy, o
     assert answer["config"], answer
     before = {other: allowed(app, origin, other) for other in POLICIES["SIO_CORS_POLICIES"]}
     mended = copied(POLICIES)
-    exec(answer["config"], {"app": type("app", (), {"config": mended})})
+    exec("\n".join(answer["lines"]), {"app": type("app", (), {"config": mended})})
     app = application(**mended)
     assert run_json(app, *asked)["allowed"]
     for other in ("default", *before):
@@ -97,7 +97,7 @@ def test_policies_from_the_environment_are_mended_too():
         SIO_CORS_POLICIES='{"a": {"HOSTS": "a.example", "ORIGINS": "https://b.example"}}'
     )
     answer = run_json(app, "explain", STRANGER, "--policy", "a")
-    assert answer["config"].startswith('app.config["SIO_CORS_POLICIES"]["a"]["ORIGINS"] = ')
+    assert answer["lines"][0].startswith('app.config["SIO_CORS_POLICIES"]["a"]["ORIGINS"] = ')
 
 
 def test_show_lists_the_policies_and_shows_one():

@@ -1,19 +1,24 @@
 """``flask sio-cors show``: the policy in force, and what is odd about it."""
 
 import pytest
+from flask import Flask
 
 from flask_sio_cors.cli import flask_group
 from flask_sio_cors.config.options import SETTINGS
 from tests.support.questions import FRIEND, STRANGER, application, only_friends, run, run_json
 
 
+def warned(app: Flask) -> str:
+    return " ".join(warning["text"] for warning in run_json(app, "show")["warnings"])
+
+
 def test_show_names_each_setting_its_value_and_where_it_came_from() -> None:
     app = application(SIO_CORS_ORIGINS=[FRIEND], CORS_MAX_AGE=600)
     settings = run_json(app, "show")["settings"]
     assert list(settings) == [setting.name for setting in SETTINGS]
-    assert settings["ORIGINS"]["value"] == f"['{FRIEND}']"
+    assert settings["ORIGINS"]["value"] == [FRIEND]
     assert settings["ORIGINS"]["source"] == "SIO_CORS_ORIGINS"
-    assert settings["MAX_AGE"]["value"] == "600"
+    assert settings["MAX_AGE"]["value"] == 600
     assert settings["MAX_AGE"]["source"] == "CORS_MAX_AGE"
     assert settings["METHODS"]["source"] == "default"
     assert all(shown["meaning"].endswith(".") for shown in settings.values())
@@ -50,7 +55,7 @@ def test_show_is_read_by_people(columns: int) -> None:
     ],
 )
 def test_show_warns(config: dict[str, object], words: str) -> None:
-    assert words.lower() in " ".join(run_json(application(**config), "show")["warnings"]).lower()
+    assert words.lower() in warned(application(**config)).lower()
 
 
 @pytest.mark.parametrize(
@@ -70,8 +75,7 @@ def test_show_says_what_a_value_means(config: dict[str, object], name: str, mean
 
 
 def test_show_gives_a_set_as_it_is_written() -> None:
-    shown = run_json(application(SIO_CORS_ORIGINS={FRIEND}), "show")["settings"]["ORIGINS"]
-    assert shown["value"] == f"{{'{FRIEND}'}}"
+    assert f"{{'{FRIEND}'}}" in run(application(SIO_CORS_ORIGINS={FRIEND}), "show").stdout
 
 
 @pytest.mark.parametrize("columns", [60, 100])
@@ -89,8 +93,8 @@ def test_show_warns_of_a_key_that_was_set_too_late() -> None:
     app = application()
     app.config["SIO_CORS_ORIGINS"] = [FRIEND]
     (warning,) = run_json(app, "show")["warnings"]
-    assert "SIO_CORS_ORIGINS" in warning
-    assert "reconfigure" in warning
+    assert "SIO_CORS_ORIGINS" in warning["text"]
+    assert "reconfigure" in warning["text"]
 
 
 @pytest.mark.parametrize("key", ["SIO_CORS_ORIGINS", "CORS_ORIGINS"])
@@ -98,19 +102,19 @@ def test_show_tells_what_is_in_force_of_a_list_that_was_changed_too_late(key: st
     app = application(**{key: [FRIEND]})
     app.config[key].append(STRANGER)
     shown = run_json(app, "show")
-    assert shown["settings"]["ORIGINS"]["value"] == f"['{FRIEND}']"
+    assert shown["settings"]["ORIGINS"]["value"] == [FRIEND]
     (warning,) = shown["warnings"]
-    assert warning.startswith(f"{key} was changed")
+    assert warning["text"].startswith(f"{key} was changed")
 
     app.config[key] = "*"
     assert len(run_json(app, "show")["warnings"]) == 1
     app.extensions["sio_cors"].reconfigure(app)
-    assert run_json(app, "show")["settings"]["ORIGINS"]["value"] == "'*'"
+    assert run_json(app, "show")["settings"]["ORIGINS"]["value"] == "*"
 
 
 def test_show_warns_of_preflights_that_nobody_answers() -> None:
     app = application(SIO_CORS_ORIGINS=[FRIEND], SIO_CORS_PREFLIGHT_CONTINUE=True)
-    assert "no route" in run_json(app, "show")["warnings"][0]
+    assert "no route" in warned(app)
     app.add_url_rule("/socket.io/", "preflight", lambda: "", methods=["OPTIONS"])
     assert run_json(app, "show")["warnings"] == []
 
@@ -118,9 +122,9 @@ def test_show_warns_of_preflights_that_nobody_answers() -> None:
 def test_show_gives_machines_the_whole_value() -> None:
     many = [f"https://customer-{n}.example.com" for n in range(400)]
     value = run_json(application(SIO_CORS_ORIGINS=many), "show")["settings"]["ORIGINS"]["value"]
-    assert value == repr(many)
+    assert value == many
 
 
 def test_show_names_a_configured_function() -> None:
     settings = run_json(application(SIO_CORS_ORIGINS=only_friends), "show")["settings"]
-    assert settings["ORIGINS"]["value"] == "'tests.support.questions:only_friends'"
+    assert settings["ORIGINS"]["value"] == [{"function": "tests.support.questions:only_friends"}]

@@ -22,9 +22,9 @@ from flask_sio_cors.doctor.browser import resolve
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Failure, Patience, Trouble, Wire
 from flask_sio_cors.doctor.findings import Severity
-from flask_sio_cors.doctor.lookalikes import neighbours
 from flask_sio_cors.doctor.report import as_json, as_text
 from flask_sio_cors.doctor.target import Target, TargetError
+from flask_sio_cors.origins.lookalikes import neighbours
 from tests.support.broken_servers import (
     ALLOWED,
     BROKEN,

@@ -9,8 +9,8 @@ import pytest
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.exchange import MAX_REQUESTS
-from flask_sio_cors.doctor.lookalikes import neighbours, other_port
 from flask_sio_cors.doctor.target import Target
+from flask_sio_cors.origins.lookalikes import neighbours, other_port
 from tests.support.broken_servers import choosing, engine, guarded, node_server, serving
 
 ORIGINS = (

@@ -33,7 +33,7 @@ CONNECTED = {name: case for name, case in MENDED.items() if not set(NOT_A_CLIENT
 def test_the_lines_that_explain_prints_let_a_client_connect(
     config: dict[str, object], arguments: list[str], run_clients: RunClients
 ) -> None:
-    lines = run_json(application(**config), "explain", *arguments)["config"]
+    lines = "\n".join(run_json(application(**config), "explain", *arguments)["lines"])
     origin, *words = arguments
     options: dict[str, object] = {"withCredentials": CREDENTIALS in words}
     names = [words[n + 1] for n, word in enumerate(words) if word == "--header"]

@@ -107,7 +107,7 @@ MENDED: dict[str, tuple[dict[str, object], list[str], str]] = {
         "not encrypted",
     ),
     "insecure, and * so far": ({"SIO_CORS_ORIGINS": "*"}, [INTRANET, CREDENTIALS], "‘*’"),
-    "method": (LISTED, [FRIEND, "--method", "PUT"], "Did not find method"),
+    "method": (LISTED, [FRIEND, "--method", "OPTIONS"], "Did not find method"),
     "header": (
         {**LISTED, "SIO_CORS_ALLOW_HEADERS": ["X-More"]},
         [FRIEND, "--header", "X-Token: 1"],
@@ -125,7 +125,7 @@ MENDED: dict[str, tuple[dict[str, object], list[str], str]] = {
     ),
     "method, header and credentials": (
         {**LISTED, "SIO_CORS_ALLOW_HEADERS": ["X-More"]},
-        [STRANGER, CREDENTIALS, "--method", "DELETE", "--header", "X-Token"],
+        [STRANGER, CREDENTIALS, "--method", "OPTIONS", "--header", "X-Token"],
         "missing",
     ),
     "host": ({**LISTED, "TRUSTED_HOSTS": ["a.example"]}, [FRIEND, "--host", "b.example"], "400"),

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from ..origins.grammar import OPAQUE_ORIGINS
-from .browser import registrable
+from .grammar import OPAQUE_ORIGINS
+from .sites import registrable
 
 _WEB = ("http", "https")
 

@@ -1,0 +1,220 @@
+"""What ``show`` tells: the policy in force, where it came from, and what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from ..browser.wording import visible
+from ..config import meanings
+from ..config.functions import source_of
+from ..config.keys import PREFIX
+from ..config.options import SETTINGS, Options, Setting, snapshot, unread_keys
+from ..config.origins import EveryOrigin
+from ..config.policies import DEFAULT, POLICIES
+from ..config.problems import ConfigError
+from ..door.policy import Policy
+from ..origins.sets import OriginSet
+from . import truths
+from .layout import indented, wrapped
+from .question import answers_preflights, mount
+from .truths import Truth
+from .values import as_json, origins_as_json
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+#: The version of what `PolicyShown.as_json` returns, which ``schemas/show.json`` describes.
+SCHEMA: Final = 1
+
+
+@dataclass(frozen=True)
+class SettingShown:
+    """One setting: its value, where it came from, and what that means.
+
+    :param written: the value as Python source.
+    :param value: the value as JSON has it.
+    """
+
+    name: str
+    written: str
+    value: Any
+    source: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class PolicyShown:
+    """A policy for people and machines."""
+
+    settings: tuple[SettingShown, ...]
+    trusted_hosts: tuple[str, ...]
+    warnings: tuple[Truth, ...]
+    name: str = DEFAULT
+    hosts: tuple[str, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the policy for machines."""
+        settings = {
+            shown.name: {"value": shown.value, "source": shown.source, "meaning": shown.meaning}
+            for shown in self.settings
+        }
+        return {
+            "schema": SCHEMA,
+            "policy": self.name,
+            "hosts": list(self.hosts),
+            "settings": settings,
+            "trusted_hosts": list(self.trusted_hosts),
+            "warnings": [truth.as_json() for truth in self.warnings],
+        }
+
+    def as_text(self, width: int) -> str:
+        """Return the policy for people."""
+        lines: list[str] = []
+        if self.name != DEFAULT:
+            hosts = ", ".join(self.hosts) or "no host; @cors.choose_policy chooses it"
+            lines += [*wrapped(f"The policy {self.name}, for {hosts}.", width), ""]
+        for shown in self.settings:
+            lines += _setting_lines(shown, width)
+        hosts = repr(list(self.trusted_hosts)) if self.trusted_hosts else "None  (default)"
+        meaning = _ONLY_TRUSTED if self.trusted_hosts else _ANY_HOST
+        lines += _entry("TRUSTED_HOSTS", hosts, meaning, width)
+        for truth in self.warnings:
+            lines += ["", *wrapped(f"Warning: {truth.text}", width)]
+            lines += [f"    {line}" for line in truth.lines]
+        return "\n".join(lines)
+
+
+_KEYS: Final = max(len(setting.key) for setting in SETTINGS)
+#: How much of a long value is shown to people, in characters.
+_MAX_SHOWN: Final = 600
+#: And how many numbers of problems.
+_MAX_NUMBERS: Final = 5
+_ONLY_TRUSTED: Final = "Requests to other hosts are refused."
+_ANY_HOST: Final = (
+    "Requests to any host are answered, also to a name that an attacker lets point here (DNS "
+    "rebinding)."
+)
+
+
+def _setting_lines(shown: SettingShown, width: int) -> list[str]:
+    key, value = PREFIX + shown.name, shown.written
+    if len(value) > _MAX_SHOWN:
+        value = f"{value[:_MAX_SHOWN]}… ({len(value)} characters)"
+    if shown.source != key:
+        value += f"  ({'from ' * (shown.source != 'default')}{shown.source})"
+    return _entry(key, value, shown.meaning, width)
+
+
+def _entry(key: str, value: str, meaning: str, width: int) -> list[str]:
+    if len(value) <= width - _KEYS - 2:
+        return [f"{key:<{_KEYS}}  {value}", *indented(meaning, width)]
+    return [key, *indented(value, width), *indented(meaning, width)]
+
+
+def describe(policy: Policy, app: Flask) -> PolicyShown:
+    """Return what is in force on an application."""
+    options = policy.options
+    settings = tuple(
+        SettingShown(
+            setting.name,
+            *_values(setting, options),
+            options.sources.get(setting.name, "default"),
+            _meaning(setting, options),
+        )
+        for setting in SETTINGS
+    )
+    warnings = (*_warnings(options, app), *truths.of_setting(app, options))
+    return PolicyShown(settings, options.trusted_hosts, warnings, options.name, options.hosts)
+
+
+def _meaning(setting: Setting, options: Options) -> str:
+    if setting.field == "origins":
+        return meanings.of_origins(options.origins, options.functions)
+    return setting.meaning(getattr(options, setting.field))
+
+
+def describe_broken(error: ConfigError, width: int) -> str:
+    """Return what is written where the configuration cannot work, each problem by its number."""
+    lines = ["Nothing of it is in force. What is set, and which problem is where:"]
+    for key, value in error.written.items():
+        numbers = [
+            str(n)
+            for n, found in enumerate(error.problems, 1)
+            if found.key == key or found.key.startswith(f"{key}[")
+        ]
+        more = ["…"] * (len(numbers) > _MAX_NUMBERS)
+        told = ", ".join([*numbers[:_MAX_NUMBERS], *more])
+        mark = f"problem{'s' * (len(numbers) > 1)} {told}" if numbers else "fine by itself"
+        shown = visible(source_of(value))
+        if len(shown) > _MAX_SHOWN:
+            shown = f"{shown[:_MAX_SHOWN]}… ({len(shown)} characters)"
+        lines += [f"  {key:<{_KEYS}}  {mark}", *indented(shown, width)]
+    return "\n".join([*lines, "  Everything else has its default."])
+
+
+def _values(setting: Setting, options: Options) -> tuple[str, Any]:
+    if setting.field == "policies":
+        hosts = {policy.name: list(policy.hosts) for policy in options.policies}
+        return source_of(hosts), as_json(hosts)
+    if setting.field != "origins":
+        value = getattr(options, setting.field)
+        # People write lists.
+        return source_of(list(value) if isinstance(value, tuple) else value), as_json(value)
+    # What the origins were read into is for look-ups, and does not say how they were written.
+    written = options.written.get(setting.name)
+    return source_of(written), origins_as_json(options)
+
+
+def _warnings(options: Options, app: Flask) -> Iterable[Truth]:
+    for setting in SETTINGS:
+        used, present = options.sources.get(setting.name, "default"), setting.source(app.config)
+        is_changed = present is not None and (
+            snapshot(app.config[present]) != options.written.get(setting.name)
+        )
+        # What a policy sets is told with all policies.
+        is_apart = used.startswith(("@", f"{POLICIES}["))
+        if not is_apart and (is_changed or used != (present or "default")):
+            yield Truth(
+                "changed-too-late",
+                f"{present or used} was changed after SioCors(app) had read the configuration, so "
+                "that has no effect. Set it before, or call cors.reconfigure(app).",
+            )
+    for key in unread_keys(app.config, options):
+        yield Truth("key-ignored", str(key))
+    if isinstance(options.origins, EveryOrigin):
+        yield Truth(
+            "every-origin",
+            "Every site may connect, though never with its visitors' cookies or login. That is "
+            "right for public content only; what a proxy adds to tell who somebody is (a header of "
+            "its own, a client certificate, an internal network) still lets every site in.",
+        )
+    yield from _tolerances(options)
+    if options.preflight_continue and not answers_preflights(app):
+        yield Truth(
+            "preflights-unanswered",
+            f"{PREFIX}PREFLIGHT_CONTINUE is set, but no route of the application takes OPTIONS "
+            f"requests to {mount(app)}, so that every preflight fails.",
+        )
+
+
+def _tolerances(options: Options) -> Iterable[Truth]:
+    if options.tolerate_insecure_origins and options.supports_credentials:
+        yield Truth(
+            "insecure-origins-tolerated",
+            "Anyone on the network path can speak in the name of an http: origin.",
+        )
+    if options.tolerate_public_suffixes and options.supports_credentials:
+        yield Truth(
+            "public-suffixes-tolerated",
+            "Strangers can register names that a wildcard under a public suffix lets in.",
+        )
+    listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
+    if "null" in listed:
+        yield Truth(
+            "null-listed", "Any page can obtain the origin “null”, so that it lets every site in."
+        )
+    if "file://" in listed:
+        yield Truth("file-listed", "Every local file has the origin “file://”, whoever wrote it.")
