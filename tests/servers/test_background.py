@@ -1,4 +1,4 @@
-"""What runs beside the requests, as each kind of server has it."""
+"""What runs beside the requests (`live/background.py`), as each kind of server has it."""
 
 import json
 import subprocess
