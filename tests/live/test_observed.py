@@ -19,6 +19,11 @@ A = Observation("https://a.example", "default", "origin-allowed", True, "polling
 B = Observation(None, "default", "cross-site-without-origin", False, "websocket", True, True)
 
 
+@pytest.fixture(autouse=True)
+def hurry(monkeypatch):
+    monkeypatch.setattr(observed, "PERIOD", 0.02)
+
+
 @pytest.fixture
 def app(tmp_path):
     return Flask("watched", instance_path=str(tmp_path / "instance"))
@@ -149,7 +154,7 @@ def test_a_forked_process_counts_its_own_only(app, make):
     if not (child := os.fork()):
         try:
             observations.note(B)
-            observations._tally.write()
+            wait_until(lambda: times(app) == {B: 1})
         finally:
             os._exit(0)
     os.waitpid(child, 0)
