@@ -211,8 +211,10 @@ def _rule(options: Options, origin: str, verdict: Verdict) -> Rule:
 
 
 def _why(options: Options, asking: Asking, policy: Policy, step: Step) -> str:
-    if step.obstacle is not None:
-        return _OBSTACLES[step.obstacle].format(asking.server, asking.question.method)
+    obstacle = asking.obstacle(options)
+    # A preflight that fails is not what is wrong with a method that nobody answers.
+    if obstacle is not None and (step.obstacle or step.verdict.outcome is not REFUSED):
+        return _OBSTACLES[obstacle].format(asking.server, asking.question.method)
     if step.verdict.outcome is REFUSED:
         server = asking.server_shown(policy)
         return explain_refusal(

@@ -162,7 +162,8 @@ def _values(setting: Setting, options: Options) -> tuple[str, Any]:
     if setting.field != "origins":
         value = getattr(options, setting.field)
         # People write lists.
-        return source_of(list(value) if isinstance(value, tuple) else value), as_json(value)
+        is_list = isinstance(value, (tuple, frozenset))
+        return source_of(as_json(value) if is_list else value), as_json(value)
     # What the origins were read into is for look-ups, and does not say how they were written.
     written = options.written.get(setting.name)
     return source_of(written), origins_as_json(options)

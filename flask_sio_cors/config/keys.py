@@ -68,24 +68,30 @@ class IgnoredKey(NamedTuple):
 
     :param key: as it is set.
     :param meant: the setting that it most likely means.
+    :param decisive: the key that this setting's value comes from; ``""`` where none is set.
     """
 
     key: str
     meant: str
+    decisive: str
 
     def __str__(self) -> str:
+        told = f"{self.key} is set, and nothing here reads it."
+        if self.decisive:
+            return f"{told} For Socket.IO, {self.decisive} decides; write there what is meant."
         return (
-            f"{self.key} is set, and nothing here reads it. If it is meant for Socket.IO, name it "
-            f"{self.meant} (in the environment: FLASK_{self.meant})."
+            f"{told} If it is meant for Socket.IO, name it {self.meant} (in the environment: "
+            f"FLASK_{self.meant})."
         )
 
 
 def ignored_keys(
     config: Mapping[str, Any], read: Collection[str], sources: Mapping[str, str]
 ) -> Iterable[IgnoredKey]:
-    """Yield the keys that look like ours and do nothing, where what they mean is not set.
+    """Yield the keys that look like ours and do nothing.
 
-    They may be somebody else's, so that they are no mistakes.
+    They may be somebody else's, so that they are no mistakes; nor are they told where the setting
+    that they mean says as much, as where an application sets it from them.
 
     :param read: every key that is read.
     :param sources: the settings' names → the keys that their values came from.
@@ -95,8 +101,19 @@ def ignored_keys(
         if match is None or key in read:
             continue
         meant = _meant(match["name"], bool(match["prefix"]), sources)
-        if meant and sources.get(meant, "default") == "default":
-            yield IgnoredKey(key, PREFIX + meant)
+        if not meant:
+            continue
+        decisive = sources.get(meant, "default")
+        decisive = decisive if decisive in config else ""
+        if not decisive or not _said(config[key]) <= _said(config[decisive]):
+            yield IgnoredKey(key, PREFIX + meant, decisive)
+
+
+def _said(value: object) -> set[str]:
+    """Return what a value says, whether it is a text or a list."""
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return set(map(str, value))
+    return set(re.split(r"[\s,;]+", str(value).strip(" \t\r\n,;")))
 
 
 def _meant(name: str, has_prefix: bool, names: Iterable[str]) -> str:

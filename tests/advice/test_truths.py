@@ -50,7 +50,7 @@ def test_a_method_that_engineio_does_not_have_gets_nobody_in(
     last = answer["requests"][-1]
     if not last["blocked"]:
         assert last["status"] == "405 Method Not Allowed"
-        assert "answers" in answer["explanation"]
+    assert f"answers {method} with 405" in answer["explanation"]
     assert run(app, "explain", FRIEND, "--method", "POST").exit_code == 0
 
 
@@ -274,11 +274,24 @@ def test_a_key_that_looks_like_ours_is_named_at_each_start(
     assert warning["code"] == "key-ignored"
 
 
+def test_where_the_setting_says_something_else_it_is_named(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, "flask_sio_cors"):
+        application(SIO_CORS_ORIGINS=[FRIEND], CORS_ALLOWED_ORIGINS=[FRIEND, "https://b.example"])
+    (record,) = caplog.records
+    assert "For Socket.IO, SIO_CORS_ORIGINS decides" in record.getMessage()
+
+
 @pytest.mark.parametrize(
     "config",
     [
         {"CORS_ALLOWED_ORIGINS": "https://a.example", "SIO_CORS_ORIGINS": "https://a.example"},
         {"CORS_ALLOWED_ORIGINS": "https://a.example", "CORS_ORIGINS": "https://a.example"},
+        {
+            "ALLOWED_ORIGINS": "https://a.example, https://b.example",
+            "SIO_CORS_ORIGINS": ["https://a.example", "https://b.example", "https://c.example"],
+        },
         {"CORS_ORIGINS": "https://a.example", "CORS_RESOURCES": "*", "CORS_SEND_WILDCARD": True},
         {"CORS_MAX_AGE": 5, "CORS_VARY_HEADER": False, "CORS_ALWAYS_SEND": True},
         {"ALLOWED_HOSTS": ["a"], "ORIGIN": "x", "HEADERS": {}, "METHODS": [], "MAX_AGE": 5},
