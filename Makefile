@@ -12,9 +12,9 @@ BENCH_READY := $(VENV)/.bench-ready
 DOCS_READY := $(VENV)/.docs-ready
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 # They start servers, browsers and other programs, and wait for them.
-SLOW := tests/servers tests/browsers tests/doctor tests/migration
+SLOW := tests/servers tests/browsers tests/doctor tests/migration tests/fleet
 # They read stderr by itself, which click's own test runner tells since 8.2 only.
-CLICKS := tests/test_cli.py tests/advice
+CLICKS := tests/test_cli.py tests/advice tests/live/test_commands.py
 
 .DEFAULT_GOAL := help
 

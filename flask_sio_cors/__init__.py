@@ -4,5 +4,22 @@ from .config.problems import ConfigError, Problem
 from .door.signals import request_refused
 from .door.verdicts import Reason
 from .extension import SioCors
+from .live.follower import Condition, State
+from .live.shared import SharedOrigins
+from .live.store import Change, Report, Store, StoreError, Version
 
-__all__ = ["ConfigError", "Problem", "Reason", "SioCors", "request_refused"]
+__all__ = [
+    "Change",
+    "Condition",
+    "ConfigError",
+    "Problem",
+    "Reason",
+    "Report",
+    "SharedOrigins",
+    "SioCors",
+    "State",
+    "Store",
+    "StoreError",
+    "Version",
+    "request_refused",
+]

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -25,12 +25,17 @@ from .config.problems import ConfigError
 from .door.policies import Policies
 from .door.policy import Policy
 from .live.observed import File
+from .live.shared import SharedOrigins
+from .live.status import status_of
+from .live.store import StoreError
 from .origins.grammar import is_well_formed, parse_pattern
 from .origins.spelling import correct
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 #: The exit status of what Ctrl-C ends, as shells have it.
 _INTERRUPTED = 130
+#: Seconds that ``origins status`` gives workers which are just taking something over.
+STATUS_PATIENCE = 3.0
 
 
 class NotAskedError(click.ClickException):
@@ -210,6 +215,8 @@ class _Commands(AppGroup):
             if ctx.invoked_subcommand == "show" and error.written:
                 told += f"\n\n{showing.describe_broken(error, _width())}"
             raise NotAskedError(told) from None
+        except StoreError as error:
+            raise NotAskedError(str(error)) from None
 
 
 flask_group = _Commands(
@@ -255,7 +262,8 @@ def show(policy: str | None, as_json: bool) -> None:
     Exit status 0, or 2 if the application or its configuration is broken.
     """
     chosen = _policy_named(policy) or _policies().default
-    shown = showing.describe(chosen, current_app._get_current_object())  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    shown = showing.describe(chosen, app, _shared_if_any())
     _print_json(shown.as_json()) if as_json else _print(shown.as_text(_width()))
 
 
@@ -307,7 +315,13 @@ def explain(
         _origin(origin), server, method, headers, with_credentials, transport, is_scheme_known
     )
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    answer = inspection.answer(_policies(), app, asked, _policy_named(policy))
+    shared = _shared_if_any()
+    if shared is not None:
+        try:
+            shared.follower.read()
+        except StoreError as error:
+            click.echo(f"The origins that are shared are left out: {error}.", err=True)
+    answer = inspection.answer(_policies(), app, asked, _policy_named(policy), shared)
     _print_json(answer.as_json()) if as_json else _print(answer.as_text(_width()))
     sys.exit(0 if answer.allowed else 1)
 
@@ -341,6 +355,108 @@ def observed(allowed: tuple[str, ...], policy: str | None, as_json: bool) -> Non
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     told = who.answer(app, chosen, File(app).read(), allowed)
     _print_json(told.as_json()) if as_json else _print(told.as_text())
+
+
+@flask_group.group("origins", cls=_Commands)
+def origins() -> None:
+    """Read and write the origins in SIO_CORS_ORIGINS_STORE, in force in every worker."""
+
+
+def _shared() -> SharedOrigins:
+    _policies()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    try:
+        shared: SharedOrigins = app.extensions["sio_cors"].shared_origins(app)
+    except RuntimeError as error:
+        raise NotAskedError(str(error)) from None
+    return shared
+
+
+def _shared_if_any() -> SharedOrigins | None:
+    store = _policies().default.options.origins_store
+    return None if store is None else _shared()
+
+
+@origins.command("list")
+@json_option
+def list_origins(as_json: bool) -> None:
+    """Print the origins in the store, one a line."""
+    shared = _shared()
+    number, texts = shared.version, sorted(shared)
+    if as_json:
+        _print_json({"version": number, "origins": texts})
+    elif texts:
+        click.echo("\n".join(texts))
+
+
+@origins.command("add")
+@click.argument("texts", nargs=-1, required=True, metavar="ORIGIN...")
+def add_origins(texts: tuple[str, ...]) -> None:
+    """Let pages of each ORIGIN in: exact ones, wildcards, networks."""
+    shared = _shared()
+    shared.add(*texts)
+    _tell_version(shared)
+
+
+@origins.command("remove")
+@click.argument("texts", nargs=-1, required=True, metavar="ORIGIN...")
+def remove_origins(texts: tuple[str, ...]) -> None:
+    """Let pages of each ORIGIN in no more, and end their sessions."""
+    shared = _shared()
+    there = set(shared)
+    absent = [text for text in texts if shared.spelled(text) not in there]
+    shared.remove(*texts)
+    for text in absent:
+        click.echo(f"{_shown(text)} was not there.", err=True)
+    _tell_version(shared)
+
+
+@origins.command("replace")
+@click.argument("file", type=click.File(encoding="utf-8"))
+def replace_origins(file: TextIO) -> None:
+    """Let the origins in FILE in, one a line, and no others of the store; - reads from a pipe.
+
+    Empty lines and those that begin with # count for nothing. Where the store is older than what
+    the workers know, this decides.
+    """
+    lines = (line.strip() for line in file)
+    texts = [line for line in lines if line and not line.startswith("#")]
+    shared = _shared()
+    shared.replace(texts)
+    _tell_version(shared)
+
+
+@origins.command("restore")
+@click.option(
+    "--from-store",
+    is_flag=True,
+    help="The workers take over what the store has.  [default: what they know is written into it]",
+)
+def restore_origins(from_store: bool) -> None:
+    """Decide what holds, where the store is older than what the workers know.
+
+    A store that was restored from a backup, or a replica that lagged when it was promoted, does
+    not have the latest changes. The workers keep what they have, until this decides.
+    """
+    shared = _shared()
+    shared.restore(from_store=from_store)
+    _tell_version(shared)
+
+
+@origins.command("status")
+@json_option
+def status_of_origins(as_json: bool) -> None:
+    """Show each worker that has reported lately, and which of them lag, since when and why.
+
+    Exit status 0 if all have what the store has, 1 if one lags, 2 if the store cannot be asked.
+    """
+    status = status_of(_shared(), STATUS_PATIENCE)
+    _print_json(status.as_json()) if as_json else _print(status.as_text(_width()))
+    sys.exit(1 if status.lags else 0)
+
+
+def _tell_version(shared: SharedOrigins) -> None:
+    click.echo(f"Version {shared.version} is written.")
 
 
 @click.command("doctor", context_settings=_CONTEXT)

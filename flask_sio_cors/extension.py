@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .config.conflicts import conflicts
 from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
@@ -18,6 +18,8 @@ from .door.servers import Chain, find_servers
 from .door.stray import stray_hook
 from .door.waiting import interrupter_of
 from .live.observed import Observations
+from .live.shared import SharedOrigins
+from .live.sharing import Sharing
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -77,11 +79,13 @@ class SioCors:
         options = self._read(app, [told for _, told in servers])
         async_mode = servers[0][0].engineio_app.eio.async_mode
         doors = Doors(app, options, interrupter_of(async_mode), Observations(app, async_mode))
+        sharing = Sharing(app, doors, async_mode)
         hook = stray_hook(doors)
         await_latecomers()
         # Nothing can fail from here on.
         app.extensions["sio_cors"] = self
         app.extensions[KEY] = doors
+        app.extensions[_SHARING] = sharing
         self._doors.add(doors)
         for middleware, told in servers:
             doors.guard(middleware, told)
@@ -97,13 +101,15 @@ class SioCors:
 
         Sessions whose page would not be let in any more end within a second or two, by polling and
         by WebSocket; functions of the application are asked about those that they have let in.
-        Those of the server's own pages, and of no page, stay.
+        Those of the server's own pages, and of no page, stay. It is for this process alone;
+        what changes in all of them at once is for `shared_origins`.
 
         :raise ConfigError: if it has a mistake; the old policy stays in force.
         :raise RuntimeError: if the extension is not installed on this application.
         """
         doors = self._find(app)
         doors.apply(self._read(app, doors.told))
+        _sharing_of(doors).apply(doors.policies.default.options)
 
     def policy(self, app: Flask, name: str = DEFAULT) -> Policy:
         """Return the policy that is in force on an application.
@@ -117,6 +123,21 @@ class SioCors:
     def policies(self, app: Flask) -> Policies:
         """Return all policies that are in force on an application."""
         return self._find(app).policies
+
+    def shared_origins(self, app: Flask) -> SharedOrigins:
+        """Return the origins that this application shares with all its workers, to change them.
+
+        :raise RuntimeError: if the extension is not installed on this application, or its
+            ``SIO_CORS_ORIGINS_STORE`` is not set.
+        """
+        shared = _sharing_of(self._find(app)).shared
+        if shared is None:
+            raise RuntimeError(
+                "This application shares no origins, since SIO_CORS_ORIGINS_STORE is not set. For "
+                'the processes of one machine, set it to "sqlite:///origins.sqlite3"; for more, to '
+                'a Redis server such as "redis://localhost:6379/0".'
+            )
+        return shared
 
     def allow_request(self, function: AllowRequest) -> AllowRequest:
         """Decorate the function that decides about each handshake, Socket.IO's ``allowRequest``.
@@ -184,6 +205,15 @@ class SioCors:
                 "This SioCors is not installed on the application. Call init_app(app) first."
             )
         return doors
+
+
+#: Where an application keeps what it shares.
+_SHARING: Final = "sio_cors_sharing"
+
+
+def _sharing_of(doors: Doors) -> Sharing:
+    sharing: Sharing = doors.app.extensions[_SHARING]
+    return sharing
 
 
 def _listed(socketio: SocketIO | Iterable[SocketIO] | None) -> list[Any]:

@@ -17,6 +17,7 @@ from ..door.policies import Policies
 from ..door.policy import Policy
 from ..door.refusals import explain_refusal
 from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
+from ..live.shared import SharedOrigins
 from . import truths
 from .layout import labelled
 from .question import Asking, Obstacle, Question, Step, usual_server
@@ -159,11 +160,16 @@ def _nested(changes: Iterable[Change]) -> dict[str, Any]:
 
 
 def answer(
-    policies: Policies, app: Flask, question: Question, named: Policy | None = None
+    policies: Policies,
+    app: Flask,
+    question: Question,
+    named: Policy | None = None,
+    shared: SharedOrigins | None = None,
 ) -> Answer:
     """Ask the policy in force what it makes of a page's requests, without a network.
 
     :param named: the policy that is asked, where that is not the one for the server's host.
+    :param shared: the origins that the application shares with its workers.
     """
     usual = named or policies.default
     server = question.server or usual_server(app, usual.options, question.origin)
@@ -176,13 +182,15 @@ def answer(
     allowed = steps[-1].is_passed
     changes, instead = ((), "") if allowed else find_remedy(asking, options, steps)
     return Answer(
-        question, server, allowed, _rule(options, question.origin, steps[0].verdict),
+        question, server, allowed, _rule(options, question.origin, steps[0].verdict, shared),
         _why(options, asking, policy, steps[-1]), steps, changes, instead,
         tuple(truths.of_page(asking, options, steps[-1])), options.name,
     )  # fmt: skip
 
 
-def _rule(options: Options, origin: str, verdict: Verdict) -> Rule:
+def _rule(
+    options: Options, origin: str, verdict: Verdict, shared: SharedOrigins | None = None
+) -> Rule:
     source = options.sources.get("ORIGINS", "default")
     reason = verdict.reason
     if reason in (Reason.SAME_ORIGIN, Reason.NO_ORIGIN):
@@ -199,6 +207,9 @@ def _rule(options: Options, origin: str, verdict: Verdict) -> Rule:
     rule = options.origins.rule(origin)
     if rule is not None:
         return Rule("entry", source, f"{rule}, in {source}")
+    if reason is Reason.ORIGIN_ALLOWED and shared is not None and (rule := shared.rule(origin)):
+        key = f"{PREFIX}ORIGINS_STORE"
+        return Rule("entry", key, f"{rule}, in the store of {key}")
     if options.functions:
         functions = f"the function{'s' * (len(options.functions) > 1)} in {source}"
         return Rule("function", source, functions)

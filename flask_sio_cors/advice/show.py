@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..browser.wording import visible
@@ -14,7 +14,10 @@ from ..config.options import SETTINGS, Options, Setting, snapshot, unread_keys
 from ..config.origins import EveryOrigin
 from ..config.policies import DEFAULT, POLICIES
 from ..config.problems import ConfigError
+from ..config.stores import StoreLocation, without_password
 from ..door.policy import Policy
+from ..live.shared import SharedOrigins
+from ..live.store import StoreError
 from ..origins.sets import OriginSet
 from . import truths
 from .layout import indented, wrapped
@@ -46,6 +49,34 @@ class SettingShown:
 
 
 @dataclass(frozen=True)
+class StoreShown:
+    """What the store has.
+
+    :param version: the number of its version; 0 where nothing was ever written.
+    :param entries: how many it has.
+    :param fault: why it cannot be asked; ``""`` where it can.
+    """
+
+    version: int
+    entries: int
+    fault: str
+
+    @classmethod
+    def of(cls, shared: SharedOrigins) -> StoreShown:
+        """Ask it."""
+        try:
+            return cls(shared.version, len(shared), "")
+        except StoreError as error:
+            return cls(0, 0, str(error))
+
+    def __str__(self) -> str:
+        if self.fault:
+            return f"It cannot be asked: {self.fault}."
+        entries = f"{self.entries} {'entry' if self.entries == 1 else 'entries'}"
+        return f"It has version {self.version}, with {entries}."
+
+
+@dataclass(frozen=True)
 class PolicyShown:
     """A policy for people and machines."""
 
@@ -54,6 +85,7 @@ class PolicyShown:
     warnings: tuple[Truth, ...]
     name: str = DEFAULT
     hosts: tuple[str, ...] = ()
+    store: StoreShown | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return the policy for machines."""
@@ -68,6 +100,7 @@ class PolicyShown:
             "settings": settings,
             "trusted_hosts": list(self.trusted_hosts),
             "warnings": [truth.as_json() for truth in self.warnings],
+            "store": None if self.store is None else asdict(self.store),
         }
 
     def as_text(self, width: int) -> str:
@@ -78,6 +111,8 @@ class PolicyShown:
             lines += [*wrapped(f"The policy {self.name}, for {hosts}.", width), ""]
         for shown in self.settings:
             lines += _setting_lines(shown, width)
+            if self.store is not None and shown.name == _STORE:
+                lines += indented(str(self.store), width)
         hosts = repr(list(self.trusted_hosts)) if self.trusted_hosts else "None  (default)"
         meaning = _ONLY_TRUSTED if self.trusted_hosts else _ANY_HOST
         lines += _entry("TRUSTED_HOSTS", hosts, meaning, width)
@@ -87,6 +122,8 @@ class PolicyShown:
         return "\n".join(lines)
 
 
+#: The setting that names the store.
+_STORE: Final = "ORIGINS_STORE"
 _KEYS: Final = max(len(setting.key) for setting in SETTINGS)
 #: How much of a long value is shown to people, in characters.
 _MAX_SHOWN: Final = 600
@@ -114,8 +151,11 @@ def _entry(key: str, value: str, meaning: str, width: int) -> list[str]:
     return [key, *indented(value, width), *indented(meaning, width)]
 
 
-def describe(policy: Policy, app: Flask) -> PolicyShown:
-    """Return what is in force on an application."""
+def describe(policy: Policy, app: Flask, shared: SharedOrigins | None = None) -> PolicyShown:
+    """Return what is in force on an application.
+
+    :param shared: the origins that it shares with its workers.
+    """
     options = policy.options
     settings = tuple(
         SettingShown(
@@ -127,7 +167,10 @@ def describe(policy: Policy, app: Flask) -> PolicyShown:
         for setting in SETTINGS
     )
     warnings = (*_warnings(options, app), *truths.of_setting(app, options))
-    return PolicyShown(settings, options.trusted_hosts, warnings, options.name, options.hosts)
+    store = None if shared is None else StoreShown.of(shared)
+    return PolicyShown(
+        settings, options.trusted_hosts, warnings, options.name, options.hosts, store
+    )
 
 
 def _meaning(setting: Setting, options: Options) -> str:
@@ -148,7 +191,7 @@ def describe_broken(error: ConfigError, width: int) -> str:
         more = ["…"] * (len(numbers) > _MAX_NUMBERS)
         told = ", ".join([*numbers[:_MAX_NUMBERS], *more])
         mark = f"problem{'s' * (len(numbers) > 1)} {told}" if numbers else "fine by itself"
-        shown = visible(source_of(value))
+        shown = visible(without_password(source_of(value)))
         if len(shown) > _MAX_SHOWN:
             shown = f"{shown[:_MAX_SHOWN]}… ({len(shown)} characters)"
         lines += [f"  {key:<{_KEYS}}  {mark}", *indented(shown, width)]
@@ -159,6 +202,8 @@ def _values(setting: Setting, options: Options) -> tuple[str, Any]:
     if setting.field == "policies":
         hosts = {policy.name: list(policy.hosts) for policy in options.policies}
         return source_of(hosts), as_json(hosts)
+    if setting.name == _STORE and isinstance(options.origins_store, StoreLocation):
+        return repr(options.origins_store), str(options.origins_store)
     if setting.field != "origins":
         value = getattr(options, setting.field)
         # People write lists.

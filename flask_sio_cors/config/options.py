@@ -34,6 +34,7 @@ from .policies import (
     untrusted_hosts,
 )
 from .problems import ConfigError, Problem
+from .stores import read_store
 from .values import (
     read_allow_headers,
     read_bool,
@@ -76,6 +77,7 @@ class Options:
     callback_timeout: float
     callback_cache: float
     own_origins: frozenset[str]
+    origins_store: Any
     allow_private_network: bool
     tolerate_insecure_origins: bool
     tolerate_public_suffixes: bool | frozenset[str]
@@ -398,6 +400,18 @@ SETTINGS: Final = (
         {},
         read_policies,
         meanings.of_policies,
+        is_a_policys=False,
+    ),
+    Setting(
+        "ORIGINS_STORE",
+        "",
+        "URL of a store, Store",
+        None,
+        read_store,
+        meanings.either(
+            "The origins that are kept there may connect too, in every process that uses it.",
+            "Every process has the origins of its settings alone.",
+        ),
         is_a_policys=False,
     ),
     Setting(

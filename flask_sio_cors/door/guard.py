@@ -121,7 +121,7 @@ class Guard:
         policy, judgement = self._judge(environ)
         verdict, own, page = judgement
         if verdict.outcome is REFUSED:
-            return self.refuse(environ, start_response, policy, verdict, page)
+            return self._turn_away(environ, start_response, policy, verdict, page)
         headers = own + verdict.headers
         if verdict.outcome is PREFLIGHT:
             return self._answer_preflight(environ, start_response, policy, verdict, headers)
@@ -210,6 +210,20 @@ class Guard:
         if policies.named:
             return policies.judge(environ, self.engineio.environ)
         return policies.default, policies.default.judge(environ)
+
+    def _turn_away(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        policy: Policy,
+        verdict: Verdict,
+        page: Identity,
+    ) -> Iterable[bytes]:
+        if self.first_request.is_settled:
+            return self.refuse(environ, start_response, policy, verdict, page)
+        # Who else is let in may be known in a moment.
+        self.first_request.settle(self.engineio.eio.sleep)
+        return self.handle_request(environ, start_response)
 
     def _answer_preflight(
         self,

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 import weakref
 from collections.abc import Callable
 from typing import Final
+
+#: Seconds after the first request in which a refusal waits for what has begun with it.
+PATIENCE: Final = 2.0
+_GLANCE: Final = 0.01
 
 
 class FirstRequest:
@@ -15,11 +20,15 @@ class FirstRequest:
     a reloader, nor a command (``flask routes``) ever calls anything.
 
     :ivar awaited: whether anything waits; looked at by every request.
+    :ivar is_settled: whether nobody has to be waited for any more; looked at by every refusal.
     """
 
     def __init__(self) -> None:
         self.awaited = False
+        self.is_settled = True
         self._waiting: tuple[Callable[[], None], ...] = ()
+        self._ready: Callable[[], bool] = lambda: True
+        self._deadline = 0.0
         _EVERYWHERE.add(self)
 
     def call(self, function: Callable[[], None]) -> None:
@@ -30,11 +39,28 @@ class FirstRequest:
         self._waiting += (function,)
         self.awaited = True
 
+    def wait_for(self, ready: Callable[[], bool]) -> None:
+        """Have refusals wait until something is ready that begins with the first request."""
+        self._ready = ready
+
     def has_come(self) -> None:
         """Call what waits."""
+        self._deadline = time.monotonic() + PATIENCE
+        self.is_settled = False
         self.awaited = False
         for function in self._waiting:
             function()
+
+    def settle(self, sleep: Callable[[float], object]) -> None:
+        """Wait until what has begun is ready, or long enough.
+
+        :param sleep: lets others run for so many seconds.
+        """
+        while not self.is_settled:
+            if self._ready() or time.monotonic() > self._deadline:
+                self.is_settled = True
+            else:
+                sleep(_GLANCE)
 
 
 _EVERYWHERE: Final[weakref.WeakSet[FirstRequest]] = weakref.WeakSet()

@@ -64,7 +64,7 @@ class Background:
         self._kind = async_mode
         self._name = name
         self._run: _Run | None = None
-        self._starting = _original("allocate_lock")()
+        self._starting = original("allocate_lock")()
         _EVERYWHERE.add(self)
 
     @property
@@ -78,7 +78,7 @@ class Background:
             return
         with self._starting:
             if self._run is None:
-                way = _way_of(self._kind)
+                way = way_of(self._kind)
                 run = self._run = _Run(way)
                 run.kill = way.start(lambda: self._go_on(run), self._name)
 
@@ -160,7 +160,7 @@ class Background:
     def _forget_parent(self) -> None:
         """Leave the parent's to the parent, after a fork."""
         run, self._run = self._run, None
-        self._starting = _original("allocate_lock")()
+        self._starting = original("allocate_lock")()
         if run is not None and run.kill is not None:
             run.kill()
 
@@ -171,7 +171,7 @@ class _Run:
     :ivar kill: keeps a green thread that was copied by a fork from going on.
     """
 
-    def __init__(self, way: _Way) -> None:
+    def __init__(self, way: Way) -> None:
         self.way = way
         self.bell = _Bell()
         self.has_ended = False
@@ -182,7 +182,7 @@ class _Bell:
     """Wakes one who sleeps, from any thread, native or green."""
 
     def __init__(self) -> None:
-        self._silence = _original("allocate_lock")()
+        self._silence = original("allocate_lock")()
         self._silence.acquire()
 
     def ring(self) -> None:
@@ -198,11 +198,24 @@ class _Bell:
 # --- How a server runs something beside its requests -------------------------------------------
 
 
-class _Way(Protocol):
-    def start(self, function: Callable[[], None], name: str) -> Callable[[], None] | None: ...
-    def sleep(self, seconds: float) -> None: ...
-    def wait(self, bell: _Bell, seconds: float) -> None: ...
-    def call(self, function: Callable[[], Value], *, native: bool) -> Value: ...
+class Way(Protocol):
+    """How the thread that asked for it waits."""
+
+    def start(self, function: Callable[[], None], name: str) -> Callable[[], None] | None:
+        """Run something beside the caller; return what ends a copy of it after a fork."""
+        ...
+
+    def sleep(self, seconds: float) -> None:
+        """Let others run for so long."""
+        ...
+
+    def wait(self, bell: _Bell, seconds: float) -> None:
+        """Sleep until somebody rings, or so many seconds."""
+        ...
+
+    def call(self, function: Callable[[], Value], *, native: bool) -> Value:
+        """Return what a function returns; see `Background.call`."""
+        ...
 
 
 class _Threads:
@@ -210,7 +223,7 @@ class _Threads:
         threading.Thread(target=function, name=name, daemon=True).start()
 
     def sleep(self, seconds: float) -> None:
-        _original("sleep")(seconds)
+        original("sleep")(seconds)
 
     def wait(self, bell: _Bell, seconds: float) -> None:
         bell.wait(seconds)
@@ -223,7 +236,7 @@ class _NativeThread(_Threads):
     """Beside a green library in whose loop nobody is, such as in a development server."""
 
     def start(self, function: Callable[[], None], name: str) -> None:
-        _original("start_new_thread")(function, ())
+        original("start_new_thread")(function, ())
 
 
 class _Green:
@@ -247,7 +260,7 @@ class _Green:
         if self._is_patched and not native:
             return function()
         outcome = _Outcome(function)
-        _original("start_new_thread")(outcome.find, ())
+        original("start_new_thread")(outcome.find, ())
         wait = _PAUSE
         while not outcome.is_there:
             self.sleep(wait)
@@ -304,7 +317,7 @@ class _Gevent(_Green):
         gevent.sleep(max(seconds, _PAUSE))
 
 
-def _way_of(async_mode: str) -> _Way:
+def way_of(async_mode: str) -> Way:
     """Return how the caller's thread runs something beside itself."""
     if async_mode == "eventlet":
         from eventlet import getcurrent
@@ -324,7 +337,7 @@ def _way_of(async_mode: str) -> _Way:
     return _Threads()
 
 
-def _original(name: str) -> Any:
+def original(name: str) -> Any:
     """Return a function of Python's own modules, whatever is monkey-patched.
 
     :param name: of `time` or `_thread`.

@@ -54,6 +54,7 @@ def test_without_any_setting_only_the_servers_own_origin_is_allowed():
         callback_timeout=1.0,
         callback_cache=1.0,
         own_origins=frozenset(),
+        origins_store=None,
         allow_private_network=False,
         tolerate_insecure_origins=False,
         tolerate_public_suffixes=False,

@@ -14,6 +14,7 @@ from flask_sio_cors.door.observer import Observation
 from flask_sio_cors.live import observed
 from flask_sio_cors.live.observed import Count, File, Observations
 from tests.support.harness import wait_until
+from tests.support.stores import fork
 
 A = Observation("https://a.example", "default", "origin-allowed", True, "polling", False)
 B = Observation(None, "default", "cross-site-without-origin", False, "websocket", True, True)
@@ -151,7 +152,7 @@ def test_a_file_that_is_none_of_ours_is_a_warning(app, make, caplog):
 def test_a_forked_process_counts_its_own_only(app, make):
     observations = make()
     observations._tally.add(A)
-    if not (child := os.fork()):
+    if not (child := fork()):
         try:
             observations.note(B)
             wait_until(lambda: times(app) == {B: 1})

@@ -23,9 +23,9 @@ elif KIND == "gevent":
     if PATCHED:
         gevent.monkey.patch_all()
 
-from flask_sio_cors.live.background import Background, _original  # noqa: E402
+from flask_sio_cors.live.background import Background, original  # noqa: E402
 
-hold = _original("sleep")  # what nothing can make cooperative
+hold = original("sleep")  # what nothing can make cooperative
 sleep = {"eventlet": lambda s: eventlet.sleep(s), "gevent": lambda s: gevent.sleep(s)}.get(
     KIND, hold
 )

@@ -71,6 +71,14 @@ SERVERS = {
     ),
 }
 
+#: Those whose application is loaded before its worker is forked.
+PRELOADED = {
+    "gunicorn, preloaded": Launch("threading", _gunicorn("--threads", "50", "--preload")),
+    "gunicorn gevent, preloaded": Launch(
+        "gevent", _gunicorn("--worker-class", _GEVENT_WEBSOCKET_WORKER, "--preload")
+    ),
+}
+
 #: Servers as Socket.IO cannot do with them, for the doctor.
 MISFITS = {
     "gunicorn, eventlet by threads": Launch("eventlet", _gunicorn("--threads", "50")),
@@ -107,7 +115,7 @@ class Server:
     """A running child that serves on 127.0.0.1. As a context manager it ends with the block."""
 
     def __init__(self, description: Description, directory: Path):
-        launch = (SERVERS | MISFITS)[description.server]
+        launch = (SERVERS | PRELOADED | MISFITS)[description.server]
         self.description = description
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -161,6 +169,11 @@ class Server:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+
+    def kill(self) -> None:
+        """End the child and its own children as a machine that fails does."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
 
     def exchange(self, raw: bytes) -> Response:
         """Send exactly these bytes, and read one response."""

@@ -1,0 +1,494 @@
+"""Keeps a worker's own set as the store has it, and the store's as the workers know it.
+
+The worker asks the store for its version each second, and takes over what has changed. Whatever
+becomes of the store, the set that a request is judged by stays as it was, until a newer one is
+known.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from ..door.journal import logger
+from .background import Background
+from .store import Change, Report, Reporting, Store, Version
+
+Value = TypeVar("Value")
+
+# Spreads what all workers would do at once.
+_chance: Final = random.Random()  # noqa: S311 - no secret
+#: Seconds between two looks at the store, at least.
+_SHORTEST: Final = 0.02
+#: How many texts are handled between two pauses: those that are checked, and those that are not.
+_SLICE: Final = 100
+_LARGE_SLICE: Final = 2000
+
+
+class Pace(NamedTuple):
+    """How often, and how patiently; in seconds.
+
+    :param every: between two looks at the store, give or take a tenth.
+    :param healing: how long the workers leave word in a store that has lost everything, before the
+        one that knows most writes it back.
+    :param report: between two reports of a worker, where nothing new happens.
+    :param kept: for how long a report counts.
+    :param retry: the longest between two looks at a store that cannot be reached.
+    """
+
+    every: float = 1.0
+    healing: float = 5.0
+    report: float = 5.0
+    kept: float = 60.0
+    retry: float = 8.0
+
+    @classmethod
+    def of(cls, every: float) -> Pace:
+        """Return the pace of one that looks so often; who looks more seldom reports so, too."""
+        slower = max(every, 1.0)
+        usual = cls(every=every)
+        return usual._replace(report=usual.report * slower, kept=usual.kept * slower)
+
+
+class Condition(Enum):
+    """How a worker stands to its store."""
+
+    STARTING = "starting"  #: has not read it yet
+    CURRENT = "current"  #: has what it has
+    AWAY = "away"  #: cannot reach it
+    LOST = "lost"  #: knows what it has lost
+    OLDER = "older"  #: knows something newer, and waits for somebody to say which holds
+
+
+@dataclass(frozen=True)
+class State:
+    """How a worker stands to its store, for health checks and metrics.
+
+    :param condition: how.
+    :param ready: whether the store's origins are in force: once they were read, for good.
+    :param version: the number of the version in force; 0 for none.
+    :param entries: how many of the store's entries are in force.
+    :param skipped: how many are not, since this application's settings do not permit them.
+    :param age: seconds since the store has said that this is what it has; ``None``: it never has.
+    :param since: for how many seconds it has been in this condition.
+    :param reason: why it is not `Condition.CURRENT`; ``""`` where it is.
+    """
+
+    condition: Condition
+    ready: bool
+    version: int
+    entries: int
+    skipped: int
+    age: float | None
+    since: float
+    reason: str
+
+    @property
+    def connected(self) -> bool:
+        """Whether the store has answered the last time."""
+        return self.condition not in (Condition.AWAY, Condition.STARTING)
+
+
+class Target(Protocol):
+    """The set in force, which a follower changes."""
+
+    def fault(self, text: str) -> str:
+        """Say why an entry of the store cannot be in force here; ``""`` where it can."""
+        ...
+
+    def fill(self, texts: Iterable[str]) -> Iterator[None]:
+        """Put these in the place of all, in slices."""
+        ...
+
+    def change(self, added: Iterable[str], removed: Iterable[str]) -> None:
+        """Put some in force, and some out of force."""
+        ...
+
+    def rule(self, origin: str) -> str | None:
+        """Return the entry that lets an origin in, or ``None``."""
+        ...
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def __len__(self) -> int: ...
+
+
+class Follower:
+    """Follows one store, in the process that serves.
+
+    :param store: the store.
+    :param target: what it changes.
+    :param async_mode: Engine.IO's name of how the server waits.
+    """
+
+    def __init__(self, store: Store, target: Target, async_mode: str) -> None:
+        self.store = store
+        self.target = target
+        self.pace = Pace()
+        self.background = Background(self._step, async_mode, "sio-cors-origins")
+        #: The version in force; assigned after the set was changed.
+        self.version: Version | None = None
+        self.skipped: dict[str, None] = {}
+        self._is_read = False
+        self._must_load = False
+        self._is_in_haste = False
+        self._worker = _Worker()
+        self._standing = _Standing()
+        self._heard: float | None = None
+        self._failures = 0
+
+    @property
+    def state(self) -> State:
+        """How this worker stands to the store."""
+        standing, now = self._standing, time.monotonic()
+        return State(
+            standing.condition,
+            self._is_read,
+            0 if self.version is None else self.version.number,
+            len(self.target),
+            len(self.skipped),
+            None if self._heard is None else now - self._heard,
+            now - standing.began,
+            standing.reason,
+        )
+
+    def reload(self) -> None:
+        """Have the whole set read again, as other settings may permit other entries."""
+        self._must_load = True
+        self.background.wake()
+
+    # --- One step ----------------------------------------------------------------------------
+
+    def _step(self) -> float:
+        begun = time.monotonic()
+        try:
+            is_settled = self._look()
+        except Exception as error:  # noqa: BLE001 - a store may raise anything
+            return self._is_away(error)
+        self._failures = 0
+        self._report()
+        if not is_settled:
+            return _SHORTEST
+        return self._wait(self.pace.every * _chance.uniform(0.9, 1.1), begun)
+
+    def _look(self) -> bool:
+        """Ask for the version and do what follows; tell whether all is done for now."""
+        head, known = self.ask(self.store.version), self.version
+        if head is None:
+            return self._is_empty()
+        if known is None or self._must_load:
+            return self._load(head)
+        if head == known:
+            return self._is_current()
+        if head.is_before(known):
+            return self._is_older(f"it has version {head.number}, and {known.number} is known here")
+        if head.history != known.history:
+            return self._load(head) if head.supersedes(known) else self._heal(head, known)
+        return self._catch_up(head, known)
+
+    def _wait(self, seconds: float, begun: float) -> float:
+        """Wait for a hint of the store; return how long to wait without one."""
+        try:
+            heard = self.ask(lambda: self.store.wait(self.version, seconds))
+        except Exception as error:  # noqa: BLE001 - a store may raise anything
+            return self._is_away(error)
+        passed = time.monotonic() - begun
+        return max(_SHORTEST - passed if heard else seconds - passed, 0.0)
+
+    def ask(self, function: Callable[[], Value]) -> Value:
+        """Call a method of the store as this server has to."""
+        return self.background.call(function, native=getattr(self.store, "native", False))
+
+    # --- Taking over -------------------------------------------------------------------------
+
+    def _load(self, head: Version) -> bool:
+        self._must_load = False
+        skipped: dict[str, None] = {}
+        try:
+            for _ in self.target.fill(self._entries(skipped)):
+                self.background.pause()
+        except BaseException:
+            self._must_load = True
+            raise
+        self.skipped = skipped
+        # Who has written meanwhile is met at the next look, which comes at once.
+        self._is_in_force(head)
+        return False
+
+    def _entries(self, skipped: dict[str, None]) -> Iterator[str]:
+        pages = self.ask(lambda: iter(self.store.load()))
+        while (page := self.ask(lambda: next(pages, None))) is not None:
+            for text in page:
+                if self._is_fit(text, skipped):
+                    yield text
+
+    def _is_fit(self, text: str, skipped: dict[str, None]) -> bool:
+        fault = self.target.fault(text)
+        if fault:
+            if text not in self.skipped:
+                logger.warning("%r, in %s, is not in force: %s", text, self.store, fault)
+            skipped[text] = None
+        return not fault
+
+    def _catch_up(self, head: Version, known: Version) -> bool:
+        changes = self.ask(lambda: self.store.changes_since(known.number))
+        for change in changes:
+            if change.previous != known.id:
+                if change.version.number == known.number + 1:
+                    return self._is_older(
+                        f"it had another version {known.number} than is known here"
+                    )
+                break
+            if change.is_whole:
+                break
+            self._apply(change.added, change.removed)
+            known = change.version
+            self._is_in_force(known)
+        # The log has forgotten some, or does not tell them one by one.
+        return False if known.number >= head.number else self._load(head)
+
+    def _apply(self, added: Sequence[str], removed: Sequence[str]) -> None:
+        for text in removed:
+            self.skipped.pop(text, None)
+        for start in range(0, max(len(added), len(removed), 1), _SLICE):
+            some = slice(start, start + _SLICE)
+            fit = [text for text in added[some] if self._is_fit(text, self.skipped)]
+            self.target.change(fit, removed[some])
+            self.background.pause()
+
+    def _is_in_force(self, version: Version) -> None:
+        self._is_read = True
+        self.version = version
+        self._is_current()
+
+    def _is_current(self) -> bool:
+        self._heard = time.monotonic()
+        self._is_read = True
+        self._is_in_haste = False
+        if self._standing.becomes(Condition.CURRENT):
+            number = 0 if self.version is None else self.version.number
+            logger.info("Version %d of the origins in %s is in force", number, self.store)
+        return True
+
+    # --- Where something is wrong ------------------------------------------------------------
+
+    def _is_away(self, error: Exception) -> float:
+        reason = str(error).rstrip(".") or type(error).__name__
+        if self._standing.becomes(Condition.AWAY, reason) or self._standing.is_due():
+            if self.version is None:
+                logger.error(
+                    "The origins in %s cannot be read: %s. Until they can, none of them is in "
+                    "force, and only those of the settings get in.",
+                    self.store,
+                    reason,
+                )
+            else:
+                age = 0.0 if self._heard is None else time.monotonic() - self._heard
+                logger.warning(
+                    "The origins in %s cannot be read: %s. Those that it had %.0f s ago stay in "
+                    "force.",
+                    self.store,
+                    reason,
+                    age,
+                )
+            logger.debug("The store's error", exc_info=error)
+        self._failures += 1
+        delay = self.pace.every * 2.0 ** min(self._failures - 1, 10)
+        return min(delay, self.pace.retry) * _chance.uniform(0.5, 1.0)
+
+    def _is_empty(self) -> bool:
+        known = self.version
+        if known is None:
+            known_elsewhere = [one for one in self._reports() if one.version]
+            if not known_elsewhere:
+                return self._is_current()
+            reason = f"it has lost what {known_elsewhere[0].worker} has in force"
+        else:
+            reason = f"it has lost version {known.number} and all before"
+        if self._standing.becomes(Condition.LOST, reason):
+            self._report(at_once=True)
+            logger.error(
+                "%s is empty, where origins were: %s. What is in force here stays, and what the "
+                "workers know is written back in some seconds.",
+                str(self.store).capitalize(),
+                reason,
+            )
+        if known is not None and self._is_to_heal(known):
+            return self._heal(None, known)
+        return True
+
+    def _is_to_heal(self, known: Version) -> bool:
+        """Tell whether it is time, and nobody knows more; who knows more has the first turn."""
+        waited = self._standing.lasts
+        if self._is_in_haste:
+            return True
+        if waited < self.pace.healing:
+            return False
+        versions = [Version.parse(one.version) for one in self._reports() if one.version]
+        knows_most = all(version.number <= known.number for version in versions)
+        return knows_most or waited >= 2 * self.pace.healing
+
+    def _is_older(self, reason: str) -> bool:
+        self._report()
+        if self._standing.becomes(Condition.OLDER, reason):
+            logger.error(
+                "%s is there, but older: %s. What is in force here stays, and no write counts "
+                "until somebody decides: `flask sio-cors origins restore` writes back what the "
+                "workers know, and `flask sio-cors origins restore --from-store`, or `replace`, "
+                "has them take over something else.",
+                str(self.store).capitalize(),
+                reason,
+            )
+        return True
+
+    # --- Healing -----------------------------------------------------------------------------
+
+    def read(self) -> None:
+        """Put in force what the store has, once, in a process that serves nobody.
+
+        :raise StoreError: where the store cannot be asked; or whatever else it raises.
+        """
+        skipped: dict[str, None] = {}
+        texts = (text for page in self.store.load() for text in page)
+        for _ in self.target.fill(text for text in texts if self._is_fit(text, skipped)):
+            pass
+
+    def hasten(self) -> None:
+        """Write back what is known, where the store has lost it, without waiting any longer.
+
+        Whoever knows more does so again.
+        """
+        self._is_in_haste = True
+        self.background.wake()
+
+    def _heal(self, over: Version | None, known: Version) -> bool:
+        """Write back what is known here, with what was written into the store since its loss."""
+        changes: Sequence[Change] = ()
+        if over is not None:
+            before = over.began - 1
+            logged = self.ask(lambda: self.store.changes_since(before))
+            changes = [one for one in logged if one.version.history == over.history]
+            if not changes or changes[0].version.number != over.began:
+                return self._is_older("its log does not tell what was written since it was lost")
+        version = Version.beginning(over, known, known.number)
+        previous = "" if over is None else over.id
+        if any(one.is_whole and not one.is_healing for one in changes):
+            # Somebody has replaced everything since: that holds, and not what was known before.
+            healing = Change(version, previous)
+            return self.ask(lambda: self.store.write(healing, over)) and False
+        replayed = [one for one in changes if not one.is_whole]
+        texts = self._known_texts()
+        for change in replayed:
+            for text in change.removed:
+                texts.pop(text, None)
+            texts.update(dict.fromkeys(change.added))
+        healing = Change(version, previous, list(texts), (), is_whole=True)
+        if self.ask(lambda: self.store.write(healing, over)):
+            for change in replayed:
+                self._apply(change.added, change.removed)
+            self._is_in_force(version)
+            logger.warning(
+                "What %s had lost was written back, as of version %d", self.store, known.number
+            )
+        return False
+
+    def _known_texts(self) -> dict[str, None]:
+        texts = dict(self.skipped)
+        for number, text in enumerate(self.target):
+            texts[text] = None
+            if number % _LARGE_SLICE == 0:
+                self.background.pause()
+        return texts
+
+    # --- Reports -----------------------------------------------------------------------------
+
+    def _report(self, *, at_once: bool = False) -> None:
+        """Leave word in the store, where it is something new, or some seconds have passed."""
+        store = self.store
+        if not isinstance(store, Reporting):
+            return
+        news = (self._standing.condition, self.version)
+        if at_once or self._worker.is_due(news, self.pace):
+            self._worker.reported(news)
+            state = self.state
+            version = "" if self.version is None else str(self.version)
+            report = Report(
+                worker=self._worker.name,
+                host=self._worker.host,
+                pid=os.getpid(),
+                version=version,
+                condition=state.condition.value,
+                since=state.since,
+                reason=state.reason,
+                entries=state.entries,
+                skipped=state.skipped,
+            )
+            try:
+                self.ask(lambda: store.report(report, self.pace.kept))
+            except Exception as error:  # noqa: BLE001 - its next version tells whether it is there
+                logger.debug("%s took no report: %s", store, error)
+
+    def _reports(self) -> list[Report]:
+        store = self.store
+        if not isinstance(store, Reporting):
+            return []
+        found = self.ask(lambda: list(store.reports()))
+        return [one for one in found if one.worker != self._worker.name]
+
+
+class _Standing:
+    """How a worker stands to its store, and since when."""
+
+    def __init__(self) -> None:
+        self.condition = Condition.STARTING
+        self.reason = ""
+        self.began = time.monotonic()
+        self._next_reminder = 0.0
+
+    @property
+    def lasts(self) -> float:
+        return time.monotonic() - self.began
+
+    def becomes(self, condition: Condition, reason: str = "") -> bool:
+        """Note it; tell whether that is news."""
+        self.reason = reason
+        if condition is self.condition:
+            return False
+        self.began, self.condition = time.monotonic(), condition
+        self._next_reminder = 60.0
+        return True
+
+    def is_due(self) -> bool:
+        """Tell whether to say again that it lasts: after 1, 2, 4 … minutes."""
+        if self.lasts < self._next_reminder:
+            return False
+        self._next_reminder *= 2
+        return True
+
+
+class _Worker:
+    """Who reports, and what it has reported."""
+
+    def __init__(self) -> None:
+        self.host = socket.gethostname()
+        self._number = secrets.token_hex(2)
+        self._at = float("-inf")
+        self._news: object = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.host}-{os.getpid()}-{self._number}"
+
+    def is_due(self, news: object, pace: Pace) -> bool:
+        passed = time.monotonic() - self._at
+        return passed >= pace.report or (news != self._news and passed >= pace.every)
+
+    def reported(self, news: object) -> None:
+        self._at, self._news = time.monotonic(), news

@@ -1,0 +1,285 @@
+"""``cors.shared_origins(app)``: the origins that every worker has, to be read and written."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Final, TypeVar
+
+from ..config.problems import ConfigError, Problem
+from .background import way_of
+from .follower import Condition, Follower, State
+from .store import ASKED_FOR, DECREED, LARGEST, Change, Report, Reporting, StoreError, Version
+
+Value = TypeVar("Value")
+
+# Spreads what several writers would do at once.
+_chance: Final = random.Random()  # noqa: S311 - no secret
+
+#: What finds the mistakes in an entry, and how it is written where it has none.
+Check = Callable[[str], tuple[Sequence[Problem], str]]
+
+
+class SharedOrigins:
+    """The origins in ``SIO_CORS_ORIGINS_STORE``, which are in force in every process that uses it.
+
+    .. code-block:: python
+
+        shared = cors.shared_origins(app)
+        shared.add("https://customer.example")
+        shared.remove("https://customer.example")
+        list(shared)
+
+    Exact origins, wildcards and networks, as in ``SIO_CORS_ORIGINS``; neither ``*``, regular
+    expressions nor functions. They are in force beside the settings', within two seconds of the
+    write in every worker that reaches the store, and in this one, if it serves, when the call
+    returns. Where an origin is removed, its open sessions end.
+
+    It is iterated over, counted, and asked for a `version` from memory in a process that serves and
+    has read the store, and from the store in any other.
+
+    :param patience: seconds that a write tries again, while others write or the store heals.
+    """
+
+    def __init__(self, follower: Follower, check: Check, async_mode: str) -> None:
+        self.follower = follower
+        self.patience = 5.0
+        self._store = follower.store
+        self._check = check
+        self._kind = async_mode
+
+    # --- Reading -----------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        """How this process stands to the store; see `State`."""
+        return self.follower.state
+
+    @property
+    def version(self) -> int:
+        """The number of the version in force; 0 where nothing was ever written.
+
+        :raise StoreError: where the store has to be asked, and cannot be.
+        """
+        head = self.follower.version if self._follows else self.head()
+        return 0 if head is None else head.number
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the entries; what is written meanwhile may be among them or not.
+
+        :raise StoreError: where the store has to be asked, and cannot be.
+        """
+        if self._follows:
+            return iter(self.follower.target)
+        return self._stored()
+
+    def __len__(self) -> int:
+        return len(self.follower.target) if self._follows else sum(1 for _ in self._stored())
+
+    def __contains__(self, text: object) -> bool:
+        """Tell whether there is an entry that is written like this."""
+        return text in set(self)
+
+    def rule(self, origin: str) -> str | None:
+        """Return the entry that lets an origin in, of those in force here; or ``None``."""
+        return self.follower.target.rule(origin)
+
+    def spelled(self, origin: str) -> str:
+        """Return how an entry is written in the store; ``""`` where it is none."""
+        return self._check(origin)[1]
+
+    def head(self) -> Version | None:
+        """Return the version that the store has.
+
+        :raise StoreError: where it cannot be asked.
+        """
+        return self._ask(self._store.version)
+
+    def reports(self) -> list[Report]:
+        """Return what each worker that serves has said of itself lately.
+
+        :raise StoreError: where the store cannot be asked.
+        """
+        store = self._store
+        return self._ask(lambda: list(store.reports())) if isinstance(store, Reporting) else []
+
+    # --- Writing -----------------------------------------------------------------------------
+
+    def add(self, *origins: str) -> None:
+        """Let origins in, in every worker; what is there already stays.
+
+        :raise ConfigError: where one of them could not be in ``SIO_CORS_ORIGINS``; none is written.
+        :raise StoreError: where the store cannot be written, or is older than what is known.
+        """
+        texts = self._checked(origins)
+        for start in range(0, len(texts), LARGEST):
+            some = texts[start : start + LARGEST]
+            self._write(partial(_following, added=some))
+
+    def remove(self, *origins: str) -> None:
+        """Let origins in no more, and end their sessions; what is not there stays away.
+
+        :raise ConfigError: where one of them is no origin; none is removed.
+        :raise StoreError: as of `add`.
+        """
+        texts = self._checked(origins, is_removed=True)
+        for start in range(0, len(texts), LARGEST):
+            some = texts[start : start + LARGEST]
+            self._write(partial(_following, removed=some))
+
+    def replace(self, origins: Iterable[str]) -> None:
+        """Let these in, and none of those that are there and not among them.
+
+        It also decides what holds, where the store is older than what the workers know.
+
+        :raise ConfigError: where one of them could not be in ``SIO_CORS_ORIGINS``; nothing changes.
+        :raise StoreError: where the store cannot be written.
+        """
+        texts = self._checked(origins)
+        wanted = set(texts)
+
+        def change(head: Version | None) -> Change:
+            if self._newer(head) is not None:
+                return _deciding(head, self._newest(), DECREED, texts)
+            there = set(self._stored())
+            added, removed = list(wanted - there), list(there - wanted)
+            if len(added) + len(removed) <= LARGEST:
+                return _following(head, added, removed)
+            return _following(head, texts, is_whole=True)
+
+        self._write(change, decides=True)
+
+    def restore(self, *, from_store: bool = False) -> None:
+        """Decide what holds, where the store is older than what the workers know.
+
+        :param from_store: whether the workers take over what the store has; else, the one that
+            knows most writes that into the store.
+        :raise StoreError: where the store cannot be written, or has nothing.
+        """
+
+        def change(head: Version | None) -> Change:
+            if head is None:
+                raise StoreError(
+                    f"{self._store} is empty. If workers that serve know what was in it, they "
+                    "write it back by themselves; else use `replace`."
+                )
+            return _deciding(head, self._newest(), DECREED if from_store else ASKED_FOR)
+
+        self._write(change, decides=True)
+
+    def _checked(self, origins: Iterable[str], *, is_removed: bool = False) -> list[str]:
+        if isinstance(origins, str):
+            origins = [origins]
+        problems: list[Problem] = []
+        texts: dict[str, None] = {}
+        for origin in origins:
+            found, text = self._check(origin)
+            # What the settings do not permit any more can still be taken away.
+            if found and not (is_removed and text):
+                problems += found
+            else:
+                texts[text] = None
+        if problems:
+            raise ConfigError(problems)
+        return list(texts)
+
+    def _write(self, change: Callable[[Version | None], Change], *, decides: bool = False) -> None:
+        deadline = time.monotonic() + self.patience
+        while True:
+            head = self.head()
+            if decides or self._may_follow(head):
+                made = change(head)
+                if self._ask(partial(self._store.write, made, head)):
+                    break
+            if time.monotonic() > deadline:
+                raise StoreError(
+                    f"Nothing was written: {self._store} is empty where origins were, and was not "
+                    "healed in time."
+                    if self._newer(head)
+                    else f"Nothing was written: others write into {self._store} all the time."
+                )
+            way_of(self._kind).sleep(_chance.uniform(0.001, 0.02))
+        self._await(made.version)
+
+    def _may_follow(self, head: Version | None) -> bool:
+        """Tell whether a write can follow what the store has, or has to wait for its healing."""
+        newer = self._newer(head)
+        if newer is None:
+            return True
+        if head is None:
+            self.follower.hasten()
+            return False
+        raise StoreError(
+            f"Nothing was written: {self._store} is older than what the workers know. It has "
+            f"version {head.number}, and they have {newer.number}. Decide first: `flask sio-cors "
+            "origins restore` writes back what they know."
+        )
+
+    def _newer(self, head: Version | None) -> Version | None:
+        """Return a version that is known, and that the store is before or has lost."""
+        return next((one for one in self._known() if head is None or head.is_before(one)), None)
+
+    def _known(self) -> list[Version]:
+        if self._follows:
+            return [] if self.follower.version is None else [self.follower.version]
+        return [Version.parse(one.version) for one in self.reports() if one.version]
+
+    def _newest(self) -> Version | None:
+        return max(self._known(), key=lambda one: one.number, default=None)
+
+    def _await(self, version: Version) -> None:
+        """Wait, in a process that serves, until it is in force here."""
+        follower = self.follower
+        follower.background.wake()
+        deadline = time.monotonic() + 2 * follower.pace.every
+        way = way_of(self._kind)
+        while self._follows and time.monotonic() < deadline:
+            known = follower.version
+            if known is not None and known.number >= version.number:
+                return
+            way.sleep(0.005)
+
+    @property
+    def _follows(self) -> bool:
+        """Whether what is in force here is what the store has, as far as it can be reached."""
+        return self.follower.background.is_running and self.state.condition is not (
+            Condition.STARTING
+        )
+
+    def _stored(self) -> Iterator[str]:
+        pages = self._ask(lambda: iter(self._store.load()))
+        while (page := self._ask(lambda: next(pages, None))) is not None:
+            yield from page
+
+    def _ask(self, function: Callable[[], Value]) -> Value:
+        native = getattr(self._store, "native", False)
+        try:
+            return way_of(self._kind).call(function, native=native)
+        except StoreError:
+            raise
+        except Exception as error:
+            raise StoreError(f"{self._store} has failed: {error!r}") from error
+
+
+def _following(
+    head: Version | None,
+    added: Sequence[str] = (),
+    removed: Sequence[str] = (),
+    *,
+    is_whole: bool = False,
+) -> Change:
+    version = Version.first() if head is None else head.next()
+    return Change(version, "" if head is None else head.id, added, removed, is_whole)
+
+
+def _deciding(
+    head: Version | None,
+    known: Version | None,
+    healed_from: int,
+    texts: Sequence[str] | None = None,
+) -> Change:
+    version = Version.beginning(head, known, healed_from)
+    previous = "" if head is None else head.id
+    return Change(version, previous, texts or (), (), is_whole=texts is not None)

@@ -1,0 +1,216 @@
+"""``flask sio-cors origins …``, and what ``show`` and ``explain`` make of a store."""
+
+import json
+
+import pytest
+from flask import Flask
+from flask_socketio import SocketIO
+
+from flask_sio_cors import SioCors
+from flask_sio_cors.cli import flask_group
+from flask_sio_cors.live import status as status_module
+from flask_sio_cors.live.store import Report, Version
+
+A, B = "https://a.example", "https://*.b.example"
+
+
+@pytest.fixture
+def make(tmp_path):
+    apps = []
+
+    def make(**config):
+        app = Flask("shop", instance_path=str(tmp_path))
+        app.config.update({"SIO_CORS_ORIGINS_STORE": "sqlite:///origins.sqlite3", **config})
+        SocketIO(app, async_mode="threading")
+        app.cors = SioCors(app)
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        shared = app.extensions["sio_cors_sharing"].shared
+        if shared is not None:
+            shared.follower.store.close()
+
+
+def run(app, *arguments, given=None):
+    return app.test_cli_runner().invoke(flask_group, arguments, input=given)
+
+
+def origins(app, *arguments, given=None):
+    return run(app, "origins", *arguments, given=given)
+
+
+def test_origins_are_listed_added_removed_and_replaced(make):
+    app = make()
+    assert (origins(app, "list").stdout, origins(app, "add", A, B).exit_code) == ("", 0)
+    assert origins(app, "list").stdout == f"{B}\n{A}\n"
+    assert json.loads(origins(app, "list", "--json").stdout) == {"version": 1, "origins": [B, A]}
+    gone = origins(app, "remove", A, "https://never.example")
+    assert (gone.stdout, gone.stderr) == (
+        "Version 2 is written.\n",
+        "'https://never.example' was not there.\n",
+    )
+    given = f"# those of today\n\n  {A}  \nhttp://10.0.*.*:3000\n"
+    assert origins(app, "replace", "-", given=given).stdout == "Version 3 is written.\n"
+    assert origins(app, "list").stdout == f"http://10.0.0.0/16:3000\n{A}\n"
+    assert origins(app, "restore").exit_code == 0
+
+
+def test_what_removes_takes_the_pattern_as_it_was_written(make):
+    app = make()
+    origins(app, "add", "http://10.0.*.*:3000")
+    assert origins(app, "remove", "http://10.0.*.*:3000").stderr == ""
+    assert origins(app, "list").stdout == ""
+
+
+@pytest.mark.parametrize("command", ["add", "remove"])
+def test_an_invalid_origin_is_told_with_its_correction(make, command):
+    result = origins(make(), command, A, "https://a.example/path")
+    assert result.exit_code == 2
+    assert "has a path" in result.stderr
+    assert 'write: "https://a.example"' in result.stderr
+
+
+def test_without_a_store_the_commands_say_how_to_name_one(make):
+    app = make(SIO_CORS_ORIGINS_STORE=None)
+    for arguments in (["list"], ["add", A], ["status"], ["restore"]):
+        result = origins(app, *arguments)
+        assert result.exit_code == 2
+        assert 'set it to "sqlite:///origins.sqlite3"' in result.stderr
+    assert run(app, "show").exit_code == 0
+
+
+def test_a_store_that_cannot_be_asked_is_told(make, tmp_path):
+    (tmp_path / "origins.sqlite3").write_text("no database" * 1000)
+    app = make()
+    for arguments in (["list"], ["add", A], ["status"], ["restore"]):
+        result = origins(app, *arguments)
+        assert (result.exit_code, "not a database" in result.stderr) == (2, True), result.output
+    shown = run(app, "show")
+    assert shown.exit_code == 0
+    assert "It cannot be asked" in " ".join(shown.stdout.split())
+    explained = run(app, "explain", A)
+    assert (explained.exit_code, "are left out" in explained.stderr) == (1, True)
+
+
+def test_show_shows_the_store_and_never_its_password(make):
+    app = make()
+    origins(app, "add", A)
+    shown = " ".join(run(app, "show").stdout.split())
+    assert "It has version 1, with 1 entry." in shown
+    assert "'sqlite:///origins.sqlite3'" in shown
+    told = json.loads(run(app, "show", "--json").stdout)
+    assert told["store"] == {"version": 1, "entries": 1, "fault": ""}
+    pytest.importorskip("redis")
+    app = make(SIO_CORS_ORIGINS_STORE="redis://ada:secret@127.0.0.1:1/0?key=shop")
+    shown = run(app, "show").stdout
+    assert "redis://ada:***@127.0.0.1:1/0?key=shop" in shown
+    assert "secret" not in shown
+
+
+def test_explain_knows_what_is_shared(make):
+    app = make()
+    origins(app, "add", A, B)
+    for origin, rule in ((A, A), ("https://x.b.example", B)):
+        result = run(app, "explain", origin)
+        assert result.exit_code == 0, result.output
+        told = " ".join(result.stdout.split())
+        assert f"Rule {rule}, in the store of SIO_CORS_ORIGINS_STORE" in told
+    assert run(app, "explain", "https://c.example").exit_code == 1
+
+
+# --- status ------------------------------------------------------------------------------------
+
+
+def reported(app, **differing):
+    store = app.cors.shared_origins(app).follower.store
+    head = store.version()
+    report = Report(
+        worker="web-1-7",
+        host="web-1",
+        pid=7,
+        version="" if head is None else str(head),
+        condition="current",
+        since=100.0,
+        reason="",
+        entries=1,
+        skipped=0,
+    )
+    store.report(report._replace(**differing), 60)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr("flask_sio_cors.cli.STATUS_PATIENCE", 0.0)
+
+
+def test_where_nobody_has_reported_status_says_so(make):
+    result = origins(make(), "status")
+    assert result.exit_code == 0
+    assert "nothing was written yet" in result.stdout
+    assert "No worker has reported" in result.stdout
+
+
+def test_where_all_have_what_the_store_has_the_status_is_0(make):
+    app = make()
+    origins(app, "add", A)
+    reported(app)
+    reported(app, worker="web-2-8", host="web-2", pid=8, since=7300.0)
+    result = origins(app, "status")
+    assert result.exit_code == 0
+    assert "All 2 workers have what the store has." in result.stdout
+    assert "web-2" in result.stdout
+    assert "2 h" in result.stdout
+    told = json.loads(origins(app, "status", "--json").stdout)
+    assert told["lags"] is False
+    assert told["workers"][0]["connected"] is True
+    assert 100 <= told["workers"][0].pop("since") < 130
+    assert told["workers"][0].pop("age") < 30
+    assert told["workers"][0] == {
+        "host": "web-1",
+        "pid": 7,
+        "version": 1,
+        "condition": "current",
+        "connected": True,
+        "origins": 1,
+        "skipped": 0,
+        "lags": False,
+        "why": "",
+    }
+
+
+LAGGING = {
+    "behind": ({"version": str(Version.first())}, "Has not taken over version 2 yet"),
+    "never read": ({"version": "", "condition": "away", "reason": "gone"}, "store: gone"),
+    "away": ({"condition": "away", "reason": "it hangs"}, "Could not reach the store: it hangs"),
+    "lost": ({"condition": "lost", "reason": "it has lost 7"}, "The store is empty"),
+    "older": ({"condition": "older", "reason": "it has 5"}, "`origins restore`"),
+}
+
+
+@pytest.mark.parametrize("case", LAGGING.values(), ids=LAGGING)
+def test_a_worker_that_lags_is_told_with_since_when_and_why(make, case):
+    differing, why = case
+    app = make()
+    origins(app, "add", A)
+    origins(app, "add", B)
+    reported(app, worker="web-0-1", host="web-0", pid=1)
+    reported(app, **differing)
+    result = origins(app, "status")
+    assert result.exit_code == 1
+    assert why in " ".join(result.stdout.split())
+    assert "1 of 2 workers lags." in result.stdout
+    told = json.loads(origins(app, "status", "--json").stdout)
+    assert [one["lags"] for one in told["workers"]] == [False, True]
+    assert 100 <= told["workers"][1]["since"] < 130
+
+
+def test_a_worker_that_says_nothing_is_told(make, monkeypatch):
+    app = make()
+    origins(app, "add", A)
+    reported(app)
+    monkeypatch.setattr(status_module, "SILENT", -1.0)
+    result = origins(app, "status")
+    assert result.exit_code == 1
+    assert "Has said nothing for" in result.stdout
