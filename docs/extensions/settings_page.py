@@ -46,7 +46,7 @@ def filled(text: str) -> str:
 def _section(setting: Setting, words: str) -> str:
     facts = [
         ("Values", setting.values),
-        ("Default", _default(setting)),
+        *_meanings(setting),
         ("Socket.IO", f"`{setting.npm}`" if setting.npm else ""),
         (
             "Flask-CORS",
@@ -58,10 +58,11 @@ def _section(setting: Setting, words: str) -> str:
     return "\n".join([f"## {setting.key}", "", *lines, "", words])
 
 
-def _default(setting: Setting) -> str:
+def _meanings(setting: Setting) -> list[tuple[str, str]]:
+    """Return the default, and what it and its opposite mean."""
     value = getattr(DEFAULTS, setting.field)
     if isinstance(value, bool):
-        return f"`{value}`: {setting.meaning(value)} `{not value}`: {setting.meaning(not value)}"
-    if isinstance(value, (int, float)):
-        return f"`{value:g}`. {setting.meaning(value)}"
-    return f"not set. {setting.meaning(value)}"
+        meanings = [(f"`{one}`", setting.meaning(one)) for one in (value, not value)]
+        return [("Default", f"`{value}`"), *meanings]
+    written = f"`{value:g}`" if isinstance(value, (int, float)) else "not set"
+    return [("Default", f"{written}. {setting.meaning(value)}")]
