@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import pyperf
 
-from benchmarks import chart, report, resources, wire
+from benchmarks import changes, chart, report, resources, wire
 from benchmarks.report import Figures
 
 NODE = Path(__file__).with_name("node")
@@ -37,6 +37,7 @@ def measure(rounds: int, million: int, hostile: int) -> Figures:
     keep("hostile", hostile)
     _measure_rounds(rounds, keep)
     _measure_reading(min(rounds, 3), million, keep)
+    _measure_changes(min(rounds, 3), million, keep)
     say("memory")
     for kind in ("exact", "wildcard"):
         for figure, value in resources.measure("memory", kind, million).items():
@@ -66,6 +67,23 @@ def _measure_reading(rounds: int, million: int, keep: Keep) -> None:
         keep("read/one", resources.measure("read", "exact", 1)["seconds"])
         for kind in ("exact", "wildcard"):
             keep(f"read/{kind}", resources.measure("read", kind, million)["seconds"])
+
+
+def _measure_changes(rounds: int, million: int, keep: Keep) -> None:
+    say("origins that change meanwhile")
+    asked = [
+        *((f"change/{kind}", "change", kind, million) for kind in ("exact", "wildcard")),
+        *((f"load/{loop}", "load", loop, million) for loop in changes.LOOPS),
+        ("decide", "decide", million),
+        ("request", "request", 1),
+        ("end", "end", changes.SESSIONS),
+    ]
+    for _ in range(rounds):
+        for name, *question in asked:
+            for figure, value in changes.measure(str(question[0]), *question[1:]).items():
+                keep(f"{name}/{figure}", value)
+    for kind in ("exact", "wildcard"):
+        keep(f"memory/live {kind}/kept", changes.measure("memory", kind, million)["kept"])
 
 
 def measure_decisions(keep: Keep) -> None:

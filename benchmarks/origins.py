@@ -25,8 +25,8 @@ PREFLIGHT = {
 }
 
 
-def listed(size: int, kind: str = "exact") -> list[str]:
-    return [KINDS[kind][0].format(number) for number in range(size)]
+def listed(size: int, kind: str = "exact", start: int = 0) -> list[str]:
+    return [KINDS[kind][0].format(number) for number in range(start, size)]
 
 
 def last_origin(size: int, kind: str = "exact") -> str:

@@ -1,10 +1,13 @@
 """The eventlet server under load: plain Flask-SocketIO, or the same with SioCors.
 
-python -m benchmarks.server PORT plain|ours SIZE: a list of SIZE origins is allowed.
+python -m benchmarks.server PORT plain|ours|live SIZE: a list of SIZE origins is allowed, with live
+one that changes meanwhile.
 """
 
 import sys
+from time import perf_counter, thread_time
 
+import eventlet
 from flask import Flask
 from flask_socketio import SocketIO, emit
 
@@ -19,15 +22,46 @@ def main() -> None:
     else:
         from flask_sio_cors import SioCors
 
-        app.config["SIO_CORS_ORIGINS"] = listed(size)
+        app.config["SIO_CORS_ORIGINS"] = listed(size) if variant == "ours" else []
         socketio = SocketIO(app, async_mode="eventlet")
         SioCors(app)
+        if variant == "live":
+            share(app, socketio, size)
 
     @socketio.on("echo")
     def echo(words: str) -> None:
         emit("echo", words)
 
-    socketio.run(app, "127.0.0.1", port, log_output=False)
+    socketio.run(app, "127.0.0.1", port, log_output=False, max_size=5000)
+
+
+def share(app: Flask, socketio: SocketIO, size: int) -> None:
+    from flask_sio_cors.door.doors import doors_of
+    from flask_sio_cors.origins.live import LiveOrigins
+
+    doors = doors_of(app)
+    assert doors is not None
+    live = LiveOrigins()
+    for _ in live.fill(listed(size)):
+        pass
+    doors.share(live)
+
+    @app.get("/revoke")
+    def revoke() -> dict[str, float]:
+        """Take the origins away; return what the end of their sessions cost."""
+        sockets = socketio.server.eio.sockets
+        pauses = []
+        start, seconds = perf_counter(), 0.0
+        for _ in live.fill([]):
+            pass
+        # Their connections are cut half a second after the last one has ended.
+        while not seconds or perf_counter() < start + seconds + 1:
+            turn = thread_time()
+            eventlet.sleep(0.001)
+            pauses.append(thread_time() - turn)
+            if not seconds and not sockets:
+                seconds = perf_counter() - start
+        return {"seconds": seconds, "pause": max(pauses) * 1000}
 
 
 if __name__ == "__main__":
