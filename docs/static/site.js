@@ -15,6 +15,9 @@ addEventListener("DOMContentLoaded", () => {
   buttons?.setAttribute("role", "region");
   buttons?.setAttribute("aria-label", "This page");
   for (const title of document.querySelectorAll(".caption[role=heading]")) title.ariaLevel = "2";
+  for (const head of document.querySelectorAll("th")) {
+    if (!head.textContent.trim()) head.role = "cell";
+  }
   letScroll();
 });
 addEventListener("resize", letScroll);

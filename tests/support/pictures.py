@@ -16,7 +16,7 @@ from tests.support.screens import Screen, Screens
 from tests.support.troubleshooting import output
 
 FOLDER = REPOSITORY / "docs" / "pictures"
-DRAWINGS = ("request",)
+DRAWINGS = ("fleet", "request")
 #: The broken server that the doctor is shown with.
 PATIENT = "origin not in the list"
 LAB_READY = (
