@@ -30,6 +30,7 @@ from .policies import (
     policy_key,
     read_drafts,
     read_policies,
+    shares,
     unchosen,
     untrusted_hosts,
 )
@@ -139,6 +140,12 @@ class Options:
             raise ConfigError(
                 found, {read.sources[name]: read.written[name] for name in read.written}
             )
+        share = shares(read.values["own_origins"], drafts)
+        for draft, own in derived:
+            if "OWN_ORIGINS" not in draft.given:
+                heir = draft.name if draft.hosts else DEFAULT
+                own.values["own_origins"] = share.get(heir, frozenset())
+        read.values["own_origins"] = share.get(DEFAULT, frozenset())
         policies = tuple(
             cls(**own.options(), name=draft.name, hosts=draft.hosts, **shared)
             for draft, own in derived

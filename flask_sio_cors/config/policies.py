@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from werkzeug.sansio.utils import host_is_trusted
 
 from ..origins.grammar import EXAMPLE, Example, OriginPattern, ends_with_dot, parse_pattern
+from ..origins.near import split
 from .corrections import Report, as_source
 from .keys import PREFIX
 from .problems import Problem
@@ -47,6 +48,48 @@ class Draft(NamedTuple):
     def key(self, setting: str) -> str:
         """Return where a setting of this policy is written, as Python has it after ``config``."""
         return policy_key(self.name, setting)
+
+
+_Policy = TypeVar("_Policy")
+
+
+class Hosts(Generic[_Policy]):
+    """Which policy is for a host: the one that names it, or else the nearest wildcard's.
+
+    One look-up a label of the host, however many policies there are.
+
+    :param policies: each with its hosts.
+    """
+
+    def __init__(self, policies: Iterable[tuple[_Policy, Iterable[str]]]) -> None:
+        self._by_name: dict[str, _Policy] = {}
+        self._by_tail: dict[str, _Policy] = {}
+        for policy, hosts in policies:
+            for host in hosts:
+                table = self._by_tail if host.startswith("*.") else self._by_name
+                table[host.removeprefix("*.")] = policy
+
+    def policy_of(self, name: str) -> _Policy | None:
+        """Return the policy of a host, in lower case and without a port; ``None`` for none."""
+        policy = self._by_name.get(name)
+        dot = name.find(".", 1)
+        while policy is None and dot != -1:
+            policy = self._by_tail.get(name[dot + 1 :])
+            dot = name.find(".", dot + 1)
+        return policy
+
+
+def shares(own_origins: Iterable[str], drafts: Iterable[Draft]) -> Mapping[str, frozenset[str]]:
+    """Divide the server's own origins among the policies: each has those at its own hosts.
+
+    :return: a policy's name → those that it has, where it has some; `DEFAULT` has those at hosts
+        that no policy names.
+    """
+    hosts = Hosts((draft.name, draft.hosts) for draft in drafts)
+    found: dict[str, set[str]] = {}
+    for origin in own_origins:
+        found.setdefault(hosts.policy_of(split(origin)[1]) or DEFAULT, set()).add(origin)
+    return {name: frozenset(own) for name, own in found.items()}
 
 
 def policy_key(policy: str, setting: str) -> str:

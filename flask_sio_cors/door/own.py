@@ -50,7 +50,7 @@ class OwnOrigin:
         self._trusted_hosts = options.trusted_hosts
         self._expects_https = options.expects_https
         self._listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
-        self._live = LiveOrigins() if live is None else live
+        self._live = live
         self._seen_hosts: set[str] = set()
         self._origins = options.own_origins
         self._origins_of_host = _by_host(options.own_origins)
@@ -69,7 +69,7 @@ class OwnOrigin:
         """
         site = environ.get(PROOF_KEY)
         if self._origins:
-            named = self._origins_of_host.get(environ.get("HTTP_HOST", "").lower())
+            named = self._named(environ)
             # Of the very origin that it asks, no browser says that it is another's.
             if named is not None and site in _ELSEWHERE:
                 return ""
@@ -85,8 +85,7 @@ class OwnOrigin:
         if site not in _ELSEWHERE:
             return False
         if self._origins:
-            named = self._origins_of_host.get(environ.get("HTTP_HOST", "").lower(), ())
-            return origin in named
+            return origin in (self._named(environ) or ())
         return self._addressed_by(environ, origin) != ""
 
     def _addressed_by(self, environ: WSGIEnvironment, origin: str) -> str:
@@ -120,7 +119,16 @@ class OwnOrigin:
 
     def named_for(self, environ: WSGIEnvironment) -> frozenset[str]:
         """Return those of ``SIO_CORS_OWN_ORIGINS`` that are the server's own at a request."""
-        return self._origins_of_host.get(environ.get("HTTP_HOST", "").lower(), self._origins)
+        return self._named(environ) or self._origins
+
+    def _named(self, environ: WSGIEnvironment) -> frozenset[str] | None:
+        """Return those of ``SIO_CORS_OWN_ORIGINS`` that the request's ``Host`` names, if any."""
+        host = environ.get("HTTP_HOST", "").lower()
+        found = self._origins_of_host.get(host)
+        if found is None and "." in host:  # A dot at the end of a name makes no other server of it.
+            name, colon, port = host.partition(":")
+            found = self._origins_of_host.get(f"{name.removesuffix('.')}{colon}{port}")
+        return found
 
     def _scheme(self, environ: WSGIEnvironment, origin: str) -> str:
         """Return the scheme by which pages reach the server.
@@ -137,7 +145,9 @@ class OwnOrigin:
         ):
             return scheme
         secure = f"https{origin[4:]}"
-        is_listed = secure in self._listed.exact or self._live.is_listed(secure)
+        is_listed = secure in self._listed.exact or (
+            self._live is not None and self._live.is_listed(secure)
+        )
         expects_https = self._expects_https or is_listed
         return "https" if expects_https and not is_loopback(_hostname(origin)) else scheme
 

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 from ..config.entries import shared_by
 from ..config.functions import ChoosePolicy
 from ..config.options import Options
-from ..config.policies import DEFAULT, POLICIES
+from ..config.policies import DEFAULT, POLICIES, Hosts
 from ..config.values import kind_of
-from ..origins.grammar import HOST, IPV6, MAX_HOST_LENGTH
+from ..origins.grammar import HOST, IPV6, MAX_HOST_LENGTH, MAX_ORIGIN_LENGTH
 from ..origins.live import LiveOrigins
 from .callbacks import REFUSED, Fault, blamer, call
 from .identity import Identity
@@ -73,13 +73,8 @@ class Policies:
         self.default = made(options)
         self.named = {one.name: made(one) for one in options.policies}
         self.generation = next(_generations)
-        self._by_name: dict[str, Policy] = {}
-        self._by_tail: dict[str, Policy] = {}
-        for policy in self.named.values():
-            for host in policy.options.hosts:
-                table = self._by_tail if host.startswith("*.") else self._by_name
-                table[host.removeprefix("*.")] = policy
-        self._seen: dict[str | None, Policy | None] = {}
+        self._hosts = Hosts((policy, policy.options.hosts) for policy in self.named.values())
+        self._seen: dict[str | None, tuple[Policy | None]] = {}
         self._choose = options.choose_policy
         self._timeout = options.callback_timeout
         self._gate = interrupter.gate(CHOOSE_POLICY, self._choose)
@@ -160,13 +155,15 @@ class Policies:
         :param environ: its WSGI environment, which is left as it is.
         """
         host = environ.get("HTTP_HOST")
-        if host in self._seen:
-            policy = self._seen[host]
-        else:
-            policy = self.for_host(_host_of(environ))
+        # Asked once: another thread may clear it between two questions.
+        found = self._seen.get(host)
+        if found is None:
+            found = (self.for_host(_host_of(environ)),)
             if len(self._seen) >= _SEEN_LIMIT:
                 self._seen.clear()
-            self._seen[host] = policy
+            if host is None or len(host) <= MAX_ORIGIN_LENGTH:
+                self._seen[host] = found
+        (policy,) = found
         if policy is not None:
             return policy
         choose = self._choose
@@ -176,13 +173,7 @@ class Policies:
 
     def for_host(self, host: str) -> Policy | None:
         """Return the policy that is for a host, in any case and with any port, or ``None``."""
-        name = _name_of(host)
-        policy = self._by_name.get(name)
-        dot = name.find(".", 1)
-        while policy is None and dot != -1:
-            policy = self._by_tail.get(name[dot + 1 :])
-            dot = name.find(".", dot + 1)
-        return policy
+        return self._hosts.policy_of(_name_of(host))
 
     def _chosen(self, environ: WSGIEnvironment, choose: ChoosePolicy) -> Policy | None:
         """Ask the application; what is no policy's name refuses the request, and is logged."""

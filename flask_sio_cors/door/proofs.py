@@ -6,7 +6,6 @@ kept with the handshake's environ, and so ends with the session.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
@@ -15,18 +14,23 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 
-_PLAIN_SID: Final = re.compile(r"(?:^|&)sid=([A-Za-z0-9_-]+)(?:&|$)")
+_BEFORE_A_NAME: Final = ("", "&")
 #: Where an environ has the origin that its session proved to be the server's own.
 PROVEN: Final = "flask_sio_cors.proven"
 
 
 def session_id(environ: WSGIEnvironment) -> str | None:
     """Return the session that a request names, as Engine.IO reads it."""
-    query = environ.get("QUERY_STRING", "")
-    # As clients write it, which is all that there is to read then; parsing takes ten times as long.
-    found = _PLAIN_SID.search(query)
-    if found is not None and query.count("sid") == 1 and "%" not in query:
-        return found[1]
+    query: str = environ.get("QUERY_STRING", "")
+    before, name, behind = query.partition("sid=")
+    # As clients write it, with no letter of the name in another spelling; parsing takes thirty
+    # times as long.
+    if "%6" not in query and "%7" not in query:
+        if not name:
+            return None
+        sid = behind.partition("&")[0]
+        if sid and before[-1:] in _BEFORE_A_NAME and "%" not in sid and "+" not in sid:
+            return sid
     sids = parse_qs(query).get("sid")
     return sids[0] if sids else None
 

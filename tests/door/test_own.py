@@ -146,6 +146,8 @@ def test_and_no_header_shows_others(asked):
         ("Chat.Example.com:443", CHAT),
         ("shop.example.com:8443", "https://shop.example.com:8443"),
         ("intranet:80", "http://intranet"),
+        ("chat.example.com.", CHAT),
+        ("chat.example.com.:443", CHAT),
     ],
 )
 def test_a_host_that_names_one_of_them_has_that_one_alone(host, own):

@@ -1,6 +1,7 @@
 """Which policy a request gets, by its host; the rest is in `tests/servers/test_policies.py`."""
 
 import time
+import tracemalloc
 
 import pytest
 from flask import Flask
@@ -8,6 +9,7 @@ from flask import Flask
 from flask_sio_cors.config.options import Options
 from flask_sio_cors.door.journal import Journal
 from flask_sio_cors.door.policies import Policies
+from flask_sio_cors.door.verdicts import ALLOWED
 from flask_sio_cors.door.waiting import Interrupter
 
 EXACT, NEAR, FAR = "acme.api.example.com", "*.api.example.com", "*.example.com"
@@ -18,8 +20,9 @@ POLICIES = {
 }
 
 
-def policies(named, **functions):
-    options = Options.from_config({"SIO_CORS_POLICIES": named}, **functions)
+def policies(named, **settings):
+    config = {f"SIO_CORS_{name}": value for name, value in settings.items()}
+    options = Options.from_config({**config, "SIO_CORS_POLICIES": named})
     return Policies(Flask("app"), options, Journal(), Interrupter())
 
 
@@ -84,6 +87,59 @@ def test_hosts_are_remembered_within_bounds(rules):
     assert len(rules._seen) <= 1024
 
 
+# --- The server's own origins -----------------------------------------------------------------
+
+OWN = {name: f"https://{name}.api.example.com" for name in ("acme", "globex")}
+WWW = "https://www.example.com"
+OWNERS = {
+    "acme": {"HOSTS": ["acme.api.example.com"]},
+    "globex": {"HOSTS": ["*.api.example.com"]},
+    "chosen": {"HOSTS": []},
+}
+
+
+def lets_in(rules, host, origin):
+    environ = {
+        "HTTP_HOST": host,
+        "HTTP_ORIGIN": origin,
+        "REQUEST_METHOD": "GET",
+        "wsgi.url_scheme": "http",
+        "SERVER_NAME": "served",
+        "SERVER_PORT": "80",
+    }
+    return rules.judge(environ, {})[1][0].outcome is ALLOWED
+
+
+@pytest.mark.parametrize("suffix", ["", ".", ":443", ":80", ":5000", ".:443"])
+def test_an_inherited_own_origin_is_that_of_its_hosts_policy_alone(suffix):
+    rules = policies(OWNERS, OWN_ORIGINS=[*OWN.values(), WWW])
+    for name, own in OWN.items():
+        for origin in (*OWN.values(), WWW):
+            assert lets_in(rules, f"{name}.api.example.com{suffix}", origin) == (origin == own)
+    for host in ("other.example", "www.example.com"):
+        assert lets_in(rules, f"{host}{suffix}", WWW)
+        assert not any(lets_in(rules, f"{host}{suffix}", origin) for origin in OWN.values())
+
+
+def test_a_policy_that_inherits_no_own_origin_goes_by_what_the_request_says():
+    rules = policies({"acme": {"HOSTS": ["acme.example"]}}, OWN_ORIGINS=WWW)
+    assert lets_in(rules, "acme.example", "http://acme.example")
+    assert not lets_in(rules, "acme.example", WWW)
+
+
+def test_own_origins_of_a_policy_count_wherever_they_are():
+    rules = policies({"acme": {"HOSTS": ["internal"], "OWN_ORIGINS": [WWW]}})
+    assert lets_in(rules, "internal:5000", WWW)
+
+
+def test_a_policy_that_a_function_chooses_has_the_own_origins_of_the_default_one():
+    own = policies(OWNERS, OWN_ORIGINS=[*OWN.values(), WWW]).named["chosen"].options.own_origins
+    assert own == {WWW}
+
+
+# --- What it costs ----------------------------------------------------------------------------
+
+
 def seconds(rules, hosts):
     times = []
     for _ in range(9):
@@ -99,3 +155,12 @@ def test_many_policies_cost_what_one_costs():
     many = policies({f"t{n}": {"HOSTS": [f"t{n}.api.example.com"]} for n in range(2_000)})
     hosts = ["t0.api.example.com", "other.example.com"] * 50
     assert seconds(many, hosts) < 2 * seconds(one, hosts)
+
+
+def test_ten_thousand_policies_fit_in_a_hundred_megabytes():
+    tracemalloc.start()
+    try:
+        rules = policies({f"t{n}": {"HOSTS": [f"t{n}.example"]} for n in range(500)})
+        assert tracemalloc.get_traced_memory()[0] / len(rules.named) < 10_000
+    finally:
+        tracemalloc.stop()
