@@ -51,12 +51,19 @@ def _measure_rounds(rounds: int, keep: Keep) -> None:
     for number in range(rounds):
         say(f"round {number + 1} of {rounds}: decisions")
         measure_decisions(keep)
+        is_reversed = number % 2 == 1
         for size in wire.SIZES:
             say(f"round {number + 1} of {rounds}: a server with {size:,} origins")
-            for found in wire.measure(size, 1, reverse=number % 2 == 1):
-                for name, told in found.items():
-                    for figure, value in told.items():
-                        keep(f"{name}/{figure}", value)
+            keep_all(wire.measure(size, 1, is_reversed), keep)
+        say(f"round {number + 1} of {rounds}: a server that looks on")
+        keep_all(wire.measure_report_only(1, is_reversed), keep)
+
+
+def keep_all(measured: list[dict[str, wire.Figures]], keep: Keep) -> None:
+    for found in measured:
+        for name, told in found.items():
+            for figure, value in told.items():
+                keep(f"{name}/{figure}", value)
 
 
 def _measure_reading(rounds: int, million: int, keep: Keep) -> None:

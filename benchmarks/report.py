@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.changes import LOOPS, SESSIONS
-from benchmarks.wire import SCENARIOS, SIZES, VARIANTS
+from benchmarks.wire import REPORT_ONLY, SCENARIOS, SIZES, VARIANTS
 
 #: Every figure by its name, a value a round.
 Figures = dict[str, list[float]]
@@ -54,6 +54,7 @@ def rows(figures: Figures) -> list[Row]:
         *_growth(figures),
         *_policies(figures),
         *_wire(figures),
+        *_report_only(figures),
         *_changes(figures),
         *_resources(figures),
     ]
@@ -180,6 +181,21 @@ def _wire(figures: Figures) -> Iterator[Row]:
                 target,
                 is_met,
             )
+
+
+def _report_only(figures: Figures) -> Iterator[Row]:
+    theirs, ours = (figures[f"report only/1/{name}/capacity"] for name in REPORT_ONLY)
+    ratios = _over(ours, theirs)
+    yield Row(
+        "Eventlet server, nothing enforced",
+        "handshake",
+        _per_second(figures, "report only/1/report-only"),
+        "plain",
+        _per_second(figures, "report only/1/plain"),
+        ratios,
+        "≥ 0.98×",
+        median(ratios) >= 0.98,
+    )
 
 
 def _changes(figures: Figures) -> Iterator[Row]:

@@ -1,10 +1,11 @@
 """The eventlet server under load: plain Flask-SocketIO, or the same with SioCors.
 
-python -m benchmarks.server PORT plain|ours|live SIZE: a list of SIZE origins is allowed, with live
-one that changes meanwhile.
+python -m benchmarks.server PORT plain|ours|live|report-only SIZE: a list of SIZE origins is
+allowed, with live one that changes meanwhile.
 """
 
 import sys
+from tempfile import TemporaryDirectory
 from time import perf_counter, thread_time
 
 import eventlet
@@ -15,15 +16,19 @@ from benchmarks.origins import listed
 
 
 def main() -> None:
-    port, variant, size = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-    app = Flask(__name__)
-    if variant == "plain":
-        socketio = SocketIO(app, async_mode="eventlet", cors_allowed_origins=listed(size))
-    else:
+    with TemporaryDirectory() as folder:
+        serve(int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), folder)
+
+
+def serve(port: int, variant: str, size: int, folder: str) -> None:
+    app = Flask(__name__, instance_path=folder)
+    told = {} if variant in ("ours", "live") else {"cors_allowed_origins": listed(size)}
+    socketio = SocketIO(app, async_mode="eventlet", **told)
+    if variant != "plain":
         from flask_sio_cors import SioCors
 
-        app.config["SIO_CORS_ORIGINS"] = listed(size) if variant == "ours" else []
-        socketio = SocketIO(app, async_mode="eventlet")
+        app.config["SIO_CORS_ORIGINS"] = [] if variant == "live" else listed(size)
+        app.config["SIO_CORS_REPORT_ONLY"] = variant == "report-only"
         SioCors(app)
         if variant == "live":
             share(app, socketio, size)

@@ -17,6 +17,8 @@ from websocket import create_connection
 from benchmarks.origins import STRANGER, last_origin
 
 VARIANTS = ("plain", "ours")
+#: The same, where nothing is enforced.
+REPORT_ONLY = ("plain", "report-only")
 SIZES = (1, 10_000)
 REPETITIONS = {1: 5, 10_000: 1}
 # Handshakes come last: what they leave behind is pinged for a while, which the others would pay.
@@ -76,15 +78,30 @@ def measure(size: int, seconds: int, reverse: bool) -> list[dict[str, Figures]]:
 
     With one origin several times, since the difference is small.
     """
-    variants = VARIANTS[::-1] if reverse else VARIANTS
     scenarios = SCENARIOS if size == 1 else [name for name in SCENARIOS if name != "messages"]
-    with serving(variants[0], size) as first, serving(variants[1], size) as second:
+    return compare(VARIANTS, {name: name for name in scenarios}, size, seconds, reverse)
+
+
+def measure_report_only(seconds: int, reverse: bool) -> list[dict[str, Figures]]:
+    """Do so with handshakes that are looked at only."""
+    return compare(REPORT_ONLY, {"report only": "handshake"}, 1, seconds, reverse)
+
+
+def compare(
+    variants: tuple[str, str], scenarios: dict[str, str], size: int, seconds: int, reverse: bool
+) -> list[dict[str, Figures]]:
+    """Load two servers in turn.
+
+    :param scenarios: the names of the figures → what is asked for.
+    """
+    ordered = variants[::-1] if reverse else variants
+    with serving(ordered[0], size) as first, serving(ordered[1], size) as second:
         return [
             {
-                f"{scenario}/{size}/{variant}": figures(server, size, scenario, seconds)
-                for variant, server in zip(variants, (first, second), strict=True)
+                f"{name}/{size}/{variant}": figures(server, size, scenario, seconds)
+                for variant, server in zip(ordered, (first, second), strict=True)
             }
-            for scenario in scenarios
+            for name, scenario in scenarios.items()
             for _ in range(REPETITIONS[size])
         ]
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 import flask_sio_cors
-from flask_sio_cors import SioCors
+from flask_sio_cors import Reason, SioCors
 from flask_sio_cors.cli import flask_group, main
 from flask_sio_cors.config.options import SETTINGS
 from tests.support.pages import BLOCKS, PAGES, REPOSITORY
@@ -106,6 +106,12 @@ def test_the_manual_for_nodejs_lists_every_option_that_has_a_counterpart():
     for setting in SETTINGS:
         if setting.npm:
             assert re.search(rf"^\| `{setting.npm}\b.*`{setting.key}\b", text, re.MULTILINE)
+
+
+def test_each_reason_has_its_meaning():
+    text = (REPOSITORY / "docs" / "reasons.md").read_text("utf-8")
+    told = re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE)
+    assert told == [reason.value for reason in Reason]
 
 
 # --- Blocks of code ---------------------------------------------------------------------------
