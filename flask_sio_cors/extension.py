@@ -10,6 +10,7 @@ from .config.conflicts import conflicts
 from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
 from .config.options import Options, unread_keys
 from .config.policies import DEFAULT
+from .config.warnings import warnings_of
 from .door.doors import KEY, Doors, await_latecomers, doors_of, told_to
 from .door.journal import logger
 from .door.policies import Policies
@@ -93,8 +94,7 @@ class SioCors:
         app.before_request_funcs.setdefault(None, []).insert(0, hook)
         if chain.opaque and not named:
             _warn_of(chain.opaque)
-        for key in unread_keys(app.config, options):
-            logger.warning("%s", key)
+        _warn(app, options)
 
     def reconfigure(self, app: Flask) -> None:
         """Read ``app.config`` again and put the new policy in force, for all requests at once.
@@ -108,8 +108,10 @@ class SioCors:
         :raise RuntimeError: if the extension is not installed on this application.
         """
         doors = self._find(app)
-        doors.apply(self._read(app, doors.told))
-        _sharing_of(doors).apply(doors.policies.default.options)
+        options = self._read(app, doors.told)
+        doors.apply(options)
+        _sharing_of(doors).apply(options)
+        _warn(app, options)
 
     def policy(self, app: Flask, name: str = DEFAULT) -> Policy:
         """Return the policy that is in force on an application.
@@ -246,6 +248,11 @@ def _middleware_of(app: Flask, socketio: Any, chain: Chain) -> Any:
         "The SocketIO that SioCors was given is not installed on this application. Call "
         "socketio.init_app(app) first, and cors.init_app(app) right after it."
     )
+
+
+def _warn(app: Flask, options: Options) -> None:
+    for told in (*unread_keys(app.config, options), *warnings_of(options)):
+        logger.warning("%s", told)
 
 
 def _warn_of(opaque: Iterable[str]) -> None:

@@ -520,6 +520,44 @@ def test_a_late_server_is_guarded_before_anybody_can_ask_it(guarded):
     assert app.asked == ([REFUSED] if guarded else [(400, None)])
 
 
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ({"SIO_CORS_ORIGINS": "*"}, 'SIO_CORS_ORIGINS is "*"'),
+        ({"SIO_CORS_ORIGINS": True}, "SIO_CORS_ORIGINS is True"),
+        ({"CORS_ORIGINS": "*"}, 'CORS_ORIGINS is "*"'),
+        ({"SIO_CORS_ORIGINS": "regex:https?://.*"}, "Every site may connect"),
+        (
+            {"SIO_CORS_POLICIES": {"all": {"HOSTS": ["a.example"], "ORIGINS": ["*"]}}},
+            "SIO_CORS_POLICIES['all']['ORIGINS'] is",
+        ),
+    ],
+)
+def test_each_start_that_lets_everybody_in_says_so(caplog, config, words):
+    app = Flask("open")
+    app.config.update(config)
+    SocketIO(app, async_mode="threading")
+    cors = SioCors(app)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert words in caplog.text
+    cors.reconfigure(app)
+    assert len(caplog.records) == 2
+
+
+def test_a_variable_that_flask_reads_as_none_is_named(caplog, monkeypatch):
+    monkeypatch.setenv("SHOP_SIO_CORS_ORIGINS", "null")
+    app = Flask("null")
+    app.config.from_prefixed_env("SHOP")
+    SocketIO(app, async_mode="threading")
+    SioCors(app)
+    assert "SHOP_SIO_CORS_ORIGINS is null" in caplog.text
+    caplog.clear()
+    app = Flask("unset")
+    SocketIO(app, async_mode="threading")
+    SioCors(app)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("in_factory", [True, False])
 def test_a_late_server_has_the_policy_and_the_log_says_so(caplog, in_factory):
     app = make_served_app(SIO_CORS_ORIGINS=FRIEND)

@@ -121,8 +121,7 @@ class Answer:
             lines += labelled("Browser", [f"{step.browser}."], width)
         if self.allowed:
             lines += labelled("Cookies", [_COOKIES[self.has_credentials]], width)
-        lines += labelled("Config", self.lines)
-        lines += labelled("", [_place(self.lines)] if self.lines else [])
+        lines += labelled("Config", [_place(self.lines), *self.lines] if self.lines else [])
         lines += labelled("Instead", [self.instead] if self.instead else [], width)
         for truth in self.truths:
             lines += labelled("Note", [truth.text], width)
@@ -131,8 +130,9 @@ class Answer:
 
 
 def _place(lines: list[str]) -> str:
+    """Say where the lines belong, so that Python reads it along with them."""
     is_read = any("app.config[" in line.partition(" = ")[2] for line in lines)
-    return f"above SioCors(app){', and below what sets it so far' * is_read}."
+    return f"# above SioCors(app){', and below what sets it so far' * is_read}."
 
 
 def _step_json(step: Step) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from ..config.corrections import as_source
 from ..config.keys import PREFIX
 from ..config.options import Options
 from ..config.origins import EveryOrigin, entries_of
 from ..config.policies import DEFAULT
+from ..config.sources import as_source
 from ..door.observer import UNJUDGED, Observation
 from ..door.policy import Policy
 from ..door.verdicts import Reason

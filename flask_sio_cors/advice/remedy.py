@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..browser.fetch import Block, Check
-from ..config.functions import name_of
 from ..config.keys import PREFIX
 from ..config.options import SETTINGS, Options
-from ..config.origins import EveryOrigin
+from ..config.origins import EveryOrigin, entries_of
 from ..config.policies import DEFAULT, POLICIES, as_mapping
 from ..config.problems import ConfigError
+from ..config.sources import name_of
 from ..door.policy import Policy
 from ..door.verdicts import REFUSED, Reason
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
+from ..origins.near import entries_for
+from ..origins.sets import OriginSet
+from ..origins.texts import listed_in
 from .question import Asking, Obstacle, Question, Step
 
 
@@ -150,7 +152,9 @@ def _changes(options: Options, asking: Asking, step: Step, written: Written) -> 
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]
     if reason is Reason.ORIGIN_NOT_ALLOWED and not options.functions:
         tolerance = _tolerance(options, question) if options.supports_credentials else []
-        listed = _listed(options, written, question.origin)
+        origins = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
+        added = entries_for(question.origin, origins)
+        listed = _listed(options, written, added)
         if question.origin in OPAQUE_ORIGINS:
             everyone = "local file" if question.origin == "file://" else "site"
             listed = replace(listed, source=f"{listed.source}  # lets every {everyone} in")
@@ -191,24 +195,27 @@ def _named(origin: str) -> Change:
     return Change(f"{PREFIX}ORIGINS", [origin], source)
 
 
-def _listed(options: Options, written: Written, origin: str) -> Change:
-    """Return the list with one origin more, or how to add it where it holds more than texts."""
-    key, added = f"{PREFIX}ORIGINS", json.dumps(origin)
+def _listed(options: Options, written: Written, added: tuple[str, ...]) -> Change:
+    """Return the list with some entries more, or how to add them where it holds more than texts."""
+    key, source = f"{PREFIX}ORIGINS", ", ".join(map(json.dumps, added))
     present, read = written.origins()
     if not present or not options.origins:
-        return _change(key, [origin])
-    if isinstance(present, str):
-        items = re.split(r"\s*,\s*", present.strip(" ,"))
-        expression = f'{read} + ", {origin}"'
+        return _change(key, list(added))
+    items = entries_of(present)
+    if isinstance(present, str) and listed_in(present) is not None:
+        expression = json.dumps([*items, *added])
+    elif isinstance(present, str):
+        # On a line of its own, as an expression runs to the end of one.
+        more = json.dumps("\n" + ", ".join(added))
+        expression = f"{read} + {more}"
     elif isinstance(present, (list, tuple, set, frozenset)):
-        items = list(present)
-        expression = f"[*{read}, {added}]"
+        expression = f"[*{read}, {source}]"
     else:
-        items, expression = [present], f"[{read}, {added}]"
+        expression = f"[{read}, {source}]"
     is_short = len(items) <= 5 and all(isinstance(item, str) for item in items)
     if is_short and not isinstance(present, (set, frozenset)):
-        return _change(key, [*items, origin])
-    return Change(key, [*items, origin], expression)
+        return _change(key, [*items, *added])
+    return Change(key, [*items, *added], expression)
 
 
 # --- Where nothing can be written --------------------------------------------------------------

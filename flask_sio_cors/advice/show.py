@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..browser.wording import visible
 from ..config import meanings
-from ..config.functions import source_of
 from ..config.keys import PREFIX
 from ..config.options import SETTINGS, Options, Setting, snapshot, unread_keys
-from ..config.origins import EveryOrigin
 from ..config.policies import DEFAULT, POLICIES
 from ..config.problems import ConfigError
+from ..config.sources import as_source
 from ..config.stores import StoreLocation, without_password
+from ..config.warnings import warnings_of
 from ..door.policy import Policy
 from ..live.shared import SharedOrigins
 from ..live.store import StoreError
@@ -191,7 +191,7 @@ def describe_broken(error: ConfigError, width: int) -> str:
         more = ["…"] * (len(numbers) > _MAX_NUMBERS)
         told = ", ".join([*numbers[:_MAX_NUMBERS], *more])
         mark = f"problem{'s' * (len(numbers) > 1)} {told}" if numbers else "fine by itself"
-        shown = visible(without_password(source_of(value)))
+        shown = visible(without_password(_source(value)))
         if len(shown) > _MAX_SHOWN:
             shown = f"{shown[:_MAX_SHOWN]}… ({len(shown)} characters)"
         lines += [f"  {key:<{_KEYS}}  {mark}", *indented(shown, width)]
@@ -201,17 +201,21 @@ def describe_broken(error: ConfigError, width: int) -> str:
 def _values(setting: Setting, options: Options) -> tuple[str, Any]:
     if setting.field == "policies":
         hosts = {policy.name: list(policy.hosts) for policy in options.policies}
-        return source_of(hosts), as_json(hosts)
+        return _source(hosts), as_json(hosts)
     if setting.name == _STORE and isinstance(options.origins_store, StoreLocation):
         return repr(options.origins_store), str(options.origins_store)
     if setting.field != "origins":
         value = getattr(options, setting.field)
         # People write lists.
         is_list = isinstance(value, (tuple, frozenset))
-        return source_of(as_json(value) if is_list else value), as_json(value)
+        return _source(as_json(value) if is_list else value), as_json(value)
     # What the origins were read into is for look-ups, and does not say how they were written.
     written = options.written.get(setting.name)
-    return source_of(written), origins_as_json(options)
+    return _source(written), origins_as_json(options)
+
+
+def _source(value: object) -> str:
+    return as_source(list(value) if isinstance(value, tuple) else value)
 
 
 def _warnings(options: Options, app: Flask) -> Iterable[Truth]:
@@ -230,13 +234,8 @@ def _warnings(options: Options, app: Flask) -> Iterable[Truth]:
             )
     for key in unread_keys(app.config, options):
         yield Truth("key-ignored", str(key))
-    if isinstance(options.origins, EveryOrigin):
-        yield Truth(
-            "every-origin",
-            "Every site may connect, though never with its visitors' cookies or login. That is "
-            "right for public content only; what a proxy adds to tell who somebody is (a header of "
-            "its own, a client certificate, an internal network) still lets every site in.",
-        )
+    for told in warnings_of(options):
+        yield Truth(told.code, str(told))
     yield from _tolerances(options)
     if options.preflight_continue and not answers_preflights(app):
         yield Truth(

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from ..config.functions import OriginFunction, name_of
+from ..config.functions import OriginFunction
 from ..config.options import Options
 from ..config.origins import entries_of
+from ..config.sources import name_of
 from ..door.identity import ASKED
 from ..origins.grammar import is_loopback, parse_pattern
 from ..origins.lookalikes import neighbours

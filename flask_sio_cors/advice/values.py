@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from ..config.functions import name_of, names_function
+from ..config.functions import names_function
 from ..config.options import Options
 from ..config.origins import EveryOrigin, entries_of
+from ..config.sources import name_of
 from ..config.values import spelled_bool
 from ..origins.texts import regex_in
 

@@ -6,20 +6,14 @@ that holds several, and may be empty; anything else takes the place of the whole
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from ..origins.grammar import Example
-from ..origins.texts import REGEX, joined, listed_in
+from ..origins.texts import REGEX, listed_in
 from .problems import Problem
-
-
-class Source(Example):
-    """Python source that shows how something is written, where no value could."""
-
-    __slots__ = ()
+from .sources import as_source, as_text
 
 
 class Fault(NamedTuple):
@@ -105,45 +99,3 @@ def _is_example(correction: object) -> bool:
         correction = list(correction)
     parts = correction if isinstance(correction, (list, tuple)) else [correction]
     return any(isinstance(part, Example) for part in parts)
-
-
-def as_text(value: object) -> str:
-    """Write a value as it stands in the environment."""
-    if isinstance(value, dict):
-        return json.dumps(value)
-    if isinstance(value, (list, tuple)):
-        return joined(map(as_text, value))
-    if isinstance(value, re.Pattern):
-        return regex_as_text(value)
-    return "" if value is None else str(value)
-
-
-def regex_as_text(regex: re.Pattern[Any]) -> str:
-    """Write an expression as text, with its flags."""
-    flags = "".join(letter for letter, flag in _FLAGS.items() if regex.flags & flag)
-    return f"{REGEX}{f'(?{flags})' if flags else ''}{regex.pattern}"
-
-
-_FLAGS: Final = {"i": re.I, "m": re.M, "s": re.S, "x": re.X, "a": re.A}
-
-
-def as_source(value: object) -> str:
-    """Write a value as Python source; texts so that JSON, YAML and TOML read them too."""
-    if isinstance(value, Source):
-        return str(value)
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, (list, tuple)):
-        entries = ", ".join(map(as_source, value))
-        return f"[{entries}]" if isinstance(value, list) else entries
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{as_source(k)}: {as_source(v)}' for k, v in value.items())}}}"
-    return _regex_as_source(value) if isinstance(value, re.Pattern) else repr(value)
-
-
-def _regex_as_source(regex: re.Pattern[Any]) -> str:
-    pattern = regex.pattern
-    is_raw = '"' not in pattern and not pattern.endswith("\\") and pattern.isprintable()
-    flags = regex.flags & ~re.UNICODE
-    written = f'r"{pattern}"' if is_raw else repr(pattern)
-    return f"re.compile({written}{f', {re.RegexFlag(flags)}' if flags else ''})"

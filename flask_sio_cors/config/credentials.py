@@ -18,12 +18,13 @@ from ..origins.grammar import (
     parse_pattern,
 )
 from ..origins.texts import regex_in
-from .corrections import Fault, Report, as_source, as_text
+from .corrections import Fault, Report
 from .origins import EveryOrigin, Expression, Listed, as_written
+from .sources import as_source, as_text
 from .values import RESPONSE_HEADER
 
 # Origins that have nothing in common. Who lets them all in has named nobody (RFC 2606, section 2).
-_STRANGERS: Final = ("https://a.invalid", "https://b-2.site.test", "https://localhost.example")
+STRANGERS: Final = ("https://a.invalid", "https://b-2.site.test", "https://localhost.example")
 #: The settings that have to go together.
 CREDENTIALED: Final = frozenset(
     """ORIGINS SUPPORTS_CREDENTIALS EXPOSE_HEADERS TOLERATE_INSECURE_ORIGINS
@@ -84,20 +85,21 @@ class _Check:
 
     def fit(self, fault: Fault) -> Iterator[Fault]:
         """Yield a fault whose correction is fit for credentials, and what that takes besides."""
-        correction, reasons, parts = fault.correction, [fault.reason], []
+        correction, reasons, parts, besides = fault.correction, [fault.reason], [], []
         if not isinstance(correction, tuple):
             is_every = correction is True or correction == "*"
             yield fault._replace(correction=[EXAMPLE]) if is_every else fault
             return
         for part in correction:
             mistakes = [] if isinstance(part, Example) else list(self._of_part(part))
-            yield from (one._replace(value=fault.value) for one in mistakes if one.target)
+            besides += [one._replace(value=fault.value) for one in mistakes if one.target]
             refused = [one for one in mistakes if not one.target]
             reasons += [one.reason for one in refused]
             parts += [instead for one in refused for instead in one.correction]
             parts += [] if refused else [part]
         fit = tuple(dict.fromkeys(parts)) or (EXAMPLE,) * bool(correction)
         yield fault._replace(reason="; ".join(dict.fromkeys(reasons)), correction=fit)
+        yield from besides
 
     def _of_part(self, part: object) -> Iterable[Fault]:
         pattern = parse_pattern(part) if isinstance(part, str) else None
@@ -163,7 +165,7 @@ class _Check:
 
         written, regex = expression
         asked = Expressions([regex])
-        if all(asked.first(stranger) for stranger in _STRANGERS):
+        if all(asked.first(stranger) for stranger in STRANGERS):
             reason = "lets every site act in its visitors' name"
             yield Fault(written, f"{reason}, with {self._switch.key} set", (EXAMPLE_WILDCARD,))
             return

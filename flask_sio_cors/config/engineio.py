@@ -8,12 +8,12 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from .corrections import as_source
 from .keys import PREFIX
 from .options import Options
 from .origins import entries_of
 from .problems import ConfigError, Problem
 from .scope import Named, Scope
+from .sources import as_source
 from .values import kind_of
 
 _ORIGINS: Final = f"{PREFIX}ORIGINS"

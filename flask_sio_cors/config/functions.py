@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import inspect
 import re
-import sys
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -13,7 +12,8 @@ from flask import Request
 from werkzeug.utils import import_string
 
 from ..origins.grammar import DEFAULT_PORTS, Example
-from .corrections import Report, Source
+from .corrections import Report
+from .sources import Source
 from .values import kind_of
 
 #: ``(request) -> bool``: decides about a handshake (Socket.IO's ``allowRequest``).
@@ -208,30 +208,3 @@ def _why_not_called(wanted: str, function: Any, count: int, **named: object) -> 
     except ValueError:
         pass  # built-in functions do not always tell
     return ""
-
-
-def name_of(function: object) -> str:
-    """Return how a function is imported, ``module:name``; as Python shows it, where it is not."""
-    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", None)
-    return f"{module}:{name}" if module and name else repr(function)
-
-
-def source_of(value: object) -> str:
-    """Return Python source of a configured value, as far as there is any.
-
-    A function is written by its name where that imports it.
-    """
-    if isinstance(value, (list, tuple)):
-        return f"[{', '.join(map(source_of, value))}]"
-    if isinstance(value, (set, frozenset)):
-        return f"{{{', '.join(sorted(map(source_of, value)))}}}" if value else "set()"
-    if not callable(value):
-        return repr(value)
-    return repr(name_of(value)) if _is_imported_by_name(value) else name_of(value)
-
-
-def _is_imported_by_name(function: object) -> bool:
-    found: object = sys.modules.get(getattr(function, "__module__", None) or "")
-    for name in str(getattr(function, "__qualname__", "")).split("."):
-        found = getattr(found, name, None)
-    return found is function

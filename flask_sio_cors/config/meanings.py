@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from ..origins.sets import OriginSet
-from .functions import OriginFunction, name_of
+from .functions import OriginFunction
 from .origins import EveryOrigin
+from .sources import name_of
 
 #: Seconds that Chromium keeps a preflight's answer, at most.
 _CHROMIUMS_MAX_AGE: Final = 7200

@@ -122,8 +122,10 @@ class Options:
         :param problems: mistakes found elsewhere, to be raised together with those found here.
         :raise ConfigError: with all problems, if there is one.
         """
-        found = [*problems, *unknown_keys(config, [setting.key for setting in SETTINGS])]
-        read = _read(config)
+        unknown = list(unknown_keys(config, [setting.key for setting in SETTINGS]))
+        found = [*problems, *unknown]
+        # What is wrong with the value of a misspelt key is told along with the key.
+        read = _read({one.correction: one.value for one in unknown if one.correction} | {**config})
         _add_decorated(read, allow_request)
         check_credentials(read.values, read.reports, PREFIX.__add__)
         found += read.problems()
@@ -138,7 +140,12 @@ class Options:
         derived = [(draft, _derived(draft, read, found)) for draft in drafts]
         if found:
             raise ConfigError(
-                found, {read.sources[name]: read.written[name] for name in read.written}
+                found,
+                {
+                    source: read.written[name]
+                    for name, source in read.sources.items()
+                    if name in read.written and source in config
+                },
             )
         share = shares(read.values["own_origins"], drafts)
         for draft, own in derived:

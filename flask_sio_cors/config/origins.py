@@ -19,8 +19,9 @@ from ..origins.grammar import (
 )
 from ..origins.sets import OriginSet
 from ..origins.texts import REGEX, are_origins, regex_in, torn_regex
-from .corrections import Report, as_text, regex_as_text
+from .corrections import Report
 from .functions import OriginFunction, names_function, read_origin_function
+from .sources import as_text, regex_as_text
 from .values import kind_of, read_bool, read_items, spelled_bool
 
 

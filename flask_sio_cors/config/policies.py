@@ -15,9 +15,10 @@ from werkzeug.sansio.utils import host_is_trusted
 
 from ..origins.grammar import EXAMPLE, Example, OriginPattern, ends_with_dot, parse_pattern
 from ..origins.near import split
-from .corrections import Report, as_source
+from .corrections import Report
 from .keys import PREFIX
 from .problems import Problem
+from .sources import as_source
 from .values import kind_of, read_items
 
 #: The key, and the one that names a policy's hosts in it.

@@ -9,7 +9,8 @@ from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from ..origins.grammar import Example
-from .corrections import Report, Source
+from .corrections import Report
+from .sources import Source
 from .values import kind_of
 
 _EMBEDDED: Final = "sqlite:///origins.sqlite3"

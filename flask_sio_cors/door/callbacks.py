@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
-from ..config.functions import name_of
+from ..config.sources import name_of
 from .journal import Journal
 from .waiting import NOTICEABLE, Gate, Interrupter
 

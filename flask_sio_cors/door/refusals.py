@@ -5,10 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from ..config.keys import FALLBACK_PREFIX
 from ..config.options import Options
 from ..config.origins import EveryOrigin
-from ..origins.grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_insecure, is_well_formed
-from ..origins.near import Difference, Near, Part, compare, nearest, respelt, split, variants
+from ..origins.grammar import (
+    DEFAULT_PORTS,
+    OPAQUE_ORIGINS,
+    Example,
+    is_insecure,
+    is_well_formed,
+)
+from ..origins.near import (
+    Difference,
+    Near,
+    Part,
+    compare,
+    entries_for,
+    nearest,
+    respelt,
+    split,
+    variants,
+)
 from ..origins.sets import OriginSet
 from .hidden import Server
 from .hidden_told import explain_own, explain_perhaps_own, taken_for
@@ -195,6 +212,9 @@ def _explain_unlisted(
     key = source if source != "default" else options.key("ORIGINS")
     if origin in OPAQUE_ORIGINS:
         return _explain_opaque(origin, shown, key, options)
+    entries = entries_for(origin, origins)
+    if not entries:
+        return _explain_no_page(origin, shown, origins)
     if not origins and isinstance(options.origins, OriginSet):
         is_known = server is not None and not (server.said.is_supposed and not server.named)
         own = f" (it takes itself for {taken_for(server)})" if server and is_known else ""
@@ -202,11 +222,12 @@ def _explain_unlisted(
             f"Only the server's own origin{own} is allowed, because {key} is "
             f"{'not set' if source == 'default' else 'empty'}, or was when SioCors(app) read the "
             f"configuration. To let {shown} in, set it before: "
-            f"{options.key('ORIGINS')} = [{origin!r}]"
+            f"{options.key('ORIGINS')} = {list(entries)!r}"
         )
     near = nearest(origin, origins, thorough=thorough)
     begun = "To let it in, " if near is None else _resemblance(origin, near)
-    advice = f"{shown} is not in {key}. {begun}add {origin!r} to {_list_of(options)}."
+    added = " and ".join(map(repr, entries))
+    advice = f"{shown} is not in {key}. {begun}add {added} to {_list_of(options)}."
     is_tolerated = options.tolerate_insecure_origins or not options.supports_credentials
     if is_insecure(origin) and not is_tolerated:
         switch = options.key("TOLERATE_INSECURE_ORIGINS")
@@ -220,8 +241,22 @@ def _explain_unlisted(
 
 def _list_of(options: Options) -> str:
     """Return the list in which an origin gets in under this policy, and under no other."""
-    own = options.key("ORIGINS")
+    own, source = options.key("ORIGINS"), options.sources.get("ORIGINS", "")
+    if source.startswith(FALLBACK_PREFIX):
+        return f"a list of its own, {own}, since others read {source}, too"
     return f"a list of this policy's own, {own}" if options.inherits("ORIGINS") else "the list"
+
+
+def _explain_no_page(origin: str, shown: str, origins: OriginSet) -> str:
+    """Say what is wrong with an origin that only programs send, so that no list can name it."""
+    from ..origins.spelling import correct  # which few refusals need
+
+    reason, correction = correct(origin)
+    told = f"{shown} comes from a program, and no list can name it: it {reason}."
+    if not correction or isinstance(correction[0], Example):
+        return f"{told} Let the program send the origin of a page, or none: it needs no Origin."
+    allowed = ", which is allowed" * (correction[0] in origins)
+    return f"{told} Let the program send {correction[0]!r}{allowed}, or none: it needs no Origin."
 
 
 def _explain_asked(

@@ -66,8 +66,12 @@ _OCTETS: Final = re.compile(r"((?:[0-9]{1,3}\.){1,3})\*(?:\.\*){0,2}")
 _NETWORK: Final = (
     r"[0-9.]+/[0-9]{1,2}|(?:[0-9]{1,3}\.){1,3}\*(?:\.\*){0,2}|\[[0-9a-f:]+\]/[0-9]{1,3}"
 )
-# What people write for a range of addresses, and no name ends in.
-_RANGE: Final = re.compile(r"(?:[0-9]{1,3}\.){1,3}(?:x+|[0-9]{1,3}-[0-9]{1,3})")
+#: Hosts that stand in instructions, for the reader to write another, as a part of an expression.
+PLACEHOLDER: Final = r"your[_-][a-z_-]+|x{1,3}(?:\.x{1,3}){3}"
+# And what people write for a range of addresses, and no name ends in.
+_NO_NAME: Final = re.compile(
+    rf"{PLACEHOLDER}|(?:[0-9]{{1,3}}\.){{1,3}}(?:x{{1,3}}|[0-9]{{1,3}}-[0-9]{{1,3}})(?:\.x{{1,3}})*"
+)
 #: Networks whose addresses are nobody's in particular, so that no stranger has one from outside.
 _PRIVATE: Final = """10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 169.254.0.0/16
     fc00::/7 fe80::/10 ::1/128""".split()
@@ -220,7 +224,7 @@ def _is_serialised_host(host: str, wildcard: str | None) -> bool:
         return False
     if is_number(name.rpartition(".")[2]):
         return wildcard is None and _IPV4.fullmatch(host) is not None
-    return not _RANGE.fullmatch(name) and ("xn--" not in name or not false_punycode(name))
+    return not _NO_NAME.fullmatch(name) and ("xn--" not in name or not false_punycode(name))
 
 
 def _is_serialised_ipv6(address: str) -> bool:

@@ -8,7 +8,14 @@ from enum import Enum
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from .grammar import DEFAULT_PORTS, MAX_ORIGIN_LENGTH, OPAQUE_ORIGINS, is_loopback
+from .grammar import (
+    DEFAULT_PORTS,
+    MAX_ORIGIN_LENGTH,
+    OPAQUE_ORIGINS,
+    ends_with_dot,
+    is_loopback,
+    parse_pattern,
+)
 from .sets import OriginSet
 
 #: How many listed origins a refusal at run time is compared with; anybody can cause one.
@@ -167,6 +174,20 @@ def _is_one_off(host: str, other: str) -> bool:
         a, b = a[:-1], b[:-1]
     is_one = max(len(a), len(b)) == 1
     return (is_one or (len(a) == 2 and a == b[::-1])) and not re.search("[0-9]", a + b)
+
+
+def entries_for(origin: str, origins: OriginSet) -> tuple[str, ...]:
+    """Return the entries that a list needs, to let in an origin; none where it cannot.
+
+    :param origin: well-formed, as a client may send it.
+    """
+    pattern = parse_pattern(origin)
+    if pattern is None:
+        return ()
+    without = origin.removesuffix(".")
+    # A dot at the end is taken for a slip where the host without it is not listed.
+    is_alone = ends_with_dot(pattern) and without not in origins.exact
+    return (without, origin) if is_alone else (origin,)
 
 
 def respelt(origin: str, origins: OriginSet) -> str | None:

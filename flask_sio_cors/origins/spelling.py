@@ -17,6 +17,7 @@ from .grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
     MAX_HOST_LENGTH,
+    PLACEHOLDER,
     PORT,
     ends_with_dot,
     false_punycode,
@@ -85,9 +86,12 @@ _WORDS: Final = (
 # fmt: on
 _HEADER: Final = re.compile(r"(?:access-control-allow-origin|origin)s?\s*[:=]\s*(.+)", re.I | re.S)
 _PYTHON_REGEX: Final = re.compile(r"""(?:re\.compile\(\s*r?|r)(["'])(.+)\1\s*\)?""", re.DOTALL)
+_REGEX_WORD: Final = re.compile(r"regexp?\s*[:=]\s*(.+)", re.IGNORECASE)
 _TEMPLATE: Final = re.compile(
     r"\$\{?[A-Za-z_]|\{\{?\s*[A-Za-z_]\w*\s*\}|%s|%\(\w+\)s|<[\w-]+>|%[A-Z_]+%"
     r"|\benviron\b|\bgetenv\b|\Alambda|\Adef |\b(?:YOUR|MY)[_-][A-Z_-]+\b"
+    rf"|(?:(?<=//)|\A)(?:{PLACEHOLDER}|\[(?:ip|host|port)\]"
+    r"|(?:[A-Z]+[_-])*(?:IP|HOST|HOSTNAME|DOMAIN|ADDRESS|SERVER|URL))(?=[:/]|\Z)"
 )
 _URL: Final = re.compile(rf"(?<![\w/=?&@.-])https?://{HOST_AND_PORT}")
 # A comment behind a URL, or a quote or a bracket before one.
@@ -105,6 +109,10 @@ def _explain_source(text: str) -> _Explained:
     """Recognise a header, and what a program should have evaluated and did not."""
     if header := _HEADER.fullmatch(text):
         return "is a header with its name, where only its value belongs", corrected(header[1])
+    if regex := _REGEX_WORD.fullmatch(text):
+        return "is a regular expression, which starts with regex: in small letters", regex_text(
+            regex[1]
+        )
     if python := _PYTHON_REGEX.fullmatch(text):
         return "is Python source; as text, a regular expression is regex:…", regex_text(python[2])
     if re.fullmatch(r"file:[^\s,;|]*", text, re.IGNORECASE):
@@ -114,26 +122,71 @@ def _explain_source(text: str) -> _Explained:
     return None
 
 
+_IN_A_URL: Final = r"(?:(?P<scheme>https?)\W+)?{}(?P<port>:[0-9*]+)?/?"
+#: `10.0.0.7/8`, `10.0.0.0/255.0.0.0`, `fd00::/8`, `http://[fd00::/8]:3000`.
 _NETWORK: Final = re.compile(
-    r"(?:(https?)\W+)?([0-9]{1,3}(?:\.[0-9]{1,3}){0,3})"
-    r"(?:/([0-9]{1,2})|(?:\.(?:\*|x+|[0-9]{1,3}-[0-9]{1,3}))+)(:[0-9*]+)?/?"
+    _IN_A_URL.format(
+        r"\[?(?P<address>[0-9]{1,3}(?:\.[0-9]{1,3}){0,3}|[0-9a-f:]*::[0-9a-f:]*)\]?"
+        r"/(?P<length>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]{1,3})\]?"
+    )
+)
+#: `192.168.*`, `192.168.1.x`, `192.168.1.0-255`.
+_OPEN_OCTETS: Final = re.compile(
+    _IN_A_URL.format(
+        r"(?P<address>[0-9]{1,3}(?:\.[0-9]{1,3}){0,2})"
+        r"(?:\.(?:\*|[xn?#]{1,3}|[\[{(]?[01](?:-|\.\.\.?)25[45][\])}]?))+"
+    )
+)
+#: `192.168.1.10-20`, `192.168.1.10-192.168.1.20`.
+_RANGE: Final = re.compile(
+    _IN_A_URL.format(
+        r"(?P<head>(?:[0-9]{1,3}\.){3})[\[{(]?(?P<first>[0-9]{1,3})(?:\s?-\s?|\.\.\.?)(?P=head)?"
+        r"(?P<last>[0-9]{1,3})[\])}]?"
+    )
 )
 
 
 def _explain_network(text: str) -> _Explained:
-    """Recognise a network however it is written: `10.0.0.7/8`, `192.168.*`, `192.168.1.1-254`."""
-    found = _NETWORK.fullmatch(text)
-    if found is None:
+    """Recognise a network however it is written."""
+    for form in (_NETWORK, _OPEN_OCTETS, _RANGE):
+        if found := form.fullmatch(text):
+            break
+    else:
         return None
-    scheme, address, length, port = found.groups()
-    known = address.split(".")
-    bits = 8 * len(known) if length is None else int(length)
+    parts = found.groupdict()
     reason = "is a network, and not written as one"
-    network = private_network(f"{'.'.join([*known, '0', '0', '0'][:4])}/{bits}", strict=False)
-    if network is None:
+    networks = _networks(**parts)
+    if not networks:
         reason = f"{reason}; and only a private one can be listed, as others are strangers'"
         return reason, (EXAMPLE,)
-    return reason, (f"{scheme or 'http'}://{network}{port or ('' if scheme else ':*')}",)
+    port = parts["port"] or ("" if parts["scheme"] else ":*")
+    return reason, tuple(f"{parts['scheme'] or 'http'}://{one}{port}" for one in networks)
+
+
+def _networks(
+    address: str = "",
+    length: str = "",
+    head: str = "",
+    first: str = "",
+    last: str = "",
+    **_: object,
+) -> list[str]:
+    """Return what a text means, each as `private_network` has it; none where it is not private."""
+    if head:
+        import ipaddress
+
+        try:
+            ends = (ipaddress.IPv4Address(f"{head}{int(end)}") for end in (first, last))
+            meant = [str(one) for one in ipaddress.summarize_address_range(*ends)]
+        except ValueError:
+            return []
+    else:
+        octets = address.split(".")
+        length = length or str(8 * len(octets))
+        padded = address if ":" in address else ".".join([*octets, "0", "0", "0"][:4])
+        meant = [f"{padded}/{length}"]
+    networks = [private_network(one, strict=False) for one in meant]
+    return [one for one in networks if one] if all(networks) else []
 
 
 def _explain_several(text: str) -> _Explained:

@@ -46,14 +46,15 @@ def entries(text: str, are_entries: Callable[[list[str]], bool]) -> Iterator[str
 
 def are_origins(pieces: list[str]) -> bool:
     """Tell whether pieces of a text are each an origin, however misspelt."""
-    if not all("://" in piece[1:-1] or piece == "*" or is_origin_like(piece) for piece in pieces):
+    if not all("://" in piece[1:] or piece == "*" or is_origin_like(piece) for piece in pieces):
         return False
     # Half a name, as in "https://exa mple.com", makes the other half a stranger's.
     return not any(map(_is_torn, pieces, pieces[1:]))
 
 
 def _is_torn(piece: str, following: str) -> bool:
-    return "://" not in following and not re.search(r"[.\]]|:[0-9*]+$|localhost", piece)
+    is_whole = "://" in following or following in ("null", "*")
+    return not is_whole and not re.search(r"[.\]]|:[0-9*]+$|localhost|^null$|^\*$|^file://$", piece)
 
 
 def is_origin_like(piece: str) -> bool:

@@ -1,5 +1,6 @@
 """``flask sio-cors explain``: what would happen to a page, and the lines that let it in."""
 
+import itertools
 import logging
 import re
 
@@ -82,6 +83,15 @@ def test_explain_says_what_becomes_of_cookies(
     assert run_json(app, "explain", *asked)["credentials"] is comes_in
 
 
+def printed_block(output: str) -> str:
+    """Return what stands beside Config, as somebody copies it."""
+    _, _, behind = output.partition("\n  Config    ")
+    first, *others = behind.splitlines()
+    margin = " " * 12
+    lines = itertools.takewhile(lambda line: line.startswith(margin), others)
+    return "\n".join([first, *(line.removeprefix(margin) for line in lines)])
+
+
 @pytest.mark.parametrize(("config", "arguments", "words"), MENDED.values(), ids=MENDED)
 def test_the_lines_that_explain_prints_let_the_page_in(
     config: dict[str, object], arguments: list[str], words: str
@@ -93,7 +103,8 @@ def test_the_lines_that_explain_prints_let_the_page_in(
 
     mended = Flask("mended")
     mended.config.update(config)
-    exec("\n".join(run_json(app, "explain", *arguments)["lines"]), {"app": mended})
+    exec(printed_block(result.stdout), {"app": mended})
+    assert "\n".join(run_json(app, "explain", *arguments)["lines"]) in printed_block(result.stdout)
     SocketIO(mended, async_mode="threading")
     SioCors(mended)
     again = run(mended, "explain", *arguments)

@@ -102,12 +102,12 @@ def test_policies_from_the_environment_are_mended_too():
 
 def test_show_lists_the_policies_and_shows_one():
     app = application(**POLICIES)
-    assert "'acme': ['acme.api.example.com']" in run(app, "show").output
+    assert '"acme": ["acme.api.example.com"]' in run(app, "show").output
     shown = run(app, "show", "--policy", "heir").output
     assert "heir" in shown.splitlines()[0]
     assert "*.heir.example.com" in shown.splitlines()[0]
     assert "(from SIO_CORS_POLICIES['heir']['MAX_AGE'])" in shown
-    assert "['https://default.example']" in shown
+    assert '["https://default.example"]' in shown
     assert "changed after" not in shown
 
 

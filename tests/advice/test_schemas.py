@@ -127,8 +127,9 @@ def test_the_schemas_have_the_versions_of_what_is_printed() -> None:
 
 
 def test_the_page_lists_every_code_and_the_code_has_every_one_of_the_page() -> None:
-    package = Path(show.__file__).parent
-    sources = "".join((package / f"{name}.py").read_text("utf-8") for name in ("show", "truths"))
-    codes = set(re.findall(r'Truth\(\s*"([a-z-]+)"', sources))
+    package = Path(show.__file__).parents[1]
+    names = ("advice/show.py", "advice/truths.py", "config/warnings.py")
+    sources = "".join((package / name).read_text("utf-8") for name in names)
+    codes = set(re.findall(r'(?:Truth|Warned)\(\s*"([a-z-]+)"', sources))
     assert set(re.findall(r"^\| `([a-z-]+)` \|", PAGE, re.MULTILINE)) == codes
     assert len(codes) > 8

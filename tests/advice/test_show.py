@@ -30,7 +30,7 @@ def test_show_is_read_by_people(columns: int) -> None:
     app = application(SIO_CORS_ORIGINS=many, TRUSTED_HOSTS=["api.example.com"])
     runner = app.test_cli_runner(env={"COLUMNS": str(columns)})
     text = runner.invoke(flask_group, ["show"]).stdout
-    assert "SIO_CORS_ORIGINS\n    ['https://customer-0.example.com'," in text
+    assert 'SIO_CORS_ORIGINS\n    ["https://customer-0.example.com",' in text
     assert f"({len(repr(many))} characters)" in text.replace("\n    ", " ")
     assert "SIO_CORS_SUPPORTS_CREDENTIALS       False  (default)\n" in text
     assert "TRUSTED_HOSTS                       ['api.example.com']\n" in text
@@ -75,7 +75,7 @@ def test_show_says_what_a_value_means(config: dict[str, object], name: str, mean
 
 
 def test_show_gives_a_set_as_it_is_written() -> None:
-    assert f"{{'{FRIEND}'}}" in run(application(SIO_CORS_ORIGINS={FRIEND}), "show").stdout
+    assert f'{{"{FRIEND}"}}' in run(application(SIO_CORS_ORIGINS={FRIEND}), "show").stdout
 
 
 @pytest.mark.parametrize("columns", [60, 100])

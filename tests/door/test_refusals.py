@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from flask_sio_cors import ConfigError
 from flask_sio_cors.config.options import Options
 from flask_sio_cors.door.identity import Identity, Who
 from flask_sio_cors.door.refusals import explain_refusal
@@ -185,3 +186,36 @@ def test_every_refusal_has_a_sentence_without_control_characters(reason):
     said = explain_refusal(reason, page, Options.from_config({}))
     assert said.isprintable()
     assert said.endswith((".", "]"))
+
+
+@pytest.mark.parametrize(
+    ("origin", "instead"),
+    [
+        ("wss://chat.example.com", "'https://chat.example.com'"),
+        ("ws://192.168.1.7:5000", "'http://192.168.1.7:5000'"),
+        ("http://1.2.3", "'http://1.2.0.3'"),
+        ("https://xn--f.example", "the origin of a page"),
+    ],
+)
+@pytest.mark.parametrize("listed", [[], ["https://a.example"]])
+def test_what_no_list_can_name_is_not_told_to_be_listed(origin, instead, listed):
+    told = explain(origin, ORIGINS=listed)
+    assert "no list can name it" in told
+    assert f"send {instead}" in told
+    with pytest.raises(ConfigError):
+        Options.from_config({"SIO_CORS_ORIGINS": [origin]})
+
+
+@pytest.mark.parametrize("listed", [[], ["https://a.example"], ["https://example.com"]])
+def test_what_is_told_to_be_listed_can_be_listed_with_a_dot_at_its_end(listed):
+    origin = "https://example.com."
+    told = explain(origin, ORIGINS=listed)
+    added = re.findall(r"'(https://example\.com\.?)'", told)
+    assert origin in Options.from_config({"SIO_CORS_ORIGINS": [*listed, *added]}).origins
+
+
+def test_a_list_that_flask_cors_reads_is_not_told_to_be_changed():
+    options = Options.from_config({"CORS_ORIGINS": ["https://a.example"]})
+    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin", STRANGER)
+    told = explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, options)
+    assert "SIO_CORS_ORIGINS, since others read CORS_ORIGINS, too" in told

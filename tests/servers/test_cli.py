@@ -47,12 +47,14 @@ def test_a_broken_configuration_is_told_without_a_traceback(
     assert done.stdout == ""
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith("Error: 3 problems in the CORS configuration:\n  1. SIO_CORS_OR")
-    assert "      write: 'https://example.com'\n" in done.stderr
+    assert '      write: "https://example.com"\n' in done.stderr
     assert "\x1b" not in done.stderr
     if command[0] == "show":
-        assert re.search(r"\n  SIO_CORS_ORIGINS +problems 1, 2\n    \['example.com', ", done.stderr)
-        assert re.search(r"\n  SIO_CORS_MAX_AGE +problem 3\n    '10 min'\n", done.stderr)
-        assert re.search(r"\n  CORS_METHODS +fine by itself\n    'GET,POST'\n", done.stderr)
+        assert re.search(
+            r'\n  SIO_CORS_ORIGINS +problems 1, 2\n    \["example\.com", ', done.stderr
+        )
+        assert re.search(r'\n  SIO_CORS_MAX_AGE +problem 3\n    "10 min"\n', done.stderr)
+        assert re.search(r'\n  CORS_METHODS +fine by itself\n    "GET,POST"\n', done.stderr)
         assert done.stderr.endswith("  Everything else has its default.\n")
     else:
         assert "fine" not in done.stderr

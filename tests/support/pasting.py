@@ -23,15 +23,21 @@ def problems_in(config: Mapping[str, Any]) -> tuple[Problem, ...]:
     return ()
 
 
-def paste(config: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
-    """Return a configuration as the reader of one problem leaves it."""
+def paste(
+    config: Mapping[str, Any], problem: Problem, first: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Return a configuration as the reader of one problem leaves it.
+
+    :param first: the one that the problem was found in, where others have been mended since.
+    """
     pasted = dict(config)
-    if problem.key not in _KNOWN_KEYS:
+    if problem.key not in _KNOWN_KEYS and not problem.key.startswith("SIO_CORS_POLICIES"):
         value = pasted.pop(problem.key)
         return pasted | ({problem.correction: value} if problem.correction else {})
     present = pasted[problem.key]
     is_text = isinstance(present, str) and present.lstrip()[:1] not in ("[", "(")
-    if problem.target or present is problem.value or present == problem.value:
+    is_whole = (first or config).get(problem.key) == problem.value
+    if problem.target or present is problem.value or is_whole:
         key = problem.target or problem.key
         return pasted | {key: problem.correction if is_text else _evaluated(problem.correction)}
     if isinstance(present, str):
@@ -52,11 +58,12 @@ def _replaced(text: str, problem: Problem, correction: str) -> str | None:
     """Write a correction where an entry stands in a text, plain or in quotes."""
     plain = re.escape(str(problem.value))
     quoted = f"{re.escape(json.dumps(problem.value))}|{re.escape(repr(problem.value))}"
-    found = re.search(rf"(?:{quoted})|(?<![^\s,;])(?:{plain})(?![^\s,;])", text)
+    is_listed = text.lstrip()[:1] in ("[", "(")
+    found = re.search(quoted if is_listed else rf"(?<![^\s,;])(?:{plain})(?![^\s,;])", text)
     if found is None:
         return None
     before, behind = text[: found.start()], text[found.end() :]
-    if not correction and text.lstrip()[:1] in ("[", "("):
+    if not correction and is_listed:
         behind = re.sub(r"^\s*,", "", behind)
         before = before if behind.strip() not in ("]", ")") else re.sub(r",\s*$", "", before)
     return f"{before}{correction}{behind}"
@@ -65,7 +72,7 @@ def _replaced(text: str, problem: Problem, correction: str) -> str | None:
 def from_environment(texts: Mapping[str, str], monkeypatch: Any) -> dict[str, Any]:
     """Return what Flask makes of variables, by the keys that they set."""
     for key, text in texts.items():
-        monkeypatch.setenv(f"PASTED_{key}", text)
+        monkeypatch.setenv(f"PASTED_{key}", str(text))
     app = Flask("pasted")
     app.config.from_prefixed_env("PASTED")
     for key in texts:

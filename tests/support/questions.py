@@ -64,6 +64,18 @@ MENDED: dict[str, tuple[dict[str, object], list[str], str]] = {
     "exact, text": ({"SIO_CORS_ORIGINS": f"{FRIEND},https://b.example"}, [STRANGER], "missing"),
     "long list": ({"SIO_CORS_ORIGINS": MANY}, [STRANGER], "missing"),
     "long text": ({"SIO_CORS_ORIGINS": ", ".join(MANY)}, [STRANGER], "missing"),
+    "text with an expression": (
+        {"SIO_CORS_ORIGINS": f"{FRIEND}, regex:https://b[0-9]\\.example"},
+        [STRANGER],
+        "from end to end",
+    ),
+    "long text with an expression": (
+        {"SIO_CORS_ORIGINS": ", ".join([*MANY, "regex:https://b[0-9]\\.example"])},
+        [STRANGER],
+        "from end to end",
+    ),
+    "text of JSON": ({"SIO_CORS_ORIGINS": f'["{FRIEND}"]'}, [STRANGER], "missing"),
+    "a dot at the end": (LISTED, [f"{STRANGER}."], "missing"),
     "wildcard": ({"SIO_CORS_ORIGINS": "https://*.example.com"}, ["https://example.com"], "none of"),
     "any port": ({"SIO_CORS_ORIGINS": "http://localhost:*"}, ["http://[::1]:3000"], "none of"),
     "expression": ({"SIO_CORS_ORIGINS": EXPRESSION}, [STRANGER], "from end to end"),

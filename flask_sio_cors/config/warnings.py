@@ -1,0 +1,68 @@
+"""What a configuration that holds together should not be started without being told."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from ..origins.sets import OriginSet
+from .credentials import STRANGERS
+from .keys import PREFIX
+from .options import Options
+from .origins import EveryOrigin
+from .sources import as_source
+
+#: Characters of a value that are shown.
+_MAX_SHOWN: Final = 100
+
+
+class Warned(NamedTuple):
+    """Something that each start says.
+
+    :param code: names it for programs; it does not change.
+    :param text: in sentences.
+    """
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def warnings_of(options: Options) -> Iterable[Warned]:
+    """Yield what each start says: who gets in that was hardly meant to, or does not."""
+    for policy in (options, *options.policies):
+        if not policy.inherits("ORIGINS") and _lets_all_in(policy.origins):
+            yield Warned("every-origin", _of_every_origin(policy))
+    if options.written.get("ORIGINS", ()) is None:
+        for told in _of_null(options.sources["ORIGINS"]):
+            yield Warned("null-in-the-environment", told)
+
+
+def _lets_all_in(origins: OriginSet | EveryOrigin) -> bool:
+    if isinstance(origins, EveryOrigin):
+        return True
+    return origins.has_regexes and all(stranger in origins for stranger in STRANGERS)
+
+
+def _of_every_origin(policy: Options) -> str:
+    value = as_source(policy.written["ORIGINS"])
+    shown = value if len(value) <= _MAX_SHOWN else f"{value[:_MAX_SHOWN]}…"
+    return (
+        f"Every site may connect, as {policy.sources['ORIGINS']} is {shown}, though never with "
+        "its visitors' cookies or login. That is right for public content only; what a proxy adds "
+        "to tell who somebody is (a header of its own, a client certificate, an internal network) "
+        f"still lets every site in. To let in some, list them in {policy.key('ORIGINS')}."
+    )
+
+
+def _of_null(key: str) -> Iterable[str]:
+    """Say what Flask has made of a variable, which nobody sees in ``app.config``."""
+    for name, text in os.environ.items():
+        if name.endswith(f"_{PREFIX}ORIGINS") and text.strip() == "null":
+            yield (
+                f"{name} is null, which Flask reads as None, as JSON has it: {key} lets in the "
+                'server\'s own pages alone. For the origin that browsers call null, write ["null"].'
+            )
