@@ -269,11 +269,14 @@ function fillAttack({ server, way, observed, visitor }) {
   const isIn = observed === "connected";
   const isHole = isIn && (!mayConnect || (visitor && !mayUseCookies));
   const got = { jsonp: "reads a session", "no-cors": "opens a session" }[way] ?? `acts as ${visitor ?? "nobody"}`;
-  const good = isIn ? "the policy lets it" : "attack fails";
-  cell.dataset.state = isHole ? "wrong" : isIn ? "in" : "out";
+  // A client of a page that may come has to get in, with cookies where it may bring them.
+  const isShutOut = !isIn && mayConnect && (way === "websocket" || (way === "credentials" && mayUseCookies));
+  const bad = isHole ? "a hole" : isShutOut ? "should get in" : "";
+  const good = isIn ? "the policy lets it" : way === "credentials" && mayConnect ? "not with cookies" : "attack fails";
+  cell.dataset.state = bad ? "wrong" : isIn ? "in" : "out";
   cell.replaceChildren(
     element("span", { class: "outcome" }, isIn ? got : observed),
-    element("span", { class: "beside" }, element("b", {}, isHole ? "✕" : "✓"), element("span", {}, ` ${isHole ? "a hole" : good}`)),
+    element("span", { class: "beside" }, element("b", {}, bad ? "✕" : "✓"), element("span", {}, ` ${bad || good}`)),
   );
 }
 
@@ -407,7 +410,7 @@ function show(described) {
   at("may").textContent = !grid.attack.may_connect
     ? "The policy does not let it in."
     : grid.attack.may_use_cookies
-      ? "The policy lets it in, with your cookies: it is none that attacks."
+      ? "The policy lets it in, with your cookies: to this policy it is no attacker."
       : "The policy lets it in, but not with your cookies.";
   showPolicy(grid.form);
 }
