@@ -31,12 +31,16 @@ def decision(options: Options, live: LiveOrigins | None = None) -> Decision:
     origins = options.origins
     if live is None or isinstance(origins, EveryOrigin):
         return listed
+    # Where credentials have just been switched on, some may be there yet that must not have them.
+    shared: Decision = live.__contains__
+    if options.supports_credentials:
+        shared = _credentialed(shared, options)
     if not origins:
-        return live.__contains__
+        return shared
 
     def decide(origin: str) -> bool | Reason:
         answer = listed(origin)
-        return answer if answer is True or origin not in live else True
+        return answer if answer is True else shared(origin) or answer
 
     return decide
 

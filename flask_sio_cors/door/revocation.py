@@ -93,7 +93,10 @@ class Revocation:
                     return
                 asks, self._is_due, self._asks = self._asks, False, False
             for guard in guards:
-                _Sweep(guard, asks).begin()
+                try:
+                    _Sweep(guard, asks).begin()
+                except Exception:  # noqa: BLE001 - the next change is to be looked after all the same
+                    logger.exception("Sessions were not looked at as they should be")
 
 
 class _Sweep:

@@ -121,6 +121,22 @@ def test_an_expression_keeps_its_reason_where_nothing_else_lets_in():
     assert reason(policy, LIVE) is Reason.ORIGIN_ALLOWED
 
 
+@pytest.mark.parametrize("listed", [[], ["https://listed.example"]])
+def test_what_must_not_have_credentials_is_kept_out_while_it_is_still_there(listed):
+    live = LiveOrigins()
+    entries = ["http://plain.example", "null", "http://*.plain.example", LIVE]
+    for entry in entries:
+        live.add(entry)
+    origins = ["http://plain.example", "null", "http://a.plain.example"]
+    before = made(live, ORIGINS=listed)
+    assert {reason(before, origin) for origin in origins} == {Reason.ORIGIN_ALLOWED}
+    after = made(live, ORIGINS=listed, SUPPORTS_CREDENTIALS=True)
+    assert reason(after, "http://plain.example") is Reason.ORIGIN_INSECURE
+    assert reason(after, "http://a.plain.example") is Reason.ORIGIN_INSECURE
+    assert reason(after, "null") is Reason.ORIGIN_OPAQUE
+    assert reason(after, LIVE) is Reason.ORIGIN_ALLOWED
+
+
 def test_where_everybody_gets_in_it_changes_nothing():
     live = LiveOrigins()
     policy = made(live, ORIGINS="*")

@@ -27,10 +27,13 @@ app.config["SIO_CORS_CALLBACK_CACHE"] = 0
 AFTER = """
     import time
     from flask import request
-    from flask_socketio import join_room
+    from flask_socketio import SocketIO, join_room
     from flask_sio_cors.door.doors import doors_of
     from flask_sio_cors.origins.live import LiveOrigins
 
+    second = SocketIO(app, path="/second/socket.io", async_mode=socketio.async_mode)
+    second.on_event("connect", lambda: None)
+    app.extensions["socketio"] = socketio
     app.live = LiveOrigins()
     app.left = []
     doors_of(app).share(app.live)
@@ -112,8 +115,8 @@ def answered(server: Server, source: str) -> int:
 class Stubborn:
     """A WebSocket whose client hears no farewell; `speaks` on when it should have gone."""
 
-    def __init__(self, server: Server, origin: str) -> None:
-        url = f"ws://127.0.0.1:{server.port}/socket.io/?EIO=4&transport=websocket"
+    def __init__(self, server: Server, origin: str, mount: str = "/socket.io/") -> None:
+        url = f"ws://127.0.0.1:{server.port}{mount}?EIO=4&transport=websocket"
         self.connection = websocket.create_connection(url, origin=origin, timeout=20)
         self.connection.recv()
         self.connection.send("40")
@@ -238,3 +241,13 @@ def test_handlers_that_take_their_time_hold_up_nobody(one_of_a_kind, stack):
     server.run("socketio.emit('echo', 'hello')\napp.held.clear()")
     wait_until(lambda: answered(server, MEMBERS) == 0)
     wait_until(lambda: left(server) == [[GONE, "server disconnect"]] * len(stubborn))
+
+
+def test_they_end_on_every_server_of_the_application(one_of_a_kind, stack):
+    server = one_of_a_kind
+    both = [Stubborn(server, GONE, mount) for mount in ("/socket.io/", "/second/socket.io/")]
+    for one in both:
+        stack.callback(one.close)
+    server.run(f"app.live.discard({GONE!r})")
+    for one in both:
+        one.heard_until_the_end()
