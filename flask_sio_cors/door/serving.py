@@ -46,7 +46,7 @@ class FirstRequest:
     def has_come(self) -> None:
         """Call what waits."""
         self._deadline = time.monotonic() + PATIENCE
-        self.is_settled = False
+        self.is_settled = self._ready()
         self.awaited = False
         for function in self._waiting:
             function()
