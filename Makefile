@@ -64,6 +64,10 @@ release: $(VENV_READY) ## Build and check what is published, date the changelog,
 demo: $(APP_READY) demo-client ## Run the example app
 	$(VENV)/bin/python -m example_app
 
+.PHONY: fleet
+fleet: $(VENV_READY) demo-client ## Run the example app by three workers, with nginx and Redis
+	$(VENV)/bin/python -m example_app.fleet
+
 .PHONY: demo-client
 demo-client:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(DEMO_READY); \

@@ -20,7 +20,7 @@ from .serving import listen, serve
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the chat and its pages until somebody presses Ctrl+C."""
-    chosen = _parse(arguments)
+    chosen = parse(arguments)
     addresses = Addresses(chosen.port, chosen.page_port, chosen.other_port, chosen.plain_port)
     secret_key, recorder = secrets.token_hex(), Recorder()
     chat = create_app(addresses, secret_key)
@@ -43,9 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     serve(listening)
 
 
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(
+    arguments: Sequence[str] | None, program: str = "example_app", purpose: str | None = __doc__
+) -> argparse.Namespace:
+    """Read the ports that the command line chooses."""
     defaults = Addresses()
-    parser = argparse.ArgumentParser("python -m example_app", description=__doc__)
+    parser = argparse.ArgumentParser(f"python -m {program}", description=purpose)
 
     def add_port(option: str, variable: str, default: int, what: str) -> None:
         parser.add_argument(

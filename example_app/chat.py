@@ -22,10 +22,14 @@ LONGEST_MESSAGE: Final = 500
 REMEMBERED_MESSAGES: Final = 50
 
 
-def create_app(addresses: Addresses, secret_key: str) -> Flask:
-    """Make the Flask application that holds the chat's Socket.IO server, guarded by SioCors."""
+def create_app(addresses: Addresses, secret_key: str, redis: str | None = None) -> Flask:
+    """Make the Flask application that holds the chat's Socket.IO server, guarded by SioCors.
+
+    :param redis: the URL of a server by which several workers share messages and origins.
+    """
     app = create_bare_app(addresses, secret_key)
-    socketio = SocketIO(app, async_mode="eventlet")
+    app.config["SIO_CORS_ORIGINS_STORE"] = redis
+    socketio = SocketIO(app, async_mode="eventlet", message_queue=redis)
     SioCors(app)
     add_events(socketio)
     return app

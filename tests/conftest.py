@@ -21,6 +21,7 @@ LONGEST = (
     "browsers/test_lab.py",
     "doctor/test_browsers_alone.py",
     "servers/test_floods.py",
+    "fleet/test_redis_faults.py",
     "doctor/test_fixes.py",
     "doctor/test_lookalikes.py",
     "servers/test_callbacks.py",
