@@ -142,6 +142,18 @@ _LOOKS_LIKE_OURS: Final = re.compile(
 )
 
 
+def nearest_setting(key: str, known: list[str]) -> str:
+    """Return the setting of a policy that an unknown key means; ``""`` where none is near.
+
+    :param known: the names of those that there are, without a prefix.
+    """
+    match = _LOOKS_LIKE_OURS.fullmatch(key.upper().replace("-", "_"))
+    name = match["name"] if match is not None else ""
+    if name in known:
+        return name
+    return _nearest_key(key, name, [PREFIX + one for one in known]).removeprefix(PREFIX)
+
+
 def _nearest_key(key: str, name: str, known: list[str]) -> str:
     """Return the setting that an unknown key means; ``""`` where none is near."""
     if name:

@@ -6,7 +6,6 @@ there are, and for which hosts; their settings are read as all others are.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Generic, NamedTuple, TypeVar
@@ -16,7 +15,7 @@ from werkzeug.sansio.utils import host_is_trusted
 from ..origins.grammar import EXAMPLE, Example, OriginPattern, ends_with_dot, parse_pattern
 from ..origins.near import split
 from .corrections import Report
-from .keys import PREFIX
+from .keys import PREFIX, nearest_setting
 from .problems import Problem
 from .sources import as_source
 from .values import kind_of, read_items
@@ -112,8 +111,7 @@ def read_policies(value: Any, report: Report) -> Mapping[str, Any]:
     """Read the names of the policies, each with what is written for it; JSON as a text."""
     policies = as_mapping(value)
     if not policies and value not in ({}, "{}", ""):
-        reason = f"is {kind_of(value)}, where a dict is needed: a name, and its settings"
-        report(value, reason, {_EXAMPLE_NAME: _EXAMPLE_POLICY})
+        report(value, _why_no_dict(value), {_EXAMPLE_NAME: _EXAMPLE_POLICY})
         return {}
     for name in policies:
         if not isinstance(name, str) or not name.strip() or not name.isprintable():
@@ -124,6 +122,18 @@ def read_policies(value: Any, report: Report) -> Mapping[str, Any]:
             reason = f"is how the settings outside {POLICIES} are called; give it another name"
             report(name, reason, (_EXAMPLE_NAME,))
     return policies
+
+
+def _why_no_dict(value: Any) -> str:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except json.JSONDecodeError as error:
+            place = f"line {error.lineno}, column {error.colno}"
+            return f"is no JSON, as which a text is read here ({place}: {error.msg})"
+        except RecursionError:
+            return "is nested too deeply to be read as JSON"
+    return f"is {kind_of(value)}, where a dict is needed: a name, and its settings"
 
 
 def read_drafts(
@@ -144,8 +154,11 @@ def read_drafts(
             found.append(Problem(key, written, reason, example, is_example=True))
             continue
         given = {key: value for key, value in written.items() if key in known and key != HOSTS}
-        draft = Draft(name, (), given, HOSTS in written)
-        found += _unknown(draft, written, known)
+        draft = Draft(name, (), given, False)
+        unknown = [*_unknown(draft, written, known)]
+        found += unknown
+        is_misspelt = any(problem.correction == HOSTS for problem in unknown)
+        draft = draft._replace(names_hosts=is_misspelt or _says_hosts(written.get(HOSTS)))
         hosts = _read_hosts(draft, written.get(HOSTS), found)
         drafts.append(draft._replace(hosts=hosts))
         for host in hosts:
@@ -160,13 +173,20 @@ def _unknown(draft: Draft, written: Mapping[Any, Any], known: list[str]) -> Iter
     for key, value in written.items():
         if key in known:
             continue
-        name = str(key).upper().replace("-", "_").removeprefix(PREFIX)
-        nearest = [name] if name in known else difflib.get_close_matches(name, known, 1)
+        nearest = nearest_setting(str(key), known)
         if nearest:
             reason = "is no setting of a policy, so it would silently do nothing"
         else:
             reason = f"is no setting that a policy can have; those are {', '.join(known)}"
-        yield Problem(draft.key(key), value, reason, nearest[0] if nearest else "")
+        yield Problem(draft.key(key), value, reason, nearest)
+
+
+def _says_hosts(value: Any) -> bool:
+    """Tell whether somebody has written which hosts, or that there are none: ``[]``.
+
+    ``None`` and an empty text are what a variable is that nobody has set.
+    """
+    return value is not None and not (isinstance(value, str) and not value.strip())
 
 
 def untrusted_hosts(drafts: Iterable[Draft], trusted: tuple[str, ...]) -> Iterable[Problem]:
@@ -193,8 +213,11 @@ def unchosen(drafts: Iterable[Draft]) -> Iterable[Problem]:
                 f"where @cors.choose_policy chooses it, write {HOSTS!r}: [], or decorate the "
                 "function before cors.init_app(app)"
             )
-            written = {"HOSTS": ["api.example.com"], **draft.given}
-            yield Problem(f"{POLICIES}[{draft.name!r}]", draft.given, reason, as_source(written))
+            # Some call a policy by its host.
+            is_host = "." in draft.name and _is_host(draft.name)
+            hosts = as_source([draft.name if is_host else _EXAMPLE_HOST])
+            key, target = f"{POLICIES}[{draft.name!r}]", draft.key(HOSTS)
+            yield Problem(key, draft.given, reason, hosts, target, not is_host)
 
 
 # --- Hosts ------------------------------------------------------------------------------------
@@ -234,10 +257,12 @@ def _correct_host(text: str) -> tuple[str, tuple[str, ...]]:
     """Return why a text names no host, and what to write instead."""
     from ..origins.spelling import correct  # which only a mistake needs
 
-    if text.strip() == "*":
+    bare = text.strip()
+    if bare == "*":
         reason = f"means every host, for which the settings outside {POLICIES} are"
         return reason, ()
-    bare = text.strip()
+    if _is_host(bare):
+        return "has blanks around it, which no host has", (bare,)
     origin = bare if "://" in bare else f"https://{bare}"
     pattern = parse_pattern(origin)
     reason = "is an origin, and a policy's hosts are names alone, without a scheme"
@@ -247,7 +272,7 @@ def _correct_host(text: str) -> tuple[str, tuple[str, ...]]:
         pattern = parse_pattern(correction[0]) if is_known else None
     elif "://" not in bare:
         reason = "names a port; a policy applies to its hosts at every port"
-    if pattern is None or not _names_host(pattern):
+    if pattern is None or not pattern.host or not _names_host(pattern):
         return "is no name of a host, nor a wildcard of names such as *.example.com", (
             _EXAMPLE_HOST,
         )

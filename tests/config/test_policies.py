@@ -141,6 +141,12 @@ def test_what_is_wrong_with_the_default_policy_is_told_once(settings, key):
         ("origins", "ORIGINS"),
         ("SIO_CORS_ORIGINS", "ORIGINS"),
         ("HOST", "HOSTS"),
+        ("CORS_ORIGINS", "ORIGINS"),
+        ("ORIGIN", "ORIGINS"),
+        ("ALLOWED_ORIGINS", "ORIGINS"),
+        ("FLASK_SIO_CORS_MAX_AGE", "MAX_AGE"),
+        ("max-age", "MAX_AGE"),
+        ("CREDENTIALS", "SUPPORTS_CREDENTIALS"),
     ],
 )
 def test_a_misspelt_setting_of_a_policy_is_told_with_the_nearest(written, meant):
@@ -150,9 +156,16 @@ def test_a_misspelt_setting_of_a_policy_is_told_with_the_nearest(written, meant)
     ]
 
 
+def test_misspelt_hosts_are_told_once():
+    assert [problem.correction for problem in problems({"acme": {"hosts": ACME["HOSTS"]}})] == [
+        "HOSTS"
+    ]
+
+
 @pytest.mark.parametrize(
     ("written", "correction"),
     [
+        (" acme.example ", '"acme.example"'),
         ("https://acme.example", '"acme.example"'),
         ("https://acme.example:8443/", '"acme.example"'),
         ("acme.example:8443", '"acme.example"'),
@@ -167,7 +180,9 @@ def test_a_misspelt_host_is_corrected(written, correction):
     assert host_problem(written).correction == correction
 
 
-@pytest.mark.parametrize("written", ["", "a b", "10.0.0.0/8", "api-*.example.com", None, 7])
+@pytest.mark.parametrize(
+    "written", ["", "a b", "10.0.0.0/8", "api-*.example.com", "file://", None, 7]
+)
 def test_what_is_no_host_is_refused_with_an_example(written):
     problem = host_problem(written)
     assert problem.is_example
@@ -210,6 +225,27 @@ def test_a_policy_that_nothing_can_choose_is_an_error_unless_a_function_chooses(
     config = {"SIO_CORS_POLICIES": lost}
     assert Options.from_config(config, choose_policy=lambda request: None).policies
     assert read({"acme": {**lost["acme"], "HOSTS": []}})["acme"].hosts == ()
+
+
+@pytest.mark.parametrize("unset", [None, "", "  "])
+def test_hosts_of_a_variable_that_nobody_has_set_are_none(unset):
+    (problem,) = problems({"acme": {**ACME, "HOSTS": unset}})
+    assert problem.key == "SIO_CORS_POLICIES['acme']"
+    assert problem.target == "SIO_CORS_POLICIES['acme']['HOSTS']"
+    assert problem.is_example
+
+
+def test_a_policy_that_is_called_by_its_host_is_told_to_name_it_there():
+    (problem,) = problems({"acme.example": {"ORIGINS": ["https://acme.example"]}})
+    assert (
+        problem.advice == """write: SIO_CORS_POLICIES['acme.example']['HOSTS'] = ["acme.example"]"""
+    )
+
+
+def test_a_text_that_is_no_json_is_told_where():
+    (problem,) = problems("{'acme': {}}")
+    assert "is no JSON" in problem.reason
+    assert "line 1, column 2" in problem.reason
 
 
 @pytest.mark.parametrize("name", ["", "  ", 7, None, "default", "a\nb"])
