@@ -95,7 +95,8 @@ def _problem(
     told = [_ELSEWHERE, *same.remarks]
     if same.settings is None:
         told.append("To see who comes before you name them, leave that call as it is")
-        settings = {f"{PREFIX}REPORT_ONLY": "True"}
+        # Also where Flask-CORS's keys would let everybody in, so that it is seen who comes.
+        settings = {f"{PREFIX}REPORT_ONLY": "True", f"{PREFIX}ORIGINS": "[]"}
     else:
         told += [f"Remove {option} from that call", _LIBRARYS]
         settings = {name: text for name, text in same.settings.items() if name not in config}

@@ -14,6 +14,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from flask import Flask
+
+from flask_sio_cors.live.observed import Counts, File
 from tests.support import raw_http
 from tests.support.harness import REPOSITORY, wait_until
 from tests.support.ports import free_port
@@ -98,6 +101,10 @@ class Application:
             text=True,
             timeout=120,
         )
+
+    def observations(self) -> Counts:
+        """What it has written of the requests that it has looked at."""
+        return File(Flask(self.module, instance_path=str(self.folder / "instance"))).read()
 
     @contextmanager
     def running(self) -> Iterator[Served]:
