@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
+#: The version of what `Observed.as_json` returns, which ``schemas/observed.json`` describes.
+SCHEMA: Final = 1
+
 _ORIGINS: Final = f"{PREFIX}ORIGINS"
 
 
@@ -121,11 +124,12 @@ class Observed:
     def as_json(self) -> dict[str, Any]:
         """Return it for machines."""
         return {
+            "schema": SCHEMA,
             "observed": [
                 {**asdict(one), "first": _moment(one.first), "last": _moment(one.last)}
                 for one in self.seen
             ],
-            "config": "\n".join(self.lines) or None,
+            "lines": list(self.lines),
             "outside": list(self.outside),
         }
 

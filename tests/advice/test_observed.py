@@ -1,15 +1,18 @@
 """``flask sio-cors observed``: what it shows, and the setting that it prints, which works."""
 
 import json
+from importlib.resources import files
 
 import pytest
 from flask import Flask
 from flask_socketio import SocketIO
+from jsonschema import Draft202012Validator
 
 from flask_sio_cors import SioCors
 from flask_sio_cors.advice.observed import summarize
 from flask_sio_cors.door.observer import Observation
 from flask_sio_cors.live.observed import Count, File
+from tests.advice.test_schemas import strict
 from tests.support.questions import run
 
 FRIEND, OTHER, STRANGER = (f"https://{name}.example" for name in ("friend", "other", "stranger"))
@@ -86,9 +89,14 @@ def test_what_is_allowed_is_printed_as_the_setting_and_says_who_stays_outside(ma
     )
 
 
+SCHEMA = json.loads((files("flask_sio_cors.advice") / "schemas" / "observed.json").read_text())
+
+
 def printed(app, *allowed):
     options = [word for origin in allowed for word in ("--allow", origin)]
-    return json.loads(run(app, "observed", *options, "--json").stdout)
+    shown = json.loads(run(app, "observed", *options, "--json").stdout)
+    Draft202012Validator(strict(SCHEMA)).validate(shown)
+    return shown
 
 
 @pytest.mark.parametrize(
@@ -112,7 +120,7 @@ def printed(app, *allowed):
 )
 def test_what_is_listed_already_stays_and_the_lines_let_the_marked_in(make, config, written):
     app = make(OBSERVED, **config)
-    lines = printed(app, FRIEND)["config"]
+    lines = "\n".join(printed(app, FRIEND)["lines"])
     assert lines.splitlines()[0] == f'app.config["SIO_CORS_ORIGINS"] = {written}'
     pasted = Flask("pasted")
     pasted.config.update(config)
@@ -125,17 +133,17 @@ def test_what_is_listed_already_stays_and_the_lines_let_the_marked_in(make, conf
 
 def test_cookies_are_let_in_where_they_came_and_only_there(make):
     app = make({**OBSERVED, seen(f"https://sub.{HOME}", cookies=True): Count(1, HOUR, HOUR)})
-    assert "SUPPORTS_CREDENTIALS" in printed(app, FRIEND)["config"]
-    assert "SUPPORTS_CREDENTIALS" not in printed(app, STRANGER)["config"]
-    assert "SUPPORTS_CREDENTIALS" in printed(app, f"https://*.{HOME}")["config"]
+    switch = 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True'
+    assert switch in printed(app, FRIEND)["lines"]
+    assert switch not in printed(app, STRANGER)["lines"]
+    assert switch in printed(app, f"https://*.{HOME}")["lines"]
 
 
 def test_insecure_origins_that_come_with_cookies_are_tolerated(make):
     insecure = "http://intranet.example"
     app = make({seen(insecure, cookies=True): Count(1, HOUR, HOUR)})
-    assert printed(app, insecure)["config"].endswith(
-        'app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True'
-    )
+    switch = 'app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True'
+    assert printed(app, insecure)["lines"][-1] == switch
 
 
 def test_what_would_be_a_mistake_is_one_here(make):
