@@ -105,7 +105,8 @@ def _joined(one: Seen, other: Seen) -> Seen:
 
 
 _ENFORCE: Final = (
-    f"To enforce it: remove {PREFIX}REPORT_ONLY, and cors_allowed_origins=… from SocketIO(…)."
+    f"To enforce it: write {PREFIX}OVERRIDE where {PREFIX}REPORT_ONLY stands; or remove that, and "
+    "cors_allowed_origins=… from SocketIO(…)."
 )
 
 

@@ -37,8 +37,11 @@ class Scope:
         self._names = names
 
     def name_of(self, value: object) -> str | None:
-        """Return the name that a value has here; ``None`` for none."""
-        return next(filter(None, (_name_in(names, value) for names in self._names)), None)
+        """Return the name that a value has here, ``self.name`` too; ``None`` for none."""
+        name = next(filter(None, (_name_in(names, value) for names in self._names)), None)
+        if name is None and (own := _name_in(_attributes(self._value("self")), value)):
+            return f"self.{own}"
+        return name
 
     def function(self, function: Any) -> Named | None:
         """Return a function as it can be written here; ``None`` where nothing names it."""
@@ -76,6 +79,10 @@ def caller() -> Scope:
             return Scope(frame.f_locals, frame.f_globals)
         frame = frame.f_back
     return Scope()
+
+
+def _attributes(value: object) -> Mapping[str, Any]:
+    return getattr(value, "__dict__", None) or {}
 
 
 def _name_in(names: Mapping[str, Any], value: object) -> str | None:

@@ -85,7 +85,8 @@ def test_what_is_allowed_is_printed_as_the_setting_and_says_who_stays_outside(ma
         f'app.config["SIO_CORS_ORIGINS"] = ["{FRIEND}", "{OTHER}"]\n'
         'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True\n\n'
         f"Outside stays: {STRANGER}\n\n"
-        "To enforce it: remove SIO_CORS_REPORT_ONLY, and cors_allowed_origins=… from SocketIO(…).\n"
+        "To enforce it: write SIO_CORS_OVERRIDE where SIO_CORS_REPORT_ONLY stands; or remove that, "
+        "and cors_allowed_origins=… from SocketIO(…).\n"
     )
 
 

@@ -225,7 +225,9 @@ def test_a_method_of_the_object_that_installs_it_is_printed_by_self():
 
     with pytest.raises(ConfigError) as raised:
         Application()
-    assert "lambda origin: bool(self.asks(origin))" in raised.value.problems[0].correction
+    [problem] = raised.value.problems
+    assert "lambda origin: bool(self.asks(origin))" in problem.correction
+    assert problem.correction.startswith('self.app.config["SIO_CORS_ORIGINS"] = ')
 
 
 @pytest.mark.parametrize(
