@@ -37,6 +37,7 @@ html_title = project
 html_static_path = ["static"]
 html_css_files, html_js_files = ["site.css"], ["site.js"]
 html_show_copyright = html_show_sphinx = html_copy_source = False
+html_search_scorer = str(HERE / "extensions" / "scorer.js")
 html_theme_options = {
     "top_of_page_buttons": ["edit"],
     "source_repository": "https://github.com/flask-sio-cors/flask-sio-cors/",
