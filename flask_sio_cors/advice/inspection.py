@@ -177,7 +177,7 @@ def answer(
     options = policy.options
     if server in options.own_origins:
         question = replace(question, is_scheme_known=True)
-    asking = Asking(app, question, server)
+    asking = Asking(app, question, server, policies)
     steps = asking.steps(policy)
     allowed = steps[-1].is_passed
     changes, instead = ((), "") if allowed else find_remedy(asking, options, steps)

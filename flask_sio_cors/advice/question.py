@@ -25,6 +25,7 @@ from ..browser.wording import firefox_reason
 from ..config.options import Options
 from ..door.hidden import Server
 from ..door.identity import Identity
+from ..door.policies import Policies
 from ..door.policy import Policy, complete
 from ..door.verdicts import ALLOWED, PREFLIGHT, REFUSED, Verdict
 from ..origins.grammar import is_loopback
@@ -100,11 +101,15 @@ class Step:
 
 @dataclass(frozen=True)
 class Asking:
-    """One page's question, to be put to any policy."""
+    """One page's question, to be put to any policy.
+
+    :param policies: those in force, where what is hidden of the server is to be told.
+    """
 
     app: Flask
     question: Question
     server: str
+    policies: Policies | None = None
 
     def obstacle(self, options: Options) -> Obstacle | None:
         """Return what is in the way whatever the policy says; ``None`` for nothing."""
@@ -129,7 +134,11 @@ class Asking:
     def server_shown(self, policy: Policy) -> Server | None:
         """Return what the server takes itself for, and what the page shows to be hidden of it."""
         environ = EnvironBuilder(mount(self.app), self.server).get_environ()
-        server = policy.server_of(environ, self.question.origin)
+        origin = self.question.origin
+        if self.policies is None:
+            server = policy.server_of(environ, origin)
+        else:
+            server = self.policies.server_of(policy, environ, origin)
         return server and server._replace(said=server.said._replace(is_supposed=True))
 
     def _preflight(self, policy: Policy) -> Step:

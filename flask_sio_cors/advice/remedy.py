@@ -84,7 +84,8 @@ def _is_own(asking: Asking, options: Options, step: Step) -> bool:
     """Tell whether a page that is not allowed is most likely the server's own."""
     server = asking.server_shown(Policy(options))
     is_refused = step.verdict.reason is Reason.ORIGIN_NOT_ALLOWED
-    return is_refused and server is not None and server.clue is not None
+    is_own = server is not None and server.clue is not None and not server.home
+    return is_refused and is_own
 
 
 class Written:
@@ -146,7 +147,10 @@ def _changes(options: Options, asking: Asking, step: Step, written: Written) -> 
         host = f"[{host}]" if ":" in host else host
         return [_change("TRUSTED_HOSTS", [*options.trusted_hosts, host])]
     if _is_own(asking, options, step):
-        own = [*sorted(options.own_origins), question.origin]
+        # Another policy's own pages are in the list that all inherit, and stay there.
+        is_share = options.inherits("OWN_ORIGINS")
+        all_named = entries_of(options.written.get("OWN_ORIGINS") or [])
+        own = [*(sorted(options.own_origins) if is_share else all_named), question.origin]
         return [_change(f"{PREFIX}OWN_ORIGINS", own)]
     if reason is Reason.ORIGIN_INSECURE:
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]

@@ -16,7 +16,7 @@ from .hidden import Clue, Server
 from .identity import Identity
 from .journal import Journal
 from .own import PROOF
-from .policies import Policies
+from .policies import BOUND, Policies
 from .policy import Judgement, Policy
 from .refusals import explain_refusal, explain_taken
 from .serving import FirstRequest
@@ -104,7 +104,7 @@ class Guard:
         self.journal = journal
         self._flask_side = flask_side
         # To explain why others of their requests fail.
-        self._proven: set[str] = set()
+        self._proven: set[tuple[str | None, str | None]] = set()
         self.interrupter = interrupter or Interrupter()
         self.first_request = FirstRequest()
         self.is_enforced = True
@@ -262,17 +262,17 @@ class Guard:
         self, policy: Policy, environ: WSGIEnvironment, origin: str | None
     ) -> Server | None:
         """Return what the server takes itself for, to explain what became of a request."""
-        clue = Clue.BROWSER if origin in self._proven else None
+        clue = Clue.BROWSER if (environ.get(BOUND), origin) in self._proven else None
         if clue is None and proofs.began_without_origin(self.engineio.environ, environ):
             clue = Clue.SESSION
-        return policy.server_of(environ, origin, clue)
+        return self.policies.server_of(policy, environ, origin, clue)
 
     def remember(self, environ: WSGIEnvironment, origin: str) -> None:
-        """Remember that a page of the server's own has shown its origin."""
+        """Remember that a page of the server's own has shown its origin, at its policy's host."""
         proofs.remember(self.engineio.environ, environ, origin)
         if len(self._proven) >= _PROVEN_LIMIT:
             self._proven.clear()
-        self._proven.add(origin)
+        self._proven.add((environ.get(BOUND), origin))
 
     def allows(self, origin: str | None, environ: WSGIEnvironment) -> bool:
         """Answer Engine.IO's own question, ``cors_allowed_origins``; never raises.

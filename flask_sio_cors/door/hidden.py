@@ -100,6 +100,7 @@ class Server(NamedTuple):
     :param lost: what the page, if it is the server's own, shows to be hidden.
     :param clue: what shows that it is; ``None`` where it need not be.
     :param untrusted: the host that would have to be in ``TRUSTED_HOSTS``.
+    :param home: the name of another policy, if the page's host is one of its hosts.
     """
 
     address: Address
@@ -108,6 +109,7 @@ class Server(NamedTuple):
     lost: tuple[Lost, ...] = ()
     clue: Clue | None = None
     untrusted: str = ""
+    home: str = ""
 
 
 def server_of(

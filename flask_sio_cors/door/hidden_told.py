@@ -101,7 +101,12 @@ def _cures(origin: str, server: Server, key: str) -> str:
         cures.append(_pass_on(FORWARDED_HOST if is_unapplied else server.address.header))
     unread = [f"the {name} header{' (RFC 7239)' * (name == 'Forwarded')}" for name in said.unread]
     ignored = f" Nobody here reads {' and '.join(unread)}, which came." if unread else ""
-    return f"{' '.join([*cures, ''])}Or set {key} = [{origin!r}].{ignored}"
+    if server.home:  # Whose own pages are to get in there, and nowhere else.
+        host = split(origin)[1]
+        other = f"Then the policy {server.home!r} applies, which {host} is a host of."
+    else:
+        other = f"Or set {key} = [{origin!r}]."
+    return f"{' '.join([*cures, ''])}{other}{ignored}"
 
 
 def _pass_on(header: str) -> str:

@@ -20,6 +20,7 @@ from ..config.values import kind_of
 from ..origins.grammar import HOST, IPV6, MAX_HOST_LENGTH, MAX_ORIGIN_LENGTH
 from ..origins.live import LiveOrigins
 from .callbacks import REFUSED, Fault, blamer, call
+from .hidden import Clue, Server
 from .identity import Identity
 from .journal import Journal
 from .policy import Judgement, Policy
@@ -174,6 +175,20 @@ class Policies:
     def for_host(self, host: str) -> Policy | None:
         """Return the policy that is for a host, in any case and with any port, or ``None``."""
         return self._hosts.policy_of(_name_of(host))
+
+    def server_of(
+        self,
+        policy: Policy,
+        environ: WSGIEnvironment,
+        origin: str | None,
+        clue: Clue | None = None,
+    ) -> Server | None:
+        """Return what the server takes itself for at a request that a policy has refused."""
+        server = policy.server_of(environ, origin, clue)
+        home = self.for_host((origin or "").partition("://")[2])
+        if server is None or home is None or home.options.name == policy.options.name:
+            return server
+        return server._replace(home=home.options.name)
 
     def _chosen(self, environ: WSGIEnvironment, choose: ChoosePolicy) -> Policy | None:
         """Ask the application; what is no policy's name refuses the request, and is logged."""

@@ -139,3 +139,19 @@ def test_the_page_shows_what_explain_prints(monkeypatch):
     words = line.removeprefix("$ flask sio-cors ").split()
     printed = run(names["app"], *words).output
     assert printed.startswith("\n".join(shown).partition("…")[0])
+
+
+OWN, OWN_HERE = "https://acme.api.example.com", "https://chat.example.com"
+
+
+def test_a_corrected_list_of_own_origins_keeps_those_at_other_policies_hosts():
+    app = application(**POLICIES, SIO_CORS_OWN_ORIGINS=[OWN])
+    answer = run_json(app, "explain", OWN_HERE, "--host", OWN_HERE.replace("https", "http"))
+    assert answer["config"] == {"SIO_CORS_OWN_ORIGINS": [OWN, OWN_HERE]}
+
+
+@pytest.mark.parametrize("host", ["http://localhost:5000", "http://many.example.com"])
+def test_explain_never_makes_another_policys_own_page_an_own_one(host):
+    for arguments in ([], ["--json"]):
+        told = run(application(**POLICIES), "explain", OWN, "--host", host, *arguments).output
+        assert "OWN_ORIGINS" not in told

@@ -209,6 +209,21 @@ def test_a_stray_request_is_answered_by_the_policy_of_its_host(server):
     assert ask(server, ACME_HOST, GLOBEX, stray).status == 403
 
 
+def test_what_is_another_policys_own_page_is_never_told_to_be_named_here(serve):
+    host = "acme.api.example.com"
+    fresh = serve(CONFIG.replace(ACME_HOST, host), fresh=True)
+    own = f"https://{host}"
+    # The browser's own word, at its host; nothing at another's, as with Chromium's WebSocket.
+    proof = [("Sec-Fetch-Site", "same-origin")]
+    assert ask(fresh, host, own, headers=proof).status == 200
+    for elsewhere in (GLOBEX_HOST, "127.0.0.1"):
+        assert ask(fresh, elsewhere, own).status == 403
+    log = fresh.log()
+    assert log.count(f"'{own}'") >= 2
+    assert "OWN_ORIGINS" not in log
+    assert "Then the policy 'acme' applies, which acme.api.example.com is a host of." in log
+
+
 # --- A function that chooses ------------------------------------------------------------------
 
 CHOOSING = """
