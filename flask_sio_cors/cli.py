@@ -1,4 +1,4 @@
-"""``flask sio-cors show``, ``explain``, ``observed`` and ``doctor``; also ``sio-cors doctor``."""
+"""``flask sio-cors show`` and the like; ``doctor`` and ``audit``, also of ``sio-cors``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import sys
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -19,7 +19,14 @@ from .advice import inspection
 from .advice import observed as who
 from .advice import show as showing
 from .advice.question import Question
-from .browser.fetch import FORBIDDEN_METHODS, TOKEN, Header, is_forbidden_header, normalized_method
+from .browser.fetch import (
+    FORBIDDEN_METHODS,
+    TOKEN,
+    Header,
+    Page,
+    is_forbidden_header,
+    normalized_method,
+)
 from .config.policies import DEFAULT
 from .config.problems import ConfigError
 from .door.policies import Policies
@@ -30,6 +37,9 @@ from .live.status import status_of
 from .live.store import StoreError
 from .origins.grammar import is_well_formed, parse_pattern
 from .origins.spelling import correct
+
+if TYPE_CHECKING:
+    from .doctor.target import Target
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 #: The exit status of what Ctrl-C ends, as shells have it.
@@ -459,9 +469,28 @@ def _tell_version(shared: SharedOrigins) -> None:
     click.echo(f"Version {shared.version} is written.")
 
 
+_url = click.argument("url")
+_origin_option = click.option(
+    "--origin", metavar="ORIGIN", help="Of the page; location.origin in its console."
+)
+_path_option = click.option(
+    "--path",
+    metavar="PATH",
+    callback=_path,
+    help="The client's option path; a slash is added at its end, as the client does.  "
+    "[default: /socket.io/]",
+)
+_slash_option = click.option(
+    "--no-trailing-slash", is_flag=True, help="As a client with addTrailingSlash: false."
+)
+_verbose_option = click.option(
+    "--verbose", is_flag=True, help="Tell all that was found, with what was asked and answered."
+)
+
+
 @click.command("doctor", context_settings=_CONTEXT)
-@click.argument("url")
-@click.option("--origin", metavar="ORIGIN", help="Of the page; location.origin in its console.")
+@_url
+@_origin_option
 @click.option(
     "--with-credentials/--without-credentials",
     default=None,
@@ -469,13 +498,7 @@ def _tell_version(shared: SharedOrigins) -> None:
     "URL has EIO=3, of an old client, which asks with them]",
 )
 @header_option
-@click.option(
-    "--path",
-    metavar="PATH",
-    callback=_path,
-    help="The client's option path; a slash is added at its end, as the client does.  "
-    "[default: /socket.io/]",
-)
+@_path_option
 @click.option(
     "--auth",
     default="",
@@ -483,7 +506,7 @@ def _tell_version(shared: SharedOrigins) -> None:
     callback=_auth,
     help="The client's option auth, for connect handlers that ask for it.",
 )
-@click.option("--no-trailing-slash", is_flag=True, help="As a client with addTrailingSlash: false.")
+@_slash_option
 @click.option(
     "--method",
     metavar="METHOD",
@@ -513,6 +536,7 @@ def _tell_version(shared: SharedOrigins) -> None:
     metavar="SECONDS",
     help="How long a connection has to last, as a proxy may end it; up to 25.",
 )
+@_verbose_option
 @json_option
 def doctor(
     url: str,
@@ -526,6 +550,7 @@ def doctor(
     transports: tuple[str, ...],
     timeout: float,
     watch: float,
+    verbose: bool,
     as_json: bool,
 ) -> None:
     """Do to the Socket.IO server at URL what a browser does, and explain the result.
@@ -535,44 +560,94 @@ def doctor(
 
     Exit status 0 if everything that a browser needs works, 1 if not, 2 if that could not be tried.
     """
+    _require_extra()
+    from .doctor import report as telling
+    from .doctor.examine import Examination
+    from .doctor.wire import Patience, Wire
+
+    target, asker = _target(url, origin, path, not no_trailing_slash, auth)
+    if with_credentials is None and target.protocol.is_old:
+        with_credentials = True
+        click.echo(_OLD_CLIENT, err=True)
+    page = Page(asker, bool(with_credentials), headers)
+    with _Progress() as progress:
+        wire = Wire(progress.tell, patience=Patience.of(timeout))
+        asked = transports or ("polling", "websocket")
+        report = Examination(target, page, wire, method, watch, asked).run()
+    told = telling.as_text(report, _doctors_width(), is_whole=verbose)
+    _print_json(telling.as_json(report)) if as_json else _print(told)
+    sys.exit(0 if report.works else 1)
+
+
+@click.command("audit", context_settings=_CONTEXT)
+@_url
+@_origin_option
+@_path_option
+@_slash_option
+@_verbose_option
+@json_option
+def audit(
+    url: str,
+    origin: str | None,
+    path: str | None,
+    no_trailing_slash: bool,
+    verbose: bool,
+    as_json: bool,
+) -> None:
+    """Tell who gets in at the Socket.IO server at URL besides the page of ORIGIN.
+
+    It asks in the names of other sites, of look-alikes of ORIGIN, by WebSocket and as a script. At
+    most 40 requests and 30 seconds.
+
+    Exit status 0 if nobody else was let in, 1 if somebody was, 2 if that could not be told.
+    """
+    _require_extra()
+    from .doctor import audit as auditing
+    from .doctor import report as telling
+    from .doctor.wire import Wire
+
+    target, asker = _target(url, origin, path, not no_trailing_slash)
+    with _Progress() as progress:
+        report = auditing.audit(target, Page(asker), Wire(progress.tell))
+    told = telling.audit_as_text(report, _doctors_width(), is_whole=verbose)
+    _print_json(telling.audit_as_json(report)) if as_json else _print(told)
+    sys.exit({True: 0, False: 1, None: 2}[report.is_closed])
+
+
+def _require_extra() -> None:
+    """Say what to install where the doctor lacks its libraries."""
+    try:
+        from .doctor import wire  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise NotAskedError(
+            f'The doctor needs {error.name}. Run: pip install "Flask-SIO-CORS[doctor]"'
+        ) from None
+
+
+def _target(
+    url: str, origin: str | None, path: str | None, trailing_slash: bool, auth: str = ""
+) -> tuple[Target, str]:
+    """Return what the page's client connects to, and the page's origin."""
+    from .doctor.target import Target, TargetError
+
     if origin is None:
         raise click.UsageError(
             "Which page cannot connect? Add --origin ORIGIN; the page's console answers it to "
             "location.origin."
         )
-    try:
-        from .browser.fetch import Page
-        from .doctor import examine
-        from .doctor import report as telling
-        from .doctor.exchange import Patience, Wire
-        from .doctor.target import Target, TargetError
-    except ModuleNotFoundError as error:
-        raise NotAskedError(
-            f'The doctor needs {error.name}. Run: pip install "Flask-SIO-CORS[doctor]"'
-        ) from None
     asker = _origin(origin)
+    if asker == "file://":
+        asker = "null"
+        click.echo("Taken for null, as browsers send it for files.", err=True)
     try:
-        target = Target.parse(url, asker, path, trailing_slash=not no_trailing_slash, auth=auth)
+        return Target.parse(url, asker, path, trailing_slash=trailing_slash, auth=auth), asker
     except TargetError as error:
         raise click.UsageError(str(error)) from None
-    if with_credentials is None and target.protocol.is_old:
-        with_credentials = True
-        click.echo(_OLD_CLIENT, err=True)
-    page = Page(asker, bool(with_credentials), headers)
-    try:
-        with _Progress() as progress:
-            wire = Wire(progress.tell, patience=Patience.of(timeout))
-            asked = transports or ("polling", "websocket")
-            report = examine.Examination(target, page, wire, method, watch, asked).run()
-    except KeyboardInterrupt:
-        click.echo("Interrupted.", err=True)
-        sys.exit(_INTERRUPTED)
-    _print_json(telling.as_json(report)) if as_json else _print(telling.as_text(report, _width()))
-    sys.exit(0 if report.works else 1)
 
 
-main.add_command(doctor)
-flask_group.add_command(doctor)
+for _command in (doctor, audit):
+    main.add_command(_command)
+    flask_group.add_command(_command)
 
 
 # --- What is printed ---------------------------------------------------------------------------
@@ -607,13 +682,21 @@ class _Progress:
         if self._is_shown:
             click.echo(f"\r\x1b[K{line[: _columns() - 1]}", nl=False, err=True)
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._is_shown:
             click.echo("\r\x1b[K", nl=False, err=True)
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            click.echo("Interrupted.", err=True)
+            sys.exit(_INTERRUPTED)
 
 
 def _columns() -> int:
     return shutil.get_terminal_size((80, 24)).columns
+
+
+def _doctors_width() -> int:
+    """Return the width of what the doctor prints, whose code fits 80 columns in any case."""
+    return max(60, min(80, _columns()))
 
 
 def _width() -> int:

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from .config.adding import adding
 from .config.conflicts import conflicts
 from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
 from .config.options import Options, unread_keys
@@ -112,6 +113,22 @@ class SioCors:
         doors.apply(options)
         _sharing_of(doors).apply(options)
         _warn(app, options)
+
+    @staticmethod
+    def allow(app: Flask, origin: str, *, credentials: bool = False) -> None:
+        """Add an origin to those that ``app.config`` lists, whatever stands there.
+
+        It changes the configuration alone: write it above ``SioCors(app)``, as in
+
+        >>> SioCors.allow(app, "https://app.example.com")
+
+        A list, a text, an expression and a function stay, and the origin is allowed beside them.
+        Where every origin was let in, this one alone is from then on.
+
+        :param credentials: whether pages ask with cookies, which are then supported. Origins that
+            anybody can have, such as ``null``, are taken out of the list.
+        """
+        app.config.update(adding(app.config, origin, credentials=credentials))
 
     def policy(self, app: Flask, name: str = DEFAULT) -> Policy:
         """Return the policy that is in force on an application.

@@ -16,7 +16,13 @@ from sphinx.config import Config
 SOURCE = "troubleshooting"
 LONGEST_NAME = 110
 # How the doctor names what it has found, at the end of a line or in a sentence about it.
-_FINDING = re.compile(r"  \[([a-z][a-z-]+)\]$|The doctor calls it `([a-z-]+)`", re.MULTILINE)
+_FINDING = re.compile(
+    r"  \[([a-z][a-z-]+)\]$|troubleshooting\.html#([a-z-]+)$|The doctor calls it `([a-z-]+)`",
+    re.MULTILINE,
+)
+#: Below this, each finding is explained in a paragraph, under its name.
+_EXPLAINED = "\n## Findings, by name\n"
+_EXPLANATION = re.compile(r"^#### ([a-z-]+)\n\n(.+)$", re.MULTILINE)
 
 
 class Entry(NamedTuple):
@@ -32,7 +38,7 @@ class Entry(NamedTuple):
     @property
     def findings(self) -> list[str]:
         """The doctor's names, in their order, each once."""
-        return list(dict.fromkeys(one or other for one, other in _FINDING.findall(self.text)))
+        return list(dict.fromkeys("".join(names) for names in _FINDING.findall(self.text)))
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -62,7 +68,8 @@ def _write_pages(app: Sphinx, config: Config) -> None:
 def _make_index(app: Sphinx, name: str, source: list[str]) -> None:
     if name == SOURCE:
         beginning, entries = read(source[0])
-        source[0] = beginning + "\n".join(index(entries))
+        explained = dict(_EXPLANATION.findall(source[0].partition(_EXPLAINED)[2]))
+        source[0] = beginning + "\n".join(index(entries, explained))
 
 
 def read(text: str) -> tuple[str, list[Entry]]:
@@ -70,7 +77,7 @@ def read(text: str) -> tuple[str, list[Entry]]:
     beginning: list[str] = []
     entries: list[tuple[str, list[str], list[str]]] = []
     symptom, is_code = "", False
-    for line in text.splitlines():
+    for line in text.partition(_EXPLAINED)[0].splitlines():
         is_code ^= line.startswith("```")
         level = 0 if is_code else len(line) - len(line.lstrip("#"))
         if level == 2:
@@ -108,8 +115,11 @@ def page(entry: Entry, message: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def index(entries: list[Entry]) -> Iterator[str]:
-    """Yield the lines of the index."""
+def index(entries: list[Entry], explained: dict[str, str]) -> Iterator[str]:
+    """Yield the lines of the index.
+
+    :param explained: what each finding means.
+    """
     messages = {message: entry for entry in entries for message in entry.messages}
     yield "\n## By what you see\n"
     for symptom in dict.fromkeys(entry.symptom for entry in entries):
@@ -122,9 +132,10 @@ def index(entries: list[Entry]) -> Iterator[str]:
     yield from (f"- {_link(one, SOURCE)}" for one in sorted(messages, key=_order))
     yield "\n## By finding\n"
     yield "What the doctor calls it, between brackets behind a finding's first line.\n"
-    for finding in sorted({one for entry in entries for one in entry.findings}):
+    for finding in sorted({*explained, *(one for entry in entries for one in entry.findings)}):
         shown = [_link(one.messages[0], SOURCE) for one in entries if finding in one.findings]
-        yield f"### {finding}\n\n{_listed(shown, ' / ')}\n"
+        told = [explained.get(finding, ""), _listed(shown, " / ")]
+        yield "\n\n".join([f"### {finding}", *filter(None, told)]) + "\n"
     yield "\n```{toctree}\n:hidden:\n"
     yield from (f"{SOURCE}/{address(message)}" for message in messages)
     yield "```\n"

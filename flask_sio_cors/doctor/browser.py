@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
@@ -22,9 +23,9 @@ from ..browser.fetch import (
     preflight_check,
     unsafe_names,
 )
-from ..origins.grammar import DEFAULT_PORTS
+from ..origins.grammar import DEFAULT_PORTS, is_loopback
 from ..origins.sites import is_same_site
-from .exchange import Exchange, Failure, Pending, Wire
+from .wire import Exchange, Failure, Wire
 
 #: How many redirects are followed, as in browsers.
 MAX_REDIRECTS: Final = 20
@@ -59,7 +60,7 @@ class Fetched:
     @property
     def response(self) -> Response | None:
         """The answer, whether the page may read it or not; as much of it as came."""
-        return _head(self.last)
+        return self.last.head
 
     @property
     def readable(self) -> Response | None:
@@ -90,13 +91,19 @@ class Browser:
         self._cookies: dict[str, str] = {}
         self._passed: set[tuple[str, str]] = set()
 
-    def fetch(
-        self, method: str, url: str, body: bytes | None = None, patience: float | None = None
+    async def fetch(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None = None,
+        patience: float | None = None,
+        sent: asyncio.Event | None = None,
     ) -> Fetched:
         """Fetch as a page's XMLHttpRequest does.
 
         :param patience: how long it may take in seconds, preflights and redirects included; without
             it, as long as a page's connection.
+        :param sent: set when the request has left.
         :raise SpentError: if the bounds of the examination are reached.
         """
         page, exchanges, visits = self.page, [], Counter[str]()
@@ -107,15 +114,16 @@ class Browser:
             if visits[url] > _MAX_VISITS:
                 break
             if is_cross_origin and needs_preflight(page, method):
-                asked = self._ask_first(page, method, url, end - self.wire.seconds)
+                asked = await self._ask_first(page, method, url, end - self.wire.seconds)
                 if asked is not None:
                     exchanges.append(asked[0])
-                    if asked[1] is not None or _head(asked[0]) is None:
+                    if asked[1] is not None or asked[0].head is None:
                         return Fetched(tuple(exchanges), asked[1])
             # Fetch, "append a request Origin header": to the page's own server, too, if it posts.
             names_origin = is_cross_origin or method not in ("GET", "HEAD")
             headers = self._headers(page, url, names_origin)
-            exchange = self.wire.send(method, url, headers, body, end - self.wire.seconds)
+            left = end - self.wire.seconds
+            exchange = await self.wire.send(method, url, headers, body, left, sent)
             exchanges.append(exchange)
             response = exchange.response
             if response is None:
@@ -133,35 +141,19 @@ class Browser:
             url = target
         return Fetched(tuple(exchanges), redirected_for_good=True)
 
-    def begin(
-        self, method: str, url: str, body: bytes | None = None, patience: float | None = None
-    ) -> Waiting:
-        """Send a request of a session, as `fetch` would, and leave its answer for later.
-
-        A redirect is not followed.
-        """
-        page, is_cross_origin = self.page, origin_of(url) != self.page.origin
-        patience = self._patience(patience)
-        if is_cross_origin and needs_preflight(page, method):
-            asked = self._ask_first(page, method, url, patience)
-            if asked is not None and (asked[1] is not None or _head(asked[0]) is None):
-                return Waiting(page, asked[0], asked[1])
-        headers = self._headers(page, url, is_cross_origin or method != "GET")
-        return Waiting(page, self.wire.begin(method, url, headers, body, patience))
-
     def _patience(self, seconds: float | None) -> float:
         return self.wire.patience.page if seconds is None else seconds
 
-    def _ask_first(
+    async def _ask_first(
         self, page: Page, method: str, url: str, patience: float
     ) -> tuple[Exchange, Block | None] | None:
         """Send a preflight, unless one has passed; return it and what it failed."""
         key = (method, f"{origin_of(url)}{urlsplit(url).path}")
         if key in self._passed:
             return None
-        exchange = preflight(self.wire, page, method, url, patience)
+        exchange = await preflight(self.wire, page, method, url, patience)
         block = judge_preflight(page, method, exchange)
-        if _head(exchange) is not None and block is None:
+        if exchange.head is not None and block is None:
             self._passed.add(key)
         return exchange, block
 
@@ -199,56 +191,7 @@ class Browser:
         return self.page.credentials or origin_of(url) == self.page.origin
 
 
-class Waiting:
-    """A request that waits for its answer, while the page's others go on.
-
-    :param sent: the request; or its preflight, which has not passed.
-    :param block: why the preflight has not.
-    """
-
-    def __init__(self, page: Page, sent: Pending | Exchange, block: Block | None = None) -> None:
-        self._page = page
-        self._pending = sent if isinstance(sent, Pending) else None
-        self._stopped = Fetched((sent,), block) if isinstance(sent, Exchange) else None
-
-    @property
-    def is_answered(self) -> bool:
-        """Whether the server has said all that it will say."""
-        return self._pending is None or self._pending.is_answered
-
-    def has_left(self, seconds: float) -> None:
-        """Wait until the request has left, for so long at most."""
-        if self._pending is not None:
-            self._pending.is_sent(seconds)
-
-    def wait(self, seconds: float) -> None:
-        """Wait for the answer, for so long at most."""
-        if self._pending is not None:
-            self._pending.wait(seconds)
-
-    def end(self) -> Fetched:
-        """Wait for the answer, and return what the browser makes of it.
-
-        :raise SpentError: if the bounds of the examination are reached.
-        """
-        if self._pending is None or self._stopped is not None:
-            return self._stopped or Fetched(())
-        exchange, page = self._pending.end(), self._page
-        is_cross_origin = origin_of(exchange.url) != page.origin
-        if exchange.response is None:
-            return Fetched((exchange,), _cut_block(page, exchange, is_cross_origin))
-        block = cors_check(page, exchange.response) if is_cross_origin else None
-        return Fetched((exchange,), block)
-
-    def give_up(self) -> Fetched:
-        """Hang up, and return the request as it is: without an answer."""
-        if self._pending is None:
-            return self.end()
-        self._pending.drop()
-        return Fetched((self._pending.asked,))
-
-
-def preflight(
+async def preflight(
     wire: Wire,
     page: Page,
     method: str,
@@ -270,12 +213,12 @@ def preflight(
     if is_browser:
         metadata = (*_referrer(page.origin, url), *fetch_metadata(page.origin, url))
     headers = (("Origin", page.origin), *asked, *metadata)
-    return wire.send("OPTIONS", url, headers, patience=patience)
+    return await wire.send("OPTIONS", url, headers, patience=patience)
 
 
 def judge_preflight(page: Page, method: str, exchange: Exchange) -> Block | None:
     """Return what keeps a preflight's answer from letting the request pass."""
-    response = _head(exchange)
+    response = exchange.head
     if response is None:
         return None
     if response.location and resolve(response.location, exchange.url) is None:
@@ -283,25 +226,18 @@ def judge_preflight(page: Page, method: str, exchange: Exchange) -> Block | None
     return preflight_check(page, method, response)
 
 
-def _head(exchange: Exchange) -> Response | None:
-    """Return an answer, or its headers where its body does not come.
-
-    Of preflights nothing else counts.
-    """
-    outcome = exchange.outcome
-    return outcome.response if isinstance(outcome, Failure) else outcome
-
-
 def _cut_block(page: Page, exchange: Exchange, is_cross_origin: bool) -> Block | None:
     """Return what keeps an incomplete answer from the page: its headers come before its body."""
-    head = _head(exchange)
+    head = exchange.head
     if head is None or not is_cross_origin or head.location is not None:
         return None
     return cors_check(page, head)
 
 
 def fetch_metadata(origin: str, url: str, mode: str = "cors") -> tuple[Header, ...]:
-    """Return the ``Sec-Fetch-…`` headers of a page's request."""
+    """Return the ``Sec-Fetch-…`` headers of a page's request; only a safe server is told."""
+    if not url.startswith(("https:", "wss:")) and not is_loopback(urlsplit(url).hostname or ""):
+        return ()
     return (
         ("Sec-Fetch-Site", _site(origin, url)),
         ("Sec-Fetch-Mode", mode),

@@ -1,45 +1,91 @@
-"""One examination: what a page's Socket.IO client does, and then what tells causes apart."""
+"""One examination: the facts, and what the rules make of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
-from ..browser import wording
-from ..browser.fetch import Page, Response
-from . import application, polling, reach, security, sockets, unsent
-from .browser import Fetched, fetch_metadata, judge_preflight, origin_of, preflight
-from .conversation import Conversation
-from .exchange import Exchange, Patience, SpentError, Talk, Trouble, Wire, listen
-from .findings import Finding, Severity
-from .fixes import Fix, allowing
-from .handshake import Session, error_of, is_extension, session_of
-from .looks import look_closer
-from .probe import Probe
+from ..browser.fetch import Check, Page
+from .browser import Fetched
+from .console import (
+    Console,
+    console_of,
+    console_of_authorization,
+    console_of_space,
+    console_of_unsent,
+)
+from .facts import Case, Facts, Stage, is_welcome
+from .findings import Finding, Rule, Severity
+from .plan import examine
 from .proof import proof_of
+from .rules import answers, cors, network, notes, session, websocket
 from .target import Target
+from .who import Error
+from .wire import UNANSWERED, Exchange, Wire
 
 
 @dataclass(frozen=True)
 class Report:
     """The result of an examination.
 
-    :param polling: whether the page connects by polling; ``None`` where the time was over before.
-    :param websocket: whether it gets a WebSocket; ``None`` where that was not asked.
-    :param connects_by_websocket: whether a client with WebSocket alone was let in.
     :param findings: what was found, worst first.
-    :param seconds: how long it took.
     """
 
-    target: Target
-    page: Page
-    polling: bool | None
-    websocket: bool | None
-    connects_by_websocket: bool
+    facts: Facts
     findings: tuple[Finding, ...]
-    requests: int
-    seconds: float
+
+    @property
+    def target(self) -> Target:
+        """What was examined."""
+        return self.facts.target
+
+    @property
+    def page(self) -> Page:
+        """For whom."""
+        return self.facts.page
+
+    @property
+    def polling(self) -> bool | None:
+        """Whether the page connects by polling; ``None`` where that is not known."""
+        return self.facts.polling
+
+    @property
+    def websocket(self) -> bool | None:
+        """Whether it gets a WebSocket; ``None`` where that was not asked."""
+        return self.facts.websocket
+
+    @property
+    def connects_by_websocket(self) -> bool:
+        """Whether a client with WebSocket alone was let in."""
+        return self.facts.connects_by_websocket
+
+    @property
+    def is_python(self) -> bool:
+        """Whether the server is one in Python."""
+        return self.facts.is_python
+
+    @property
+    def is_node(self) -> bool:
+        """Whether the server is one for Node.js."""
+        return self.facts.is_node
+
+    @property
+    def requests(self) -> int:
+        """How many were sent."""
+        return self.facts.requests
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return self.facts.seconds
+
+    @property
+    def connects(self) -> bool:
+        """Whether the page's client connects, as far as was seen."""
+        is_in = is_welcome(self.facts.answer, self.facts.target)
+        by_polling = bool(self.polling) and is_in
+        return by_polling or ("polling" not in self.facts.transports and self.connects_by_websocket)
 
     @property
     def works(self) -> bool:
@@ -67,366 +113,213 @@ class Examination:
         watch: float = 0.0,
         transports: Iterable[str] = ("polling", "websocket"),
     ) -> None:
-        self.target = target
-        self.page = page
-        self.wire = wire or Wire()
-        self.probe = Probe(target, page, self.wire)
-        self.browser = self.probe.browser
-        self.findings: list[Finding] = []
-        self._method = method
-        self._watch = watch
-        self._transports = frozenset(transports)
-        self._near: Finding | None = None
-        self._polling: bool | None = None
-        self._websocket: bool | None = None
-        self._connects_by_websocket = False
+        self._asked = (target, page, wire or Wire(), method, watch, frozenset(transports))
 
     def run(self) -> Report:
         """Examine, within the bounds of `Wire`."""
-        try:
-            self._run()
-        except SpentError:
-            asked = {"polling": self._polling, "websocket": self._websocket}
-            is_known = not any(asked[name] is None for name in self._transports)
-            self._add(_spent(self.wire, is_known=is_known))
-        order = list(Severity)
-        found = sorted(self.findings, key=lambda finding: order.index(finding.severity))
-        return Report(
-            self.target, self.page, self._polling, self._websocket, self._connects_by_websocket,
-            tuple(found), self.wire.requests, self.wire.seconds,
-        )  # fmt: skip
-
-    def _run(self) -> None:
-        unsaid = unsent.explain(self.probe)
-        if unsaid is not None:
-            self._polling = False
-            self._add(unsaid)
-            return
-        self._near = reach.explain(self.target, self.page)
-        if self._near is not None and self._near.severity is Severity.BROKEN:
-            self._add(self._near)
-        if "polling" not in self._transports:
-            self._run_by_websocket()
-            return
-        url = self.target.polling()
-        fetched = self.browser.fetch("GET", url)
-        self.probe.is_extension = any(is_extension(one.response) for one in fetched.exchanges)
-        readable = fetched.readable
-        is_read = readable is not None and readable.status == 200
-        session = session_of(fetched.last) if is_read else None
-        if session is None:
-            self._polling = False
-            self._go_without_polling(fetched, self._explain_no_session(fetched))
-            return
-        conversation = self._converse(fetched, session)
-        if conversation is None:
-            return
-        self._look_at_the_rest(url, fetched)
-        ended = conversation.watch(self._watch)
-        if ended is not None:
-            self._polling = ended.id in application.FINDINGS
-            self._add(ended)
-        conversation.close()
-
-    def _run_by_websocket(self) -> None:
-        """Do what a client does that has WebSocket alone, of which no CORS header is asked."""
-        exchange, finding = self._shake_hands(None, self._join)
-        if finding is None:
-            finding = self._explain_alone(exchange)
-        elif finding.id == "upgrade-dropped" and self._is_refused_by_polling():
-            # What Flask-SocketIO says to a WebSocket is not read, but it says the same there.
-            finding = sockets.explain(exchange, self.page, polling_works=False, refusal=400)
-        self._add_if_told(finding)
-        if finding is None and not self._connects_by_websocket:
-            self._add(_another_websocket(exchange))
-        self._add_note(self._near)
-        stage = security.Stage(
-            self.browser, self.target.polling(), self.target.websocket(), exchange, True
-        )
-        for hole in security.websocket_holes(stage) if self._websocket else ():
-            self._add(hole)
-
-    def _is_refused_by_polling(self) -> bool:
-        asked = self.probe.knock(self.page.origin).response
-        is_forbidden = asked is not None and asked.status == 403
-        said = (error_of(asked) or "").lower()
-        return "accepted origin" in said or (is_forbidden and bool(said))
-
-    def _converse(self, fetched: Fetched, session: Session) -> Conversation | None:
-        """Go on as the client does; return ``None`` where the server is fit for no more."""
-        target = self.target
-        # Clients start from there each time, wherever the handshake was redirected to.
-        address = f"{target.base}{target.path}?EIO={target.protocol.version}&transport=polling"
-        address += target.query
-        is_direct = fetched.last.url.startswith(f"{target.base}{target.path}?")
-        conversation = Conversation(self.probe, fetched.last, session, address, is_direct)
-        finding = conversation.connect() or (conversation.go_on() if is_direct else None)
-        is_refused = finding is not None and finding.id in application.FINDINGS
-        self._polling = finding is None or is_refused
-        if finding is not None:
-            self._add(finding)
-            if finding.id == "one-at-a-time":
-                return None
-        if finding is None:
-            if "websocket" in self._transports:
-                self._try_websocket(session)
-            if is_direct and self._watch:
-                conversation.hold()
-        elif "websocket" not in self._transports:
-            pass
-        elif is_refused:
-            self._add_if_told(self._shake_hands(None, listen)[1])
-        else:
-            self._try_websocket_alone(True, finding, None)
-        return conversation
-
-    def _look_at_the_rest(self, url: str, fetched: Fetched) -> None:
-        """Look at what else the page asks for, and at what is open to others."""
-        self._ask_method(url)
-        self._warn(fetched)
-        late = self.wire.late
-        known = {finding.id for finding in self.findings}
-        for finding in security.examine(self._stage(fetched)):
-            if finding.id not in known:
-                self._add(finding)
-        if self.wire.late > late:
-            self._add(_unanswered(self.wire.patience))
-
-    def _go_without_polling(self, fetched: Fetched, finding: Finding) -> None:
-        """Look at what works without polling: a WebSocket alone, and what is open to others."""
-        probe, failure = self.probe, fetched.failure
-        if failure is not None and failure.trouble in _OUT_OF_REACH:
-            self._add_note(self._near)
-            return
-        is_seen = probe.is_seen or finding.id in ("origin-not-allowed", "error-hidden")
-        is_asked = "websocket" in self._transports
-        if is_asked and (failure is None or failure.trouble is not Trouble.SILENT or is_seen):
-            self._try_websocket_alone(is_seen, finding, fetched.response)
-        if is_seen or self._websocket:
-            is_changed = finding.id in ("origin-dropped", "origin-rewritten")
-            for hole in security.holes(self._stage(fetched), knows_origins=not is_changed):
-                self._add(hole)
-        probe.close(self.target, fetched.last, fetched.last.headers)
-
-    def _stage(self, fetched: Fetched) -> security.Stage:
-        url, has_websocket = self.target.websocket(), bool(self._websocket)
-        return security.Stage(self.browser, fetched.last.url, url, fetched.last, has_websocket)
-
-    def _add_note(self, finding: Finding | None) -> None:
-        if finding is not None and finding.severity is Severity.NOTE:
-            self._add(finding)
-
-    def _add_if_told(self, finding: Finding | None) -> None:
-        if finding is not None:
-            self._add(finding)
-
-    def _add(self, finding: Finding) -> None:
-        fix = finding.fix.fitted(self.target, is_installed=self.probe.is_extension)
-        self.findings.append(replace(finding, fix=fix))
-
-    def _explain_no_session(self, fetched: Fetched) -> Finding:
-        self.probe.is_seen = session_of(fetched.last) is not None
-        told = polling.explain(fetched, self.page)
-        try:
-            told = look_closer(self.probe, told, fetched)
-        finally:
-            self._add(told)
-            rest = polling.beneath(fetched, self.page)
-            if rest is not None and rest.id != told.id:
-                self._add(rest)
-        return told
-
-    def _ask_method(self, url: str) -> None:
-        if self._method is None or origin_of(url) == self.page.origin:
-            return
-        exchange = preflight(self.wire, self.page, self._method, url, self.wire.patience.page)
-        block = judge_preflight(self.page, self._method, exchange)
-        if block is not None or exchange.response is None:
-            self._add(polling.explain(Fetched((exchange,), block), self.page))
-
-    def _warn(self, fetched: Fetched) -> None:
-        for exchange in fetched.exchanges:
-            names = {name.lower() for name, _ in self.page.headers}
-            listed = exchange.response and exchange.response.combined(
-                "Access-Control-Allow-Headers"
-            )
-            if exchange.method == "OPTIONS" and "authorization" in names and listed == "*":
-                self._add(_authorization(exchange, self.page))
-        self._add_note(self._near)
-
-    # --- WebSocket -------------------------------------------------------------------------
-
-    def _try_websocket(self, session: Session) -> None:
-        """Upgrade the session as the client does."""
-        if "websocket" not in session.upgrades:
-            self._add(_not_offered())
-            return
-        finding = self._shake_hands(session, _probe)[1]
-        if finding is not None and finding.id == "upgrade-dropped":
-            if self._leaves_websocket_out():
-                told = (finding.firefox, finding.chromium)
-                self._add(replace(_not_offered(), firefox=told[0], chromium=told[1]))
-                return
-            exchange, other = self._shake_hands(None, listen)
-            if other is None:
-                finding = sockets.session_lost(finding, exchange)
-        self._add_if_told(finding)
-
-    def _leaves_websocket_out(self) -> bool:
-        """Tell whether the server says so, which it does where no WebSocket is asked for."""
-        url = self.target.polling().replace("transport=polling", "transport=websocket")
-        said = (error_of(self.probe.look(url).response) or "").lower()
-        return said in ("invalid transport", "transport unknown")
-
-    def _try_websocket_alone(
-        self, is_seen: bool, why_no_polling: Finding, polled: Response | None
-    ) -> None:
-        """Connect as a client does that has no other transport.
-
-        :param is_seen: whether a Socket.IO server is known to be there.
-        :param polled: what the handshake by polling was answered; ``None`` where it went well.
-        """
-        is_refused = why_no_polling.id in _REFUSED and (polled is None or not polled.is_ok)
-        refusal = (polled.status if polled is not None else 400) if is_refused else None
-        exchange, finding = self._shake_hands(None, self._join, refusal)
-        if finding is None:
-            finding = self._explain_alone(exchange)
-        if finding is None or not is_seen or _is_told(finding, why_no_polling):
-            return
-        self._add(sockets.alone(finding))
-
-    def _shake_hands(
-        self, session: Session | None, talk: Talk, refusal: int | None = None
-    ) -> tuple[Exchange, Finding | None]:
-        url = self.target.websocket(session)
-        # Firefox sends these, Chromium does not. A page elsewhere may get in for want of them only,
-        # the server's own for having them.
-        is_own = self.page.origin == origin_of(self.target.base)
-        metadata = () if is_own else fetch_metadata(self.page.origin, url, mode="websocket")
-        headers = (*metadata, *self.browser.headers(self.target.base))
-        limits = self.wire.patience
-        patience = limits.page if session is not None else limits.application
-        exchange = self.wire.shake_hands(url, headers, self.page.origin, talk, patience)
-        polling_works = bool(self._polling)
-        finding = sockets.explain(exchange, self.page, polling_works=polling_works, refusal=refusal)
-        self._websocket = finding is None
-        return exchange, finding
-
-    def _explain_alone(self, exchange: Exchange) -> Finding | None:
-        """Name what a WebSocket without a session says against the client."""
-        packets = sockets.packets_of(exchange)
-        if not packets[0].startswith("0{"):
-            # Development servers have one of their own.
-            self._websocket = False
-            return None
-        finding = application.explain(packets[1:], self.target, exchange)
-        self._connects_by_websocket = finding is None
-        return finding
-
-    def _join(self, send: Callable[[str], Any], receive: Callable[[], str]) -> Iterator[str]:
-        """Open a session by WebSocket, and join the namespace."""
-        yield (opened := receive())
-        if not opened.startswith("0{"):
-            return
-        if self.target.connecting:
-            send(self.target.connecting)
-        for _ in range(_PACKETS):
-            yield (packet := receive())
-            if not packet or application.answer_of([packet], self.target) is not None:
-                return
+        facts = examine(*self._asked)
+        return Report(facts, judge(facts))
 
 
-def _is_told(finding: Finding, known: Finding) -> bool:
+# --- Rules -----------------------------------------------------------------------------------
+
+
+def judge(facts: Facts) -> tuple[Finding, ...]:
+    """Turn facts into findings, the worst first, each id once."""
+    found: dict[str, Finding] = {}
+    for finding in _found(facts):
+        found.setdefault(finding.id, finding)
+    order = list(Severity)
+    return tuple(sorted(found.values(), key=lambda finding: order.index(finding.severity)))
+
+
+def _found(facts: Facts) -> Iterator[Finding]:
+    asked = Exchange("GET", facts.target.polling(), (), UNANSWERED)
+    whole = Case(facts, facts.handshake or Fetched((asked,)), Stage.HANDSHAKE)
+    if facts.is_unsent:
+        yield from _first(network.UNSENT, whole, console_of_unsent(facts))
+    if space := notes.space_of(facts):
+        yield from _first(notes.KEPT_OUT, whole, console_of_space(facts, space), is_proven=False)
+    yield from _first(network.TWO_SERVERS, whole, Console())
+    yield from _stopped(facts)
+    yield from _application(facts)
+    yield from _websockets(facts)
+    yield from _ended(facts)
+    is_known = facts.polling is not None or facts.connects_by_websocket
+    spent = Severity.NOTE if is_known else Severity.BROKEN
+    yield from _first(notes.SPENT, whole, Console(), spent, is_proven=False)
+    for rule in notes.NOTES:
+        is_warning = rule is notes.NOTES[0]
+        console = console_of_authorization(whole) if is_warning else Console()
+        yield from _first((rule,), whole, console, Severity.NOTE, is_proven=is_warning)
+
+
+def _stopped(facts: Facts) -> Iterator[Finding]:
+    """Tell why the page's requests are of no use to it."""
+    cases = [facts.stopped]
+    if facts.method is not None:
+        cases.append(Case(facts, facts.method, Stage.METHOD))
+    for case in cases:
+        if case is None:
+            continue
+        yield from _first(_rules_of(case), case)
+        if _is_more_beneath(case):
+            fetched = replace(case.fetched, block=None)
+            beneath = Case(facts, fetched, Stage.BENEATH)
+            yield from _first(tuple(_by_status(beneath)), beneath)
+
+
+def _is_more_beneath(case: Case) -> bool:
+    """Tell whether an answer is of no use besides its CORS headers."""
+    # Where the header is missing, the status has been looked at.
+    is_seen = case.check is Check.ORIGIN_MISSING or case.is_preflight
+    is_error = case.response.status >= 400 and case.author.error is not Error.ORIGIN
+    return case.block is not None and not is_seen and is_error
+
+
+def _by_status(case: Case) -> Iterator[Rule]:
+    yield from answers.SAID
+    yield from answers.PLACES[:-1]
+    for rule in answers.STATUSES:
+        if case.author.error is None or rule not in answers.GATEKEEPERS:
+            yield rule
+    yield from (answers.PLACES[-1], *answers.FAILS)
+
+
+def _is_judged_by_status(case: Case) -> bool:
+    is_there = case.fetched.response is not None and case.response.location is None
+    return is_there and case.check in (None, Check.ORIGIN_MISSING, Check.PREFLIGHT_STATUS)
+
+
+def _rules_of(case: Case) -> tuple[Rule, ...]:
+    """Return the rules for a request that the page could not use, in their order."""
+    rules = [*network.LOOP]
+    if case.stage is Stage.SESSION:
+        rules += session.SESSIONS
+    rules += network.UNREADABLE
+    if case.block is not None:
+        rules += (*cors.REDIRECTS, *cors.CHANGED)
+    if case.check is Check.PREFLIGHT_STATUS:
+        rules += answers.PLACES[:-2]
+    elif _is_judged_by_status(case):
+        rules += _by_status(case)
+    if case.block is not None:
+        rules += (*cors.PREFLIGHTS, *cors.MISSING, *cors.ANOTHER, *cors.LISTS)
+    return (*rules, *(network.FAILURES if case.fetched.failure else answers.READABLE))
+
+
+def _application(facts: Facts) -> Iterator[Finding]:
+    """Tell what the application has against a client that the transports let in."""
+    joined, alone = facts.joined, facts.alone
+    if facts.stopped is None and joined is not None and joined.answered is not None:
+        if not is_welcome(joined.answer, facts.target):
+            yield from _first(session.APPLICATION, Case(facts, joined.answered, Stage.SESSION))
+    elif alone is not None and alone.is_open and not facts.connects_by_websocket:
+        severity = Severity.BROKEN if "polling" not in facts.transports else Severity.NOTE
+        case = Case(facts, Fetched((alone.exchange,)), Stage.WEBSOCKET)
+        yield from _first(session.APPLICATION, case, severity=severity)
+
+
+def _websockets(facts: Facts) -> Iterator[Finding]:
+    """Tell why there is no WebSocket."""
+    upgrade, alone, is_both = facts.upgrade, facts.alone, "polling" in facts.transports
+    asked = upgrade or alone
+    if asked is None:
+        if facts.websocket is False:
+            yield from _unoffered(facts, facts.handshake or Fetched(()))
+        return
+    if asked.is_open:
+        return
+    case = Case(facts, Fetched((asked.exchange,)), Stage.WEBSOCKET)
+    is_foreign = asked.session is None and bool(asked.packets)
+    if upgrade is not None and websocket.is_left_out(case):
+        yield from _unoffered(facts, case.fetched, console_of(case))
+    elif upgrade is not None or not is_both:
+        yield from _first(websocket.FOREIGN if is_foreign else websocket.WEBSOCKETS, case)
+    elif facts.is_seen and not is_foreign and not _is_told(facts, case):
+        yield from _first(websocket.WEBSOCKETS, case, severity=Severity.NOTE)
+
+
+def _unoffered(facts: Facts, fetched: Fetched, console: Console | None = None) -> Iterator[Finding]:
+    case = Case(facts, fetched, Stage.HANDSHAKE)
+    yield from _first(
+        websocket.NOT_OFFERED, case, console or Console(), Severity.NOTE, is_proven=False
+    )
+
+
+_REFUSING: Final = frozenset({Error.ORIGIN, Error.FORBIDDEN, Error.REQUEST, Error.HOST})
+
+
+def _is_told(facts: Facts, case: Case) -> bool:
     """Tell whether a WebSocket is kept out by what keeps polling out."""
-    is_origin = finding.id == "websocket-refused" and known.id in _REFUSED
-    return is_origin or finding.id == known.id
-
-
-def _probe(send: Callable[[str], Any], receive: Callable[[], str]) -> Iterator[str]:
-    """Ask whether packets come through, as a client does before it leaves polling."""
-    send("2probe")
-    yield receive()
-
-
-#: Packets of a WebSocket that may say nothing of the application, until its answer comes.
-_PACKETS: Final = 5
-#: What is wrong with an origin is as wrong with a WebSocket's.
-_REFUSED: Final = frozenset(
-    """origin-not-allowed origin-dropped origin-rewritten origin-function-fails host-not-trusted
-    host-rewritten scheme-hidden refused error-hidden session-lost""".split()
-)
-_OUT_OF_REACH: Final = frozenset(
-    {
-        Trouble.NAME,
-        Trouble.REFUSED,
-        Trouble.UNREACHABLE,
-        Trouble.NO_CONNECTION,
-        Trouble.CERTIFICATE,
-        Trouble.TLS,
-    }
-)
-
-
-# --- Findings of the examination itself -----------------------------------------------------
-
-
-def _authorization(exchange: Exchange, page: Page) -> Finding:
-    return Finding(
-        "authorization-wildcard",
-        Severity.NOTE,
-        "“*” will not cover the Authorization header for ever.",
-        "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers "
-        "let it pass still, and Firefox warns.",
-        allowing(page, headers=[name for name, _ in page.headers]),
-        (wording.authorization_warning(exchange.url),),
-        proof=proof_of([exchange]),
+    stopped = facts.stopped
+    if stopped is None:
+        return False
+    is_polling_refused = stopped.author.error in _REFUSING
+    is_refused = case.author.error in _REFUSING or (
+        is_polling_refused and case.response.status in (400, 401, 403, stopped.response.status)
     )
+    hidden = (Check.ORIGIN_MISSING, Check.ORIGIN_MISMATCH)
+    return is_refused and (is_polling_refused or stopped.check in hidden)
 
 
-def _another_websocket(exchange: Exchange) -> Finding:
-    cause = (
-        "A WebSocket opens, and what comes by it is not Socket.IO's: a development server's own, "
-        "as Vite's, or another application's."
-    )
-    fix = Fix(elsewhere="Compare host, port and path of the client with those of the server.")
-    return Finding(
-        "another-server", Severity.BROKEN, "What answers is no Socket.IO server.", cause, fix,
-        client="websocket error", proof=proof_of([exchange]),
-    )  # fmt: skip
+def _ended(facts: Facts) -> Iterator[Finding]:
+    """Tell what has ended a connection that was to last."""
+    ended = facts.ended
+    if ended is None:
+        return
+    fetched = ended.polled or facts.handshake or Fetched(())
+    asked = facts.upgrade or facts.alone
+    if ended.polled is None and asked is not None:
+        fetched = Fetched((asked.exchange,))
+    case = Case(facts, fetched, Stage.WATCH)
+    yield from _first(session.APPLICATION if ended.answer else session.WATCHED, case)
 
 
-def _not_offered() -> Finding:
-    cause = (
-        "The handshake offers no upgrade, so that clients stay with polling: WebSocket is not "
-        "installed, or the server's option transports leaves it out."
-    )
-    fix = Fix("# pip install simple-websocket   (or eventlet, or gevent)")
-    return Finding(
-        "websocket-not-offered", Severity.NOTE, "The server offers no WebSocket.", cause, fix
-    )
+# --- Findings --------------------------------------------------------------------------------
+
+_FALLS_BACK: Final = "Socket.IO falls back to polling; a client with WebSocket alone stays out."
+_ALONE: Final = 'A client with WebSocket alone (transports: ["websocket"]) does not get in, either.'
+_BENEATH: Final = "Once CORS is in order, this is next."
 
 
-def _spent(wire: Wire, *, is_known: bool) -> Finding:
-    """Tell of bounds that were reached.
+def _first(
+    rules: Iterable[Rule],
+    case: Case,
+    console: Console | None = None,
+    severity: Severity = Severity.BROKEN,
+    *,
+    is_proven: bool = True,
+) -> Iterator[Finding]:
+    """Tell the first rule that applies, if one does.
 
-    :param is_known: whether it is known already what works.
+    :param console: what browsers print, where the request itself does not tell.
+    :param is_proven: whether the page's own request is shown.
     """
-    cause = f"It ended after {wire.requests} requests and {wire.seconds:.0f} seconds, its bounds."
-    fix = Fix()
-    if wire.slowest > wire.patience.aside:
-        cause += (
-            f" The server is slow: one answer took {wire.slowest:.0f} seconds. Socket.IO's client "
-            f"waits {wire.patience.page:g} seconds for a connection, so that pages may get one."
-        )
-        fix = Fix(elsewhere="Ask again when the server is less busy.")
-    severity = Severity.NOTE if is_known else Severity.BROKEN
-    return Finding("incomplete", severity, "The examination is incomplete.", cause, fix)
-
-
-def _unanswered(patience: Patience) -> Finding:
-    cause = (
-        f"Some requests in the name of other origins got no answer within {patience.aside:g} "
-        "seconds, so that it is not known whom else the server lets in."
+    rule = next((rule for rule in rules if rule.applies(case)), None)
+    if rule is None:
+        return
+    words, facts = rule.tell(case), case.facts
+    printed = Console() if rule.is_silent else console or console_of(case)
+    client = printed.client if words.client is None else words.client
+    proof = (*(case.fetched.exchanges[-6:] * is_proven), *filter(None, words.proof))
+    before, after, title = "", "", ""
+    if case.stage is Stage.SESSION and not (rule.is_whole or rule.is_silent):
+        title = "After the handshake: "
+    if case.stage is Stage.BENEATH:
+        before = f"{_BENEATH} "
+    if case.stage is Stage.WEBSOCKET and severity is Severity.NOTE:
+        before = f"{_ALONE} "
+    if case.stage is Stage.WEBSOCKET and facts.upgrade is not None:
+        after = f" {_FALLS_BACK}"
+    yield Finding(
+        rule.id,
+        severity,
+        f"{title}{words.title}",
+        f"{before}{words.cause}{after}",
+        words.fix.fitted(facts.target, is_installed=facts.is_installed),
+        printed.firefox,
+        printed.chromium,
+        client,
+        proof_of(proof),
     )
-    fix = Fix(elsewhere="Ask again when the server is less busy.")
-    return Finding("incomplete", Severity.NOTE, "The examination is incomplete.", cause, fix)

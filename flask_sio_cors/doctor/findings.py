@@ -1,13 +1,16 @@
-"""What an examination can find."""
+"""What an examination can find, and the rules by which it is found."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Final, TypeAlias
 
+from .facts import Case
 from .fixes import Fix
+from .wire import Exchange
 
 _REASON: Final = re.compile(r"\(Reason: (.*?)\)\.(?: Status code|$)")
 
@@ -56,5 +59,39 @@ class Finding:
         return any("has been blocked by CORS policy" in line for line in self.chromium)
 
 
-#: The parts that are put together to a finding: its id, title, cause and fix.
-Told: TypeAlias = tuple[str, str, str, Fix]
+@dataclass(frozen=True)
+class Words:
+    """What a rule says of a case.
+
+    :param proof: exchanges that it rests on, besides the page's own request.
+    :param client: the message that the page gets, where it is not what the request tells.
+    """
+
+    title: str
+    cause: str
+    fix: Fix = field(default_factory=Fix)
+    proof: tuple[Exchange | None, ...] = ()
+    client: str | None = None
+
+
+Test: TypeAlias = Callable[[Case], object]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When something is found, and in which words it is told.
+
+    :param id: of the finding.
+    :param is_silent: whether the browser prints nothing of it.
+    :param is_whole: whether its title says by itself how far the page came.
+    """
+
+    id: str
+    applies: Test
+    tell: Callable[[Case], Words]
+    is_silent: bool = False
+    is_whole: bool = False
+
+    def where(self, test: Test) -> Rule:
+        """Return the same rule, for cases alone that pass a test."""
+        return replace(self, applies=lambda case: test(case) and self.applies(case))

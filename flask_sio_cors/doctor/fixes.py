@@ -23,21 +23,8 @@ _FROM_SCRATCH: Final = """\
 # Below SocketIO(app). Take out of SocketIO(…) all that it says of CORS:
 # cors_allowed_origins and cors_credentials, and what does nothing there
 # (cors, origin, origins, allowed_origins, allow_origins).
-# Where SioCors(app) is there already: only the app.config lines, above it.
 from flask_sio_cors import SioCors"""
 _INSTALLED: Final = "# above SioCors(app)"
-#: Whatever stands there: a text, a list, an expression, ``True``, a function.
-_ADDED: Final = """\
-# Add {origin} to SIO_CORS_ORIGINS. Or, whatever stands there,
-# below that line and above SioCors(app):
-known = app.config.get("SIO_CORS_ORIGINS", app.config.get("CORS_ORIGINS"))
-if callable(known):  # that function decides about all other origins still
-    app.config["SIO_CORS_ORIGINS"] = lambda o, known=known: o == {origin} or known(o)
-else:
-    known = known.replace(",", " ").split() if isinstance(known, str) else known
-    known = list(known) if isinstance(known, (list, tuple, set, frozenset)) else [known]
-    known = [o for o in known if hasattr(o, "pattern") or {kept}]
-    app.config["SIO_CORS_ORIGINS"] = [*known, {origin}]"""
 
 
 @dataclass(frozen=True)
@@ -116,14 +103,15 @@ def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
     :param elsewhere: what is to be done besides.
     """
     names, verbs, origin = list(headers), list(methods), json.dumps(page.origin)
-    listed, switches = [], []
+    has_cookies = page.credentials and page.origin not in OPAQUE_ORIGINS
+    settings, listed = [], []
     cors = [f"origin: [{origin}, /* and your others */]"]
-    if page.credentials and page.origin not in OPAQUE_ORIGINS:
-        switches.append('app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True')
+    if has_cookies:
+        settings.append('app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True')
         cors.append("credentials: true")
-        if is_insecure(page.origin):
-            insecure = 'app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True'
-            switches.append(f"{insecure}  # or serve the page over https")
+    if has_cookies and is_insecure(page.origin):
+        listed.append("# or serve the page over https, and leave this out:")
+        listed.append('app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True')
     if names:
         listed.append(f'app.config["SIO_CORS_ALLOW_HEADERS"] = {json.dumps(names)}')
         cors.append(f"allowedHeaders: {json.dumps(names)}")
@@ -131,15 +119,14 @@ def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
         listed.append(f'app.config["SIO_CORS_METHODS"] = {json.dumps(verbs)}')
         cors.append(f"methods: {json.dumps(verbs)}")
     alone = f'app.config["SIO_CORS_ORIGINS"] = [{origin}]  # and your others'
-    # Beside cookies, what anybody can have is an error.
-    kept = '":" in str(o)' + (' and o != "file://"' if switches else ' or o == "null"')
-    added = _ADDED.format(origin=origin, kept=kept) if adds else f"{_INSTALLED}\n{alone}"
-    installed = [_INSTALLED, *listed] if is_known else [added, *switches, *listed]
+    credentials = ", credentials=True" * has_cookies
+    added = [f"SioCors.allow(app, {origin}{credentials})"] if adds else [alone, *settings]
+    installed = listed if is_known else [*added, *listed]
     return Fix(
-        "\n".join([_FROM_SCRATCH, alone, *switches, *listed, "SioCors(app)"]),
+        "\n".join([_FROM_SCRATCH, alone, *settings, *listed, "SioCors(app)"]),
         constructing(f"cors: {{ {', '.join(cors)} }},", *options),
         " ".join(filter(None, (elsewhere, _no_origin(page)))),
-        "\n".join(installed),
+        "\n".join([_INSTALLED] * (len(installed) > 1) + installed),
     )
 
 

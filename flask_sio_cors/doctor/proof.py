@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from html import unescape
 from typing import Final
 
-from ..browser.fetch import Header, Response
-from .exchange import Exchange, Failure
+from ..browser.fetch import Header
+from .who import raised
+from .wire import Exchange, Failure
 
 _TOLD: Final = frozenset(
     """vary location content-type server via age x-cache cf-cache-status retry-after upgrade
     www-authenticate proxy-authenticate cf-ray cf-mitigated x-amzn-waf-action x-amz-cf-id
-    x-datadome x-iinfo x-vercel-mitigated x-azure-ref""".split()
+    x-datadome x-iinfo x-vercel-mitigated x-azure-ref ngrok-error-code""".split()
 )
-_ASKED: Final = ("origin", "upgrade", "access-control-request-")
+_ASKED: Final = ("origin", "upgrade", "access-control-request-", "x-forwarded-")
 _SHOWN: Final = 100
 
 
 def proof_of(exchanges: Iterable[Exchange]) -> tuple[str, ...]:
-    """Return the lines of exchanges that a finding rests on."""
-    return tuple(line for exchange in exchanges for line in _lines(exchange))
+    """Return the lines of exchanges that a finding rests on, each exchange once."""
+    return tuple(line for exchange in dict.fromkeys(exchanges) for line in _lines(exchange))
 
 
 def _lines(exchange: Exchange) -> Iterable[str]:
@@ -46,22 +45,6 @@ def _lines(exchange: Exchange) -> Iterable[str]:
 def _shown(text: str) -> str:
     printable = "".join(c if c.isprintable() else " " for c in text[:_SHOWN])
     return f"{printable}{'…' if len(text) > _SHOWN else ''}"
-
-
-_TRACEBACK: Final = "Traceback (most recent call last):"
-_WERKZEUG: Final = re.compile(r"<title>(.*?)\s*// Werkzeug Debugger</title>", re.DOTALL)
-
-
-def raised(response: Response) -> str | None:
-    """Return the line of a traceback that tells, the exception; ``None`` where none is shown."""
-    text = response.body.decode("utf-8", "replace")
-    if response.status >= 500 and (page := _WERKZEUG.search(text)):
-        return " ".join(unescape(page[1]).split())
-    if response.status < 500 or _TRACEBACK not in text:
-        return None
-    after = text.rpartition(_TRACEBACK)[2].splitlines()
-    # The places in the code are indented.
-    return next((unescape(line) for line in after if line.strip() and line[0] not in " \t"), None)
 
 
 def _header_lines(headers: Iterable[Header]) -> Iterable[str]:

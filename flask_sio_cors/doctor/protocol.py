@@ -1,15 +1,19 @@
-"""The Engine.IO protocol's two versions: how packets stand in the bodies of polling.
+"""Engine.IO's packets: how they stand in the bodies of polling, and what opens a session.
 
-Version 4 is that of socket.io-client 3 and 4, version 3 that of socket.io-client 1 and 2
-(https://github.com/socketio/engine.io-protocol).
+Version 4 of the protocol is that of socket.io-client 3 and 4, version 3 that of socket.io-client 1
+and 2 (https://github.com/socketio/engine.io-protocol).
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import quote
+
+from .wire import Exchange
 
 _SEPARATOR: Final = "\x1e"
 _BINARY: Final = re.compile(rb"([\x00\x01])([\x00-\x09]{1,10})\xff")
@@ -34,6 +38,11 @@ class Protocol:
     def clients(self) -> str:
         """The clients that speak it."""
         return "socket.io-client 2" if self.is_old else "socket.io-client 3 and 4"
+
+    @property
+    def beat(self) -> str:
+        """The packet that says no more than that the client is alive."""
+        return "2" if self.is_old else "3"
 
     def encode(self, packet: str) -> bytes:
         """Return the body of a POST request with one packet."""
@@ -76,3 +85,45 @@ def _binary(body: bytes) -> Iterable[str]:
         if match[1] == b"\0":
             yield body[match.end() : end].decode("utf-8", "replace")
         body = body[end:]
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a handshake's answer says (Engine.IO protocol 4, "open" packet).
+
+    :param sid: as it stands in the addresses of what follows.
+    :param interval: how often the server asks whether the client is there, in seconds.
+    :param patience: how long it waits for that answer, in seconds.
+    """
+
+    sid: str
+    upgrades: tuple[str, ...] = ()
+    interval: float = 25.0
+    patience: float = 20.0
+
+
+def packets_of(exchange: Exchange | None) -> list[str]:
+    """Return the packets that came; none where the answer is not of the client's protocol."""
+    response = exchange.response if exchange is not None else None
+    if exchange is None or response is None:
+        return []
+    return protocol_of(exchange.url).decode(response.body)
+
+
+def session_of(exchange: Exchange | None) -> Session | None:
+    """Read an answer as that to a handshake; ``None`` where it is none."""
+    return opened_by(next(iter(packets_of(exchange)), ""))
+
+
+def opened_by(packet: str) -> Session | None:
+    """Read the packet that opens a session; ``None`` where it is none."""
+    if not packet.startswith("0{"):
+        return None
+    try:
+        fields = json.loads(packet[1:])
+        sid = quote(str(fields["sid"]), safe="~")
+        upgrades = tuple(map(str, fields.get("upgrades", ())))
+        times = (float(fields.get(name, 25000)) / 1000 for name in ("pingInterval", "pingTimeout"))
+        return Session(sid, upgrades, *times)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None

@@ -13,22 +13,64 @@ from typing import Any, Final
 import click
 
 from ..browser.wording import visible
-from . import application
+from . import audit
 from .examine import Report
 from .findings import Finding, Severity
 
 _LABEL: Final = 10
 #: How much of what a server has sent is shown to people, in characters.
 _MAX_SHOWN: Final = 600
+#: How many lines a person reads who has not asked for all.
+MAX_LINES: Final = 25
 _COLOURS: Final = {Severity.BROKEN: "red", Severity.WRONG: "yellow", Severity.NOTE: "cyan"}
+#: Where each finding is explained, under its id.
+PAGE: Final = "https://flask-sio-cors.readthedocs.io/en/latest/troubleshooting.html"
 
 
-def as_text(report: Report, width: int = 96) -> str:
-    """Return the report for people; terminal colours are in it, for :func:`click.echo`."""
-    parts, told = [_head(report)], _Told()
-    parts += [_finding_text(finding, told, width) for finding in report.findings]
-    parts.append(_summary(report, width))
-    return "\n\n".join(parts)
+def link_of(id_: str) -> str:
+    """Return the address of what the documentation says of a finding."""
+    return f"{PAGE}#{id_}"
+
+
+def as_text(report: Report, width: int = 80, *, is_whole: bool = False) -> str:
+    """Return the report for people; terminal colours are in it, for :func:`click.echo`.
+
+    :param is_whole: whether all that is known is told, and not what helps first.
+    """
+    verdict = _styled(verdict_of(report), bold=True)
+    if is_whole:
+        blocks = [_finding_text(finding, report, width) for finding in report.findings]
+        spent = f"{_counted(report.requests)} in {report.seconds:.1f} s."
+        return "\n\n".join([_answer(report, width), _head(report), *blocks, spent, verdict])
+    lines = [_answer(report, width)]
+    for finding in report.findings[:1]:
+        lines += ["", *_in_short(finding, report, width)]
+    rest = [_title(finding) for finding in report.findings[1:]]
+    end = [*([""] * bool(rest)), *rest, "", verdict]
+    if len(lines) + len(end) > MAX_LINES:
+        lines = [*lines[: MAX_LINES - len(end) - 1], "  … and more: --verbose"]
+    return "\n".join([*lines, *end])
+
+
+def _counted(requests: int) -> str:
+    return f"{requests} request{'s' * (requests != 1)}"
+
+
+def _answer(report: Report, width: int) -> str:
+    """Return the first line: whether the page connects, and if not, why."""
+    worst = report.findings[0] if report.findings else None
+    origin = report.page.origin
+    if worst is not None and worst.severity is Severity.BROKEN:
+        word = "Only in part" if report.connects else "No"
+        told = f"{_styled(f'{word}:', fg='red', bold=True)} {_styled(_cut(worst.title), bold=True)}"
+        # Its link has the id, too.
+        is_short = len(f"{word}: {worst.title}  [{worst.id}]") <= width
+        return f"{told}  [{worst.id}]" if is_short else told
+    names = (("polling", report.polling), ("WebSocket", report.websocket))
+    ways = " and ".join(name for name, is_open in names if is_open)
+    if not report.works:
+        return f"{_styled('No:', fg='red', bold=True)} {_styled(origin)} was not seen to connect."
+    return f"{_styled('Yes:', fg='green', bold=True)} {_styled(origin)} connects, by {ways}."
 
 
 def _head(report: Report) -> str:
@@ -39,49 +81,50 @@ def _head(report: Report) -> str:
         told += ", with credentials"
     if extras:
         told += f", with {', '.join(extras)}"
-    return _styled(told, bold=True)
+    return _styled(told)
 
 
-def _finding_text(finding: Finding, told: _Told, width: int) -> str:
-    """Return one finding: what the user sees, why, the proof and the fix.
-
-    :param told: what the findings before it have said.
-    """
+def _title(finding: Finding) -> str:
     severity = _styled(finding.severity.value.upper(), fg=_COLOURS[finding.severity], bold=True)
-    lines = [f"{severity}  {_styled(_cut(finding.title), bold=True)}  [{finding.id}]"]
+    return f"{severity}  {_styled(_cut(finding.title), bold=True)}  [{finding.id}]"
+
+
+def _in_short(finding: Finding, report: Report, width: int) -> list[str]:
+    """Return what helps first: what the console said, why, and what to write for this server."""
+    lines = []
+    if finding.severity is not Severity.BROKEN:
+        lines.append(_title(finding))
+    lines += _wrapped("Firefox", finding.reasons[:1], width)
+    if finding.client:
+        lines += _wrapped("The page", [f"connect_error: {finding.client}"], width)
+    lines += _wrapped("Why", [finding.cause], width)
+    lines += _wrapped("Do", [finding.fix.elsewhere] * bool(finding.fix.elsewhere), width)
+    for label, code in _written(finding, report):
+        lines += _code(label, code)
+    return [*lines, *_listed("More", [link_of(finding.id)])]
+
+
+def _written(finding: Finding, report: Report | audit.Report) -> list[tuple[str, str]]:
+    """Return the code of a fix for the server that is there, or for both where it does not show."""
+    fix, is_node, is_python = finding.fix, report.is_node, report.is_python
+    both = [("Flask", fix.extension, not is_node), ("Node.js", fix.node, not is_python)]
+    fitting = [(label, code) for label, code, is_there in both if code and is_there]
+    return fitting or [(label, code) for label, code, _ in both if code]
+
+
+def _finding_text(finding: Finding, report: Report, width: int) -> str:
+    """Return all of one finding: what the user sees, why, the proof and the fix."""
+    lines = [_title(finding)]
     for label, said in (("Firefox", finding.firefox), ("Chromium", finding.chromium)):
         lines += _wrapped(label, said, width)
     if finding.client:
         lines += _wrapped("The page", [f"connect_error: {finding.client}"], width)
-    lines += _wrapped("Cause", [finding.cause], width)
+    lines += _wrapped("Why", [finding.cause], width)
     lines += _listed("Proof", map(_cut, finding.proof))
-    lines += _fix(finding, told, width)
-    return "\n".join(lines)
-
-
-class _Told:
-    """What was said already, and under which finding."""
-
-    def __init__(self) -> None:
-        self._under: dict[str, str] = {}
-
-    def where(self, text: str, id_: str) -> str | None:
-        """Return the id of the finding that said it first; ``None`` where that is this one."""
-        return None if self._under.setdefault(text, id_) == id_ else self._under[text]
-
-
-def _fix(finding: Finding, told: _Told, width: int) -> list[str]:
-    fix, lines = finding.fix, []
-    parts = [("Fix", fix.elsewhere), ("Flask", fix.extension), ("Node.js", fix.node)]
-    for label, text in parts:
-        where = told.where(text, finding.id) if text else None
-        if where is not None:
-            lines += _listed(label, [f"as above, under [{where}]"])
-        elif label == "Fix":
-            lines += _wrapped(label, [text] if text else [], width)
-        else:
-            lines += _listed(label, text.splitlines())
-    return lines
+    lines += _wrapped("Do", [finding.fix.elsewhere] * bool(finding.fix.elsewhere), width)
+    for label, code in _written(finding, report):
+        lines += _code(label, code)
+    return "\n".join([*lines, *_listed("More", [link_of(finding.id)])])
 
 
 def _wrapped(label: str, told: Iterable[str], width: int) -> list[str]:
@@ -91,6 +134,12 @@ def _wrapped(label: str, told: Iterable[str], width: int) -> list[str]:
             visible(_cut(text)), width - _LABEL - 2, break_long_words=False, break_on_hyphens=False
         )
     return _listed(label, lines)
+
+
+def _code(label: str, code: str) -> list[str]:
+    """Return lines to paste, which nothing breaks."""
+    lines = [f"    {visible(line)}" for line in code.splitlines()]
+    return [f"  {_styled(label, dim=True)}", *lines]
 
 
 def _listed(label: str, lines: Iterable[str]) -> list[str]:
@@ -109,25 +158,77 @@ def _cut(text: str) -> str:
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
-def _summary(report: Report, width: int) -> str:
-    result = {True: "works", False: "does not work", None: "not tried"}
-    is_spent = any(finding.id == "incomplete" for finding in report.findings)
-    polling = f"{result[report.polling]}{' to its end' * (is_spent and report.polling is None)}"
-    told = f"Polling {polling}, WebSocket {result[report.websocket]}."
-    if report.websocket and report.polling is False and not report.connects_by_websocket:
-        told = f"Polling {polling}; a WebSocket opens, but the page does not connect by it."
-    if report.connects_by_websocket and report.polling is False:
-        told += ' With the client\'s option transports: ["websocket"] the page connects'
-        is_blocked = any(finding.is_blocked for finding in report.findings)
-        told += ", as browsers ask WebSocket for no CORS headers." if is_blocked else "."
-    if report.polling and any(finding.id in application.FINDINGS for finding in report.findings):
-        told += " The page does not connect all the same."
-    if report.works and not report.findings:
-        told += " Nothing is wrong."
-    sentences = [told]
-    plural = "s" * (report.requests != 1)
-    sentences.append(f"{report.requests} request{plural} in {report.seconds:.1f} s.")
-    return "\n".join(textwrap.fill(told, width, break_on_hyphens=False) for told in sentences)
+def audit_as_text(report: audit.Report, width: int = 80, *, is_whole: bool = False) -> str:
+    """Return an audit for people.
+
+    :param is_whole: whether the proof is told, too.
+    """
+    lines, told = [_audit_answer(report)], set[str]()
+    for finding in report.findings:
+        lines += ["", _title(finding), *_wrapped("Why", [finding.cause], width)]
+        lines += _listed("Proof", map(_cut, finding.proof)) if is_whole else []
+        parts = [("Do", finding.fix.elsewhere, True)]
+        parts += [(label, code, False) for label, code in _written(finding, report)]
+        for label, text, is_prose in parts:
+            if text and text not in told:
+                told.add(text)
+                lines += _wrapped(label, [text], width) if is_prose else _code(label, text)
+        lines += _listed("More", [link_of(finding.id)])
+    return "\n".join([*lines, "", _styled(audit_verdict(report), bold=True)])
+
+
+def _audit_answer(report: audit.Report) -> str:
+    server = f"{report.target.base}{report.target.path}"
+    if report.is_closed:
+        word = _styled("No:", fg="green", bold=True)
+        return f"{word} {_styled(f'nobody else gets in at {server}.')}"
+    if report.is_closed is None:
+        return _styled(f"It is not known who gets in at {server}.", bold=True)
+    first = report.holes[0]
+    return f"{_styled('Yes:', fg='red', bold=True)} {_styled(first.title, bold=True)}  [{first.id}]"
+
+
+def audit_verdict(report: audit.Report) -> str:
+    """Return the last line of an audit."""
+    holes = report.holes
+    if holes:
+        count = f"{len(holes)} hole{'s' * (len(holes) != 1)}"
+        return f"{count} open to others than {report.page.origin}."
+    if report.is_closed is None:
+        return "Not told: no answer was that of a Socket.IO server, or some did not come."
+    return f"Nobody but {report.page.origin} was let in."
+
+
+def audit_as_json(report: audit.Report) -> dict[str, Any]:
+    """Return an audit for machines."""
+    return {
+        "url": report.target.base,
+        "path": report.target.path,
+        "origin": report.page.origin,
+        "closed": report.is_closed,
+        "verdict": audit_verdict(report),
+        "findings": [finding_json(finding) for finding in report.findings],
+        "requests": report.facts.requests,
+        "seconds": round(report.facts.seconds, 3),
+    }
+
+
+def verdict_of(report: Report) -> str:
+    """Return the last line: whether it works, and what is still to be asked."""
+    if report.works:
+        if report.facts.lets_all_in:
+            return "It works, but every site gets in: sio-cors audit …"
+        return "It works. Whether other sites get in, too: sio-cors audit …"
+    if report.facts.is_spent and report.polling is None:
+        return "It is not known whether it works: the examination did not come to its end."
+    told = "It does not work"
+    if report.connects:
+        return "It works in part: the page connects, but not by every way."
+    if report.connects_by_websocket and "polling" in report.facts.transports:
+        return f'{told}. A client with transports: ["websocket"] would connect.'
+    if report.polling and report.websocket:
+        return f"{told}: the transports do, and the page does not connect all the same."
+    return f"{told}."
 
 
 def as_json(report: Report) -> dict[str, Any]:
@@ -143,13 +244,14 @@ def as_json(report: Report) -> dict[str, Any]:
         "works": report.works,
         "polling": report.polling,
         "websocket": report.websocket,
-        "findings": [_finding_json(finding) for finding in report.findings],
+        "verdict": verdict_of(report),
+        "findings": [finding_json(finding) for finding in report.findings],
         "requests": report.requests,
         "seconds": round(report.seconds, 3),
     }
 
 
-def _finding_json(finding: Finding) -> dict[str, Any]:
+def finding_json(finding: Finding) -> dict[str, Any]:
     """Return a finding for machines."""
     reasons = finding.reasons
     return {
@@ -157,6 +259,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.value,
         "title": finding.title,
         "cause": finding.cause,
+        "link": link_of(finding.id),
         "firefox": {
             "reason": reasons[0] if reasons else None,
             "reasons": list(reasons),

@@ -12,8 +12,7 @@ from ada_url import URL
 
 from ..origins.grammar import is_loopback
 from .browser import origin_of
-from .handshake import Session
-from .protocol import V4, Protocol, protocol_of
+from .protocol import V4, Protocol, Session, protocol_of
 
 #: Where a client looks for the server, and a server listens, if nobody says otherwise.
 DEFAULT_PATH: Final = "/socket.io/"
@@ -79,8 +78,8 @@ class Target:
 
     def polling(self, protocol: Protocol | None = None) -> str:
         """Return the address of a handshake, each time another one as the client does it."""
-        version, stamp = (protocol or self.protocol).version, secrets.token_hex(4)
-        address = f"{self.base}{self.path}?EIO={version}&transport=polling&t={stamp}"
+        version = (protocol or self.protocol).version
+        address = f"{self.base}{self.path}?EIO={version}&transport=polling&t={stamp()}"
         return f"{address}{self.query}"
 
     def websocket(self, session: Session | None = None) -> str:
@@ -96,6 +95,11 @@ class Target:
         if self.protocol.is_old:
             return f"40{self.name}" if self.name else ""
         return f"40{f'{self.name},' if self.name else ''}{self.auth}"
+
+
+def stamp() -> str:
+    """Return what makes each request's address another one, as the client does it."""
+    return secrets.token_hex(4)
 
 
 #: The longest address that ``io()`` takes.

@@ -9,10 +9,10 @@ import pytest
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
-from flask_sio_cors.doctor.exchange import MAX_REQUESTS, Patience, Wire
 from flask_sio_cors.doctor.findings import Severity
 from flask_sio_cors.doctor.report import as_text
 from flask_sio_cors.doctor.target import Target
+from flask_sio_cors.doctor.wire import MAX_REQUESTS, Patience, Wire
 from tests.support.broken_servers import ALLOWED as SENT
 from tests.support.broken_servers import (
     REFLECT,
@@ -145,7 +145,7 @@ def test_a_refusal_of_the_application_comes_first(stack: ExitStack) -> None:
 
 # --- WebSocket alone --------------------------------------------------------------------------
 
-ALONE = '["websocket"] the page connects'
+ALONE = '["websocket"] would connect'
 
 
 def test_a_page_with_websocket_alone_is_said_to_connect_where_it_does(stack: ExitStack) -> None:

@@ -59,7 +59,7 @@ def examine(app: Wsgi, stack: ExitStack, *headers: tuple[str, str]) -> Finding:
         ("503 Service Unavailable", "", {}, "proxy-error", "503"),
         ("504 Gateway Timeout", "", {"Server": "nginx"}, "proxy-timeout", "no answer in the time"),
         ("413 Payload Too Large", "", {"Server": "nginx"}, "body-too-large", "nginx"),
-        ("522 Timed Out", "", {"Server": "cloudflare"}, "proxy-error", "cloudflare"),
+        ("522 Timed Out", "", {"Server": "cloudflare"}, "proxy-error", "Cloudflare"),
         ("401 Unauthorized", "", {"WWW-Authenticate": "Basic"}, "login-required", "Basic"),
         ("407 Proxy Authentication", "", {}, "login-required", "network"),
     ],

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 import pytest
 
 from flask_sio_cors.browser.fetch import Page
-from flask_sio_cors.doctor.examine import Examination, Report
-from flask_sio_cors.doctor.exchange import MAX_REQUESTS
+from flask_sio_cors.doctor.audit import Report, audit
 from flask_sio_cors.doctor.target import Target
+from flask_sio_cors.doctor.wire import MAX_REQUESTS
 from flask_sio_cors.origins.lookalikes import neighbours, other_port
 from tests.support.broken_servers import choosing, engine, guarded, node_server, serving
 
@@ -56,9 +56,10 @@ CAREFUL: dict[str, Callable[[str], Callable[[str], object]]] = {
 
 
 def examine_at(url: str, origin: str) -> Report:
-    report = Examination(Target.parse(url, origin), Page(origin)).run()
-    assert report.works
-    assert report.requests <= MAX_REQUESTS
+    report = audit(Target.parse(url, origin), Page(origin))
+    assert report.facts.own is not None
+    assert report.facts.is_seen
+    assert report.facts.requests <= MAX_REQUESTS
     return report
 
 

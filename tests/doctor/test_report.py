@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 
+import pytest
 from click import unstyle
 from werkzeug.debug import DebuggedApplication
 
@@ -9,15 +10,21 @@ from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.report import as_json, as_text
 from flask_sio_cors.doctor.target import Target
+from flask_sio_cors.doctor.wire import Patience, Wire
 from tests.support.broken_servers import (
     ALLOWED,
+    BROKEN,
     CREDENTIALS,
+    HALF_BROKEN,
     REFLECT,
+    Case,
     Wsgi,
     answering,
     behind,
     closed,
     engine,
+    guarded,
+    node_server,
     plain,
     serving,
 )
@@ -31,15 +38,59 @@ def examine(app: Wsgi, stack: ExitStack, page: Page = PAGE) -> Report:
     return Examination(Target.parse(f"http://127.0.0.1:{port}", page.origin), page).run()
 
 
-def test_lines_that_were_printed_are_referred_to(stack: ExitStack) -> None:
-    report = examine(engine(), stack)
-    fixes = [finding.fix.extension for finding in report.findings]
-    assert len(fixes) > 1
-    assert len(set(fixes)) == 1
-    text = unstyle(as_text(report))
-    assert text.count("SioCors(app)\n") == 1
-    assert text.count("Flask     as above, under [header-missing]") == len(fixes) - 1
-    assert [finding["fix"]["extension"] for finding in as_json(report)["findings"]] == fixes
+def test_the_first_line_is_the_answer_and_the_last_one_the_verdict(stack: ExitStack) -> None:
+    broken = unstyle(as_text(examine(engine(), stack))).splitlines()
+    assert broken[0] == "No: The server sends no CORS headers.  [header-missing]"
+    assert broken[-1].startswith("It does not work.")
+    allowed = f'app.config["SIO_CORS_ORIGINS"] = ["{ORIGIN}"]'
+    sound = unstyle(as_text(examine(guarded(allowed), stack))).splitlines()
+    assert sound[0] == f"Yes: {ORIGIN} connects, by polling and WebSocket."
+    assert sound[-1] == "It works. Whether other sites get in, too: sio-cors audit …"
+    open_to_all = unstyle(as_text(examine(guarded('app.config["SIO_CORS_ORIGINS"] = "*"'), stack)))
+    assert open_to_all.splitlines()[-1] == "It works, but every site gets in: sio-cors audit …"
+
+
+CASES = [*BROKEN, *HALF_BROKEN]
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+def test_a_person_reads_a_screen_of_80_columns_and_no_more(case: Case, stack: ExitStack) -> None:
+    page = Page(
+        "https://localhost:8080" if case.secure else ORIGIN,
+        bool(case.options.get("withCredentials")),
+        tuple(case.options.get("extraHeaders", {}).items()),
+    )
+    slash = case.options.get("addTrailingSlash", True)
+    target = Target.parse(case.serve(stack), page.origin, trailing_slash=slash)
+    report = Examination(target, page, Wire(patience=Patience.of(3))).run()
+    short, whole = unstyle(as_text(report)), unstyle(as_text(report, is_whole=True))
+    assert len(short.splitlines()) <= 25
+    assert case.finding in short
+    assert len(whole) > len(short)
+    for line in short.splitlines():
+        # An address cannot be broken.
+        assert len(line) <= 80 or "http" in line, line
+
+
+def test_the_fix_is_for_the_server_that_is_there(stack: ExitStack) -> None:
+    python = unstyle(as_text(examine(engine(), stack)))
+    assert "SioCors(app)" in python
+    assert "new Server" not in python
+    url = stack.enter_context(node_server("new Server(httpServer)"))
+    node = unstyle(as_text(Examination(Target.parse(url, ORIGIN), PAGE).run()))
+    assert "new Server" in node
+    assert "SioCors" not in node
+
+
+def test_against_this_extension_the_fix_is_one_line(stack: ExitStack) -> None:
+    for page in (PAGE, Page("https://app.example.com", credentials=True)):
+        report = examine(guarded('app.config["SIO_CORS_ORIGINS"] = []'), stack, page)
+        assert len(report.findings[0].fix.extension.splitlines()) == 1
+
+
+def test_every_finding_is_a_link_into_the_documentation(stack: ExitStack) -> None:
+    told = as_json(examine(engine(), stack))["findings"][0]
+    assert told["link"].endswith("/troubleshooting.html#header-missing")
 
 
 def crash(environ: object, start_response: object) -> None:

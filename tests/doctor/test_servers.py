@@ -14,8 +14,8 @@ import pytest
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
-from flask_sio_cors.doctor.exchange import Patience, Wire
 from flask_sio_cors.doctor.target import Target
+from flask_sio_cors.doctor.wire import Patience, Wire
 from tests.support.broken_servers import flask_app, guarded, node_server, plain, serving
 from tests.support.harness import wait_until
 from tests.support.ports import free_port

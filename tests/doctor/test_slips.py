@@ -7,8 +7,8 @@ import pytest
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
-from flask_sio_cors.doctor.exchange import Patience, Wire
 from flask_sio_cors.doctor.target import Target, TargetError
+from flask_sio_cors.doctor.wire import Patience, Wire
 from tests.support.broken_servers import (
     ALLOWED,
     REFLECT,

@@ -8,8 +8,8 @@ import pytest
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
-from flask_sio_cors.doctor.exchange import MAX_REQUESTS
 from flask_sio_cors.doctor.target import Target
+from flask_sio_cors.doctor.wire import MAX_REQUESTS
 from tests.support.broken_servers import (
     behind,
     choosing,
@@ -53,24 +53,12 @@ ALLOWED_INSTEAD = {
         "https://example.com",
         "open the page there, or allow this one as well",
     ),
-    "a port": (
-        "https://app.example.com:8443",
-        APP,
-        "serve the page there, or allow this one as well",
-    ),
-    "a developer's port": (
-        "http://localhost:8081",
-        "http://localhost:3000",
-        "serve the page there, or allow this one as well",
-    ),
 }
 MISSPELT = {
     "slash": ("http://localhost:8080", "http://localhost:8080/", "a slash too many"),
     "slash of a site": (APP, f"{APP}/", "a slash too many"),
     "no scheme": ("http://localhost:8080", "localhost:8080", "every origin starts with a scheme"),
     "no scheme and no port": ("https://example.com", "example.com", "starts with a scheme"),
-    "default port": (APP, f"{APP}:443", "the default port, which browsers leave out"),
-    "capital": (APP, "https://App.example.com", "a capital letter"),
 }
 SERVERS = ("Flask-SocketIO", "this extension", "Node.js")
 

@@ -938,7 +938,7 @@ SOUND = (
     Case("early hints", "", _with_early_hints, {**EXTRA, **COOKIES}),
     Case(
         "preflight's body is not compressed",
-        "any-origin-with-credentials",
+        "",
         _open(
             *ALLOWED,
             preflight=[REFLECT, CREDENTIALS, METHODS, HEADERS, ("Content-Encoding", "gzip")],

@@ -51,12 +51,10 @@ def show_lab(screens: Screens, folder: Path) -> None:
 
 
 def show_doctor(screens: Screens) -> None:
-    # The first finding, which is what a reader has to see.
-    told = output(PATIENT).split("\n\nWRONG")[0]
-    marked = html.escape(told)
+    marked = html.escape(output(PATIENT))
     for pattern, tag in (
         (r"^\$ .*", "em"),
-        (r"^BROKEN.*", "b"),
+        (r"^No: .*", "b"),
         (r"^  [A-Z][\w. ]{8,9}(?= )", "u"),
     ):
         marked = re.sub(pattern, rf"<{tag}>\g<0></{tag}>", marked, flags=re.MULTILINE)

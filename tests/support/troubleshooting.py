@@ -25,7 +25,7 @@ from tests.support.broken_servers import (
 )
 from tests.support.headings import PAGE
 
-WIDTH = "100"
+WIDTH = "80"
 _BLOCK = re.compile(r"(<!-- doctor: (.+?) -->\n```text\n)(.*?)(```\n)", re.DOTALL)
 
 CASES = {case.name: case for case in (*BROKEN, *HALF_BROKEN, *REFUSING, *TOLD, *WRONG)}
@@ -47,15 +47,18 @@ def output(name: str) -> str:
         return _run(HEALTHY.serve, ["--method=PUT"], "http://localhost:8080")
     case: Case = CASES[name]
     origin = "https://localhost:8080" if case.secure else "http://localhost:8080"
+    if case in WRONG:
+        return _run(case.serve, [], origin, "audit")
     return _run(case.serve, case.arguments, origin)
 
 
-def _run(serve: Serve, arguments: list[str], origin: str) -> str:
+def _run(serve: Serve, arguments: list[str], origin: str, command: str = "doctor") -> str:
     with ExitStack() as stack:
         url = serve(stack)
-        words = ["doctor", url, "--origin", origin, *arguments]
+        words = [command, url, "--origin", origin, *arguments]
         # What works would be watched for a while, and look the same then.
-        result = CliRunner(env={"COLUMNS": WIDTH}).invoke(sio_cors, [*words, "--watch=0"])
+        unwatched = ["--watch=0"] * (command == "doctor")
+        result = CliRunner(env={"COLUMNS": WIDTH}).invoke(sio_cors, [*words, *unwatched])
     command = " ".join(["$ sio-cors", *(_as_typed(word) for word in words)])
     return _without_chance(f"{command}\n\n{result.stdout}")
 

@@ -1,0 +1,471 @@
+"""Who else gets in: other sites, look-alikes, WebSockets, scripts; and answers that caches mix up.
+
+Another question than the doctor's, and as many requests of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from ..browser.fetch import Page, cors_check, varies_by_origin
+from ..origins.grammar import is_loopback
+from ..origins.lookalikes import longer_port, neighbours, other_port
+from .advice import Topic, advise
+from .browser import Browser, fetch_metadata, origin_of
+from .findings import Finding, Severity, Words
+from .fixes import Fix, allowing
+from .plan import a_stranger
+from .proof import proof_of
+from .protocol import Session, opened_by, session_of
+from .target import Target
+from .who import is_extension, is_python, proxy_of, who
+from .wire import ClosedError, Exchange, SpentError, Wire
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a server answered in the names of others.
+
+    :param own: the answer to the page itself.
+    :param stranger: to an origin that nobody has.
+    :param others: to other origins, by name.
+    :param websocket: to a stranger's WebSocket; ``None`` where none was asked for.
+    :param greeting: the first packet that came by it.
+    :param script: to a ``<script>`` on another site.
+    :param is_spent: whether the bounds were reached.
+    """
+
+    target: Target
+    page: Page
+    own: Exchange | None = None
+    stranger: Exchange | None = None
+    others: dict[str, Exchange] = field(default_factory=dict)
+    websocket: Exchange | None = None
+    greeting: str = ""
+    script: Exchange | None = None
+    is_spent: bool = False
+    requests: int = 0
+    seconds: float = 0.0
+
+    @property
+    def answers(self) -> list[Exchange]:
+        """Every answer."""
+        known = (self.own, self.stranger, *self.others.values(), self.script)
+        return [one for one in known if one is not None]
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether a Socket.IO server has answered."""
+        return any(who(one).is_socketio for one in self.answers) or bool(self.greeting)
+
+    @property
+    def lets_all_in(self) -> bool:
+        """Whether a stranger may read its answer."""
+        return self.stranger is not None and lets_in(self.stranger)
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether a request has failed to tell."""
+        limits = (408, 429, 502, 503, 504)
+        known = [one.response for one in self.answers]
+        return self.is_spent or any(one is None or one.status in limits for one in known)
+
+    def let_in(self, *names: str | None) -> list[Exchange]:
+        """Return the answers to those of these origins that get in."""
+        known = [self.others[name] for name in names if name in self.others]
+        return [one for one in known if lets_in(one)]
+
+
+def _origin(asked: Exchange) -> str:
+    return dict(asked.headers).get("Origin", "")
+
+
+def lets_in(asked: Exchange) -> bool:
+    """Tell whether an answer opens a session that the origin which asked may read."""
+    response = asked.response
+    is_open = response is not None and session_of(asked) is not None
+    return is_open and response is not None and cors_check(Page(_origin(asked)), response) is None
+
+
+def _has_cookies(asked: Exchange | None) -> bool:
+    """Tell whether an answer may be read with the visitor's cookies."""
+    response = asked.response if asked is not None else None
+    if response is None or response.combined("Access-Control-Allow-Origin") == "*":
+        return False
+    return response.combined("Access-Control-Allow-Credentials") == "true"
+
+
+# --- The plan --------------------------------------------------------------------------------
+
+
+def ask(target: Target, page: Page, wire: Wire) -> Facts:
+    """Ask in the name of others, within the bounds of `Wire`."""
+    return asyncio.run(_Plan(Facts(target, page), wire).run())
+
+
+class _Plan:
+    def __init__(self, facts: Facts, wire: Wire) -> None:
+        self._facts, self._wire = facts, wire
+
+    def _know(self, **found: Any) -> None:
+        self._facts = replace(self._facts, **found)
+
+    async def run(self) -> Facts:
+        try:
+            await self._ask_all()
+        except SpentError:
+            self._know(is_spent=True)
+        await asyncio.sleep(0)
+        wire = self._wire
+        return replace(self._facts, requests=wire.requests, seconds=wire.seconds)
+
+    async def _ask_all(self) -> None:
+        own = await Browser(self._facts.page, self._wire).fetch("GET", self._facts.target.polling())
+        await self._leave(own.last)
+        self._know(own=own.last)
+        if own.failure is not None and own.response is None:
+            return
+        self._know(stranger=await self._ask(a_stranger()))
+        if not self._facts.lets_all_in:
+            for origin in others_of(self._facts.page.origin):
+                asked = await self._ask(origin)
+                self._know(others={**self._facts.others, origin: asked})
+            await self._ask_for_a_websocket()
+        await self._ask_as_script()
+
+    async def _ask(self, origin: str) -> Exchange:
+        """Open a session as another origin's page would, and close it."""
+        url = self._facts.target.polling()
+        headers = (("Origin", origin), *fetch_metadata(origin, url))
+        asked = await self._wire.send("GET", url, headers)
+        await self._leave(asked)
+        return asked
+
+    async def _leave(self, asked: Exchange, session: Session | None = None) -> None:
+        session = session or session_of(asked)
+        if session is not None:
+            target = self._facts.target
+            url = f"{target.polling()}&sid={session.sid}"
+            await self._wire.send("POST", url, asked.headers, target.protocol.encode("1"))
+
+    async def _ask_for_a_websocket(self) -> None:
+        url = self._facts.target.websocket()
+        asked, websocket = await self._wire.shake_hands(url, (), a_stranger())
+        said = None
+        if websocket is not None:
+            try:
+                said = await websocket.receive(self._wire.patience.aside)
+            except ClosedError:
+                said = None
+            await websocket.close()
+        self._know(websocket=asked, greeting=said or "")
+
+    async def _ask_as_script(self) -> None:
+        url = f"{self._facts.target.polling()}&j=0"
+        metadata = fetch_metadata("https://sio-cors-doctor.example", url, "no-cors")
+        headers = tuple((n, "script" if n.endswith("Dest") else v) for n, v in metadata)
+        asked = await self._wire.send("GET", url, headers)
+        self._know(script=asked)
+        await self._leave(asked, _script_session(asked))
+
+
+def _script_session(asked: Exchange | None) -> Session | None:
+    """Return the session that a script has opened; ``None`` where it has none."""
+    response = asked.response if asked is not None else None
+    if response is None or not response.is_ok or not response.body.startswith(b"___eio[0]("):
+        return None
+    try:
+        return opened_by(str(json.loads(response.body[10:].rstrip(b"\r\n;)"))))
+    except (ValueError, RecursionError):
+        return None
+
+
+def others_of(origin: str) -> list[str]:
+    """Return the origins of others that a careless list lets in, likeliest first."""
+    names = ["null" if origin != "null" else None, other_port(origin), longer_port(origin)]
+    names += [*neighbours(origin), _plain_twin(origin)]
+    return list(dict.fromkeys(name for name in names if name is not None))
+
+
+def _plain_twin(origin: str) -> str | None:
+    is_here = is_loopback(urlsplit(origin).hostname or "")
+    is_secure = origin.startswith("https://") and not is_here
+    return origin.replace("https://", "http://", 1) if is_secure else None
+
+
+# --- The rules -------------------------------------------------------------------------------
+
+
+def _only(page: Page) -> Fix:
+    """Return what lets the page in, and nobody else."""
+    return allowing(page, adds=False)
+
+
+def _closing(page: Page) -> Fix:
+    """Return what looks at the origin where CORS does not: at WebSockets and at JSONP."""
+    return allowing(
+        page,
+        options=[
+            "allowRequest: ({ headers: { origin }, _query: { j } }, callback) => {",
+            f"  const known = [{json.dumps(page.origin)}, /* and your others */];",
+            "  const isListed = origin === undefined ? j === undefined",
+            "    : known.includes(origin);",
+            "  callback(null, isListed);",
+            "},",
+        ],
+    )
+
+
+def _is_public(facts: Facts) -> bool:
+    """Tell whether everybody gets in, and nobody's cookies with them."""
+    return facts.lets_all_in and not _has_cookies(facts.stranger)
+
+
+def _any_with_cookies(facts: Facts) -> Words:
+    return Words(
+        "Every site is let in, with the visitor's cookies.",
+        "The server sends back whatever origin asks, together with "
+        "Access-Control-Allow-Credentials: true. Any site can open a session with its visitors' "
+        "cookies and act in their name.",
+        _only(facts.page),
+        (facts.stranger,),
+    )
+
+
+def _any(facts: Facts) -> Words:
+    return Words(
+        "Every site is let in.",
+        "That is right for public content only. Without credentials no cookies are at risk.",
+        _only(facts.page),
+        (facts.stranger,),
+    )
+
+
+def _null(facts: Facts) -> Words:
+    return Words(
+        "The origin “null” is let in.",
+        "Any page can have the origin “null”: a sandboxed iframe is enough. To allow it is to "
+        "allow every site.",
+        _only(facts.page),
+        (facts.others.get("null"),),
+    )
+
+
+def _every_port(facts: Facts) -> list[Exchange]:
+    return facts.let_in(other_port(facts.page.origin))
+
+
+def _alike(facts: Facts) -> list[Exchange]:
+    origin = facts.page.origin
+    # Where every port is meant to get in, a longer one says nothing of the pattern's end.
+    longer = None if _every_port(facts) else longer_port(origin)
+    return facts.let_in(longer, *neighbours(origin))
+
+
+def _neighbours(facts: Facts) -> Words:
+    names = ", ".join(map(_origin, _alike(facts)))
+    return Words(
+        "Look-alikes of the page's origin are let in.",
+        f"These are origins of others: {names}. The server compares with a pattern that is open at "
+        "an end, or whose dots stand for any character.",
+        _only(facts.page),
+        tuple(_alike(facts)[:1]),
+    )
+
+
+def _ports(facts: Facts) -> Words:
+    let_in = _every_port(facts)
+    return Words(
+        "Every port of the page's host is let in.",
+        f"{_origin(let_in[0])} gets in as well: whoever may serve pages on any port of that "
+        "machine gets what the page gets. That is right only where nobody else may.",
+        _only(facts.page),
+        tuple(let_in),
+    )
+
+
+def _twin(facts: Facts) -> list[Exchange]:
+    found = facts.let_in(_plain_twin(facts.page.origin))
+    return [one for one in found if _has_cookies(one)]
+
+
+def _insecure(facts: Facts) -> Words:
+    twin = _twin(facts)[0]
+    return Words(
+        "The page's unencrypted twin is let in, with cookies.",
+        f"Anyone on the way can speak in the name of {_origin(twin)}, which is not encrypted, and "
+        "use the visitor's cookies.",
+        _only(facts.page),
+        (twin,),
+    )
+
+
+def _websocket(facts: Facts) -> Words:
+    return Words(
+        "WebSocket is open to every site.",
+        "Browsers leave it to the server to look at a WebSocket's origin, and this one does not: "
+        "any site can open a session, with the visitor's cookies where their SameSite permits.",
+        _closing(facts.page),
+        (facts.websocket,),
+    )
+
+
+def _jsonp(facts: Facts) -> Words:
+    return Words(
+        "JSONP is open to every site.",
+        "A <script> on any site can open a session and read it: JSONP knows no origin, so the list "
+        "of allowed origins does not protect it.",
+        _closing(facts.page),
+        (facts.script,),
+    )
+
+
+def _is_unvaried(facts: Facts) -> bool:
+    own = facts.own.response if facts.own is not None else None
+    other = facts.stranger.response if facts.stranger is not None else None
+    if own is None or other is None or origin_of(facts.target.base) == facts.page.origin:
+        return False
+    allowed = own.combined("Access-Control-Allow-Origin")
+    if allowed in (None, "*") or allowed == other.combined("Access-Control-Allow-Origin"):
+        return False
+    return not varies_by_origin(own)
+
+
+def _is_uncached(facts: Facts) -> bool:
+    own = facts.own.response if facts.own is not None else None
+    return own is not None and "no-store" in (own.combined("Cache-Control") or "")
+
+
+def _unvaried(facts: Facts) -> Words:
+    own = facts.own.response if facts.own is not None else None
+    by_hand = (
+        "Where the header is set by hand, set Vary: Origin with it. SioCors sends it, as does "
+        "Socket.IO for Node.js where its origins are a list."
+    )
+    fix = allowing(facts.page, elsewhere=by_hand)
+    if is_extension(own):
+        lost = advise(Topic.HIDES, proxy_of(own), header="Vary")
+        fix = Fix(elsewhere=f"SioCors has sent Vary: Origin. {lost}")
+    return Words(
+        "The answer depends on the origin and does not say so.",
+        "The answer names the origin that asked, but does not say so with Vary: Origin. A cache "
+        "may give it to pages of other origins, which are then blocked: “does not match”.",
+        fix,
+        (facts.own,),
+    )
+
+
+def _unknown(facts: Facts) -> Words:
+    return Words(
+        "The audit is incomplete.",
+        "Some requests in the name of others got no answer that tells whether they are let in.",
+        Fix(elsewhere="Ask again when the server is less busy."),
+        tuple(one for one in facts.answers if one.response is None)[:1],
+    )
+
+
+@dataclass(frozen=True)
+class Rule:
+    """When something is open, and in which words it is told."""
+
+    id: str
+    severity: Severity
+    applies: Callable[[Facts], object]
+    tell: Callable[[Facts], Words]
+
+
+_WRONG, _NOTE = Severity.WRONG, Severity.NOTE
+#: All that apply are told.
+RULES: Final = (
+    Rule(
+        "any-origin-with-credentials",
+        _WRONG,
+        lambda f: f.lets_all_in and _has_cookies(f.stranger),
+        _any_with_cookies,
+    ),
+    Rule("any-origin", _WRONG, _is_public, _any),
+    Rule("null-allowed", _WRONG, lambda f: f.let_in("null"), _null),
+    Rule("neighbours-allowed", _WRONG, _alike, _neighbours),
+    Rule("insecure-twin", _WRONG, _twin, _insecure),
+    Rule("websocket-open", _WRONG, lambda f: opened_by(f.greeting), _websocket),
+    Rule(
+        "jsonp-open",
+        _WRONG,
+        lambda f: _script_session(f.script) and not _is_public(f),
+        _jsonp,
+    ),
+    Rule("no-vary", _WRONG, lambda f: _is_unvaried(f) and not _is_uncached(f), _unvaried),
+    Rule("no-vary", _NOTE, lambda f: _is_unvaried(f) and _is_uncached(f), _unvaried),
+    Rule(
+        "every-port",
+        _NOTE,
+        lambda f: _every_port(f) and not is_loopback(urlsplit(f.page.origin).hostname or ""),
+        _ports,
+    ),
+    Rule("incomplete", _NOTE, lambda f: f.is_unknown, _unknown),
+)
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of an audit.
+
+    :param findings: what is open, the worst first.
+    """
+
+    facts: Facts
+    findings: tuple[Finding, ...]
+
+    @property
+    def target(self) -> Target:
+        """What was asked."""
+        return self.facts.target
+
+    @property
+    def page(self) -> Page:
+        """Who may get in."""
+        return self.facts.page
+
+    @property
+    def holes(self) -> tuple[Finding, ...]:
+        """What others get in by."""
+        return tuple(one for one in self.findings if one.severity is Severity.WRONG)
+
+    @property
+    def is_closed(self) -> bool | None:
+        """Whether nobody else gets in; ``None`` where that could not be told."""
+        if self.holes:
+            return False
+        return None if self.facts.is_unknown or not self.facts.is_seen else True
+
+    @property
+    def is_python(self) -> bool:
+        """Whether the server is one in Python."""
+        known = [one.response for one in self.facts.answers]
+        return any(is_python(one) or is_extension(one) for one in known)
+
+    @property
+    def is_node(self) -> bool:
+        """Whether the server is one for Node.js."""
+        return any(session_of(one) for one in self.facts.answers) and not self.is_python
+
+
+def audit(target: Target, page: Page, wire: Wire | None = None) -> Report:
+    """Ask a server who gets in besides a page."""
+    facts = ask(target, page, wire or Wire())
+    is_installed = any(is_extension(one.response) for one in facts.answers)
+    found = []
+    for rule in RULES:
+        if not rule.applies(facts):
+            continue
+        words = rule.tell(facts)
+        fix = words.fix.fitted(target, is_installed=is_installed)
+        proof = proof_of(filter(None, words.proof))
+        found.append(Finding(rule.id, rule.severity, words.title, words.cause, fix, proof=proof))
+    order = list(Severity)
+    return Report(facts, tuple(sorted(found, key=lambda one: order.index(one.severity))))

@@ -1,0 +1,309 @@
+"""What an examination knows: what the page did, what came back, and what tells causes apart."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cached_property
+from typing import Final
+from urllib.parse import urlsplit
+
+from ..browser.fetch import BAD_PORTS, Block, Check, Page, Response, cors_check
+from ..origins.grammar import is_loopback
+from .browser import Fetched, origin_of
+from .protocol import Session, opened_by, session_of
+from .session import Ended, Joined, answer_among, is_read
+from .target import Target
+from .who import Author, Error, is_extension, is_python, who
+from .wire import Exchange, Patience, Trouble
+
+
+class Stage(Enum):
+    """How far a page had come."""
+
+    HANDSHAKE = "handshake"
+    SESSION = "session"
+    METHOD = "method"  #: it asks whether it may use another method
+    WATCH = "watch"
+    WEBSOCKET = "websocket"
+    BENEATH = "beneath"  #: of an answer that is of no use besides its CORS headers
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """A WebSocket that was asked for.
+
+    :param session: within which; ``None`` where it was to open one.
+    :param packets: that came by it.
+    :param closed: what ended it before any came.
+    """
+
+    exchange: Exchange
+    session: Session | None = None
+    packets: tuple[str, ...] = ()
+    closed: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it carries what it should: an answer, or a session."""
+        if self.session is not None:
+            return self.packets[:1] == ("3probe",)
+        return bool(self.packets) and opened_by(self.packets[0]) is not None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that an examination knows.
+
+    :param addresses: of the server's host; none where they are not known.
+    :param asker: of the page's host.
+    :param handshake: the page's fetch that should open a session.
+    :param joined: what the namespace answered, by polling.
+    :param broken: the request that could not be sent while a poll waited.
+    :param method: the preflight of another method of the page.
+    :param upgrade: the WebSocket within the page's session.
+    :param alone: a WebSocket without a session.
+    :param ended: what ended the connection that was watched.
+    :param lives_on: the transport that the page lives on.
+    :param asides: the requests that tell causes apart, by name.
+    :param near: origins that may be let in instead, and what they were answered.
+    :param paths: where else the server might be, and what was answered there.
+    :param rejected: the names of cookies that browsers do not keep.
+    :param is_spent: whether the bounds were reached.
+    """
+
+    target: Target
+    page: Page
+    patience: Patience = field(default_factory=Patience)
+    transports: frozenset[str] = frozenset({"polling", "websocket"})
+    addresses: tuple[str, ...] = ()
+    asker: tuple[str, ...] = ()
+    handshake: Fetched | None = None
+    joined: Joined | None = None
+    broken: Joined | None = None
+    method: Fetched | None = None
+    upgrade: Upgrade | None = None
+    alone: Upgrade | None = None
+    ended: Ended | None = None
+    lives_on: str = ""
+    asides: Mapping[str, Exchange] = field(default_factory=dict)
+    near: tuple[tuple[str, Exchange], ...] = ()
+    paths: tuple[tuple[str, Exchange], ...] = ()
+    rejected: tuple[str, ...] = ()
+    is_spent: bool = False
+    requests: int = 0
+    seconds: float = 0.0
+
+    @property
+    def stopped(self) -> Case | None:
+        """The request at which the page could not go on by polling; ``None`` where it could."""
+        if self.handshake is not None and not _opens(self.handshake):
+            return Case(self, self.handshake, Stage.HANDSHAKE)
+        for joined in (self.joined, self.broken):
+            if joined is not None and joined.broken is not None:
+                return Case(self, joined.broken, Stage.SESSION)
+        return None
+
+    @property
+    def answer(self) -> str | None:
+        """The packet in which the application answers the client, by whatever transport."""
+        if self.ended is not None and self.ended.answer is not None:
+            return self.ended.answer
+        if self.joined is not None:
+            return self.joined.answer
+        return answer_among(self.alone.packets, self.target) if self.alone is not None else None
+
+    @property
+    def polling(self) -> bool | None:
+        """Whether the page connects by polling; ``None`` where that is not known."""
+        if "polling" not in self.transports or (self.handshake is None and not self.is_unsent):
+            return None
+        if self.stopped is not None or self.is_unsent:
+            return False
+        if self.joined is None:
+            return None
+        return not (self.lives_on == "polling" and self.ended is not None and not self.ended.answer)
+
+    @property
+    def websocket(self) -> bool | None:
+        """Whether it gets a WebSocket; ``None`` where that was not asked."""
+        asked = self.upgrade or self.alone
+        if asked is None:
+            is_in = self.stopped is None and is_welcome(self.answer, self.target)
+            is_wanted = is_in and "websocket" in self.transports and self.session is not None
+            is_offered = self.session is not None and "websocket" in self.session.upgrades
+            return False if is_wanted and not is_offered else None
+        is_cut = self.lives_on == "websocket" and self.ended is not None and not self.ended.answer
+        return asked.is_open and not is_cut
+
+    @property
+    def connects_by_websocket(self) -> bool:
+        """Whether a client with WebSocket alone was let in."""
+        return self.alone is not None and is_welcome(
+            answer_among(self.alone.packets, self.target), self.target
+        )
+
+    @property
+    def session(self) -> Session | None:
+        """The page's session."""
+        return session_of(self.handshake.last) if self.handshake is not None else None
+
+    @property
+    def lets_all_in(self) -> bool:
+        """Whether the server says that every site may read its answers."""
+        response = self.handshake.response if self.handshake is not None else None
+        return response is not None and response.combined("Access-Control-Allow-Origin") == "*"
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the page is one of the server's own."""
+        return self.page.origin == origin_of(self.target.base)
+
+    @property
+    def is_unsent(self) -> bool:
+        """Whether the browser asks nothing at all."""
+        parts = urlsplit(self.target.base)
+        is_web = parts.scheme in ("http", "https")
+        return (
+            not is_web or parts.port in BAD_PORTS or parts.hostname in UNSPECIFIED or self.is_mixed
+        )
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether a page served by https: asks for http:."""
+        parts = urlsplit(self.target.base)
+        is_here = is_loopback(parts.hostname or "")
+        is_secure = self.page.origin.startswith("https://")
+        return is_secure and parts.scheme == "http" and not is_here
+
+    @cached_property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """Every exchange that is known."""
+        fetched = [self.handshake, self.method]
+        for joined in (self.joined, self.broken):
+            fetched += [joined.answered, joined.broken] if joined is not None else []
+        found = [one for each in fetched if each is not None for one in each.exchanges]
+        found += [asked.exchange for asked in (self.upgrade, self.alone) if asked is not None]
+        beside = (*self.asides.values(), *dict(self.near).values(), *dict(self.paths).values())
+        return (*found, *beside)
+
+    @cached_property
+    def is_installed(self) -> bool:
+        """Whether the server has this extension."""
+        return any(is_extension(one.response) for one in self.exchanges)
+
+    @cached_property
+    def is_python(self) -> bool:
+        """Whether the server is one in Python."""
+        said = (who(one) for one in self.exchanges)
+        is_told = any(
+            author.error is not None
+            and author.message[:1].isupper()
+            and author.error in (Error.ORIGIN, Error.VERSION)
+            for author in said
+        )
+        return self.is_installed or is_told or any(is_python(x.response) for x in self.exchanges)
+
+    @cached_property
+    def is_node(self) -> bool:
+        """Whether the server is one for Node.js."""
+        opened = (one.response for one in self.exchanges if session_of(one) is not None)
+        return any(not is_python(response) for response in opened) and not self.is_python
+
+    @cached_property
+    def is_seen(self) -> bool:
+        """Whether a Socket.IO server is known to be there."""
+        return any(who(one).is_socketio for one in self.exchanges)
+
+
+#: Why nothing is known of a server, as nobody could be asked.
+OUT_OF_REACH: Final = frozenset(
+    {
+        Trouble.NAME,
+        Trouble.REFUSED,
+        Trouble.UNREACHABLE,
+        Trouble.NO_CONNECTION,
+        Trouble.CERTIFICATE,
+        Trouble.TLS,
+    }
+)
+
+#: Where servers listen "on all addresses"; Firefox asks none of them, Chromium takes them for here.
+UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - nothing is bound
+
+
+def is_welcome(answer: str | None, target: Target) -> bool:
+    """Tell whether a packet lets the client in, as far as the client understands it."""
+    return (answer or "").startswith("40") and (target.protocol.is_old or "{" in (answer or ""))
+
+
+def _opens(fetched: Fetched) -> bool:
+    return is_read(fetched) and session_of(fetched.last) is not None
+
+
+@dataclass(frozen=True)
+class Case:
+    """A request of the page's that it could not use the answer of, and all that is known.
+
+    :param fetched: the request, with its preflight and redirects.
+    """
+
+    facts: Facts
+    fetched: Fetched
+    stage: Stage
+
+    @property
+    def last(self) -> Exchange:
+        """The exchange that ended it."""
+        return self.fetched.last
+
+    @property
+    def url(self) -> str:
+        """The address that was asked last."""
+        return self.fetched.last.url
+
+    @property
+    def path(self) -> str:
+        """Its path."""
+        return urlsplit(self.url).path
+
+    @property
+    def response(self) -> Response:
+        """The answer, or its headers; one of status 0 where none came."""
+        return self.fetched.response or Response(0)
+
+    @cached_property
+    def author(self) -> Author:
+        """Who wrote the answer."""
+        return who(self.fetched.last)
+
+    @property
+    def block(self) -> Block | None:
+        """What keeps the answer from the page."""
+        return self.fetched.block
+
+    @property
+    def check(self) -> Check | None:
+        """The check that it has not passed."""
+        return self.fetched.block.check if self.fetched.block is not None else None
+
+    @property
+    def is_preflight(self) -> bool:
+        """Whether it was stopped at its preflight."""
+        return self.fetched.last.method == "OPTIONS"
+
+    def aside(self, name: str) -> Exchange | None:
+        """Return a request that tells causes apart; ``None`` where it was not sent."""
+        return self.facts.asides.get(name)
+
+    def is_let_in(self, name: str) -> bool:
+        """Tell whether such a request opened a session that the page could read."""
+        asked = self.aside(name)
+        return session_of(asked) is not None and lets_in(asked, self.facts.page.origin)
+
+
+def lets_in(asked: Exchange | None, origin: str) -> bool:
+    """Tell whether an answer may be read by pages of an origin."""
+    response = asked.response if asked is not None else None
+    return response is not None and cors_check(Page(origin), response) is None

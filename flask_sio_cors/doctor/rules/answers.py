@@ -1,0 +1,912 @@
+"""Answers that give the page no session: the Socket.IO server's refusals, and others' answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+from urllib.parse import urlsplit
+
+from ...browser.fetch import cors_check
+from ..advice import Topic, advise
+from ..facts import Case, Stage
+from ..findings import Rule, Words
+from ..fixes import Fix, allowing
+from ..protocol import protocol_of, session_of
+from ..target import DEFAULT_PATH
+from ..who import (
+    CHALLENGE,
+    REFUSED,
+    Error,
+    is_extension,
+    is_own_page,
+    named_path,
+    quoted,
+    raised,
+    says,
+    shown_proxy,
+    who,
+)
+from ..wire import Exchange
+from .network import wants_tls
+
+# --- What a Socket.IO server says ------------------------------------------------------------
+
+
+def _is(*errors: Error) -> Callable[[Case], bool]:
+    return lambda case: case.author.error in errors
+
+
+def _explain_at(case: Case) -> str:
+    """Say where the server's own rule is named, if it has this extension."""
+    if not case.facts.is_installed:
+        return ""
+    origin = case.facts.page.origin
+    return f"On the server, flask sio-cors explain {origin} names the rule that decides."
+
+
+def _query_dropped(case: Case) -> bool:
+    return case.author.error is Error.VERSION and who(case.aside("version")).error is Error.VERSION
+
+
+def _no_query(case: Case) -> Words:
+    return Words(
+        "The request's query does not arrive.",
+        "The server understands none of the protocol's versions, 3 or 4, with which it is asked: "
+        "what stands behind the question mark does not arrive. A proxy cuts it off.",
+        Fix(elsewhere=advise(Topic.QUERY, case.author.proxy)),
+        (case.aside("version"),),
+    )
+
+
+def _unsupported(case: Case) -> Words:
+    protocol, other = case.facts.target.protocol, case.aside("version")
+    cause = (
+        "The server does not speak the version of the Engine.IO protocol that the page's client "
+        f"does (EIO={protocol.version}, {protocol.clients})."
+    )
+    proof: tuple[Exchange | None, ...] = ()
+    if other is not None and other.response is not None and other.response.is_ok:
+        spoken = protocol_of(other.url)
+        cause += f" It does answer EIO={spoken.version}, that of {spoken.clients}."
+        proof = (other,)
+    if protocol.is_old:
+        node = allowing(case.facts.page, options=["allowEIO3: true, // for clients of version 2"])
+        fix = Fix(
+            "", node.node, "Load socket.io-client 4 on the page, which the server is made for."
+        )
+    else:
+        fix = Fix(
+            "# pip install --upgrade Flask-SocketIO python-socketio python-engineio",
+            "",
+            "Use matching versions: socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO "
+            "3, 4.",
+        )
+    return Words("Client and server speak different versions.", cause, fix, proof)
+
+
+def _disagree(case: Case) -> bool:
+    """Tell whether one origin was refused and let in, as by several processes."""
+    if case.author.error is not Error.ORIGIN or case.facts.is_own:
+        return False
+    asked = ("own", "own, twice", "own, thrice")
+    return any(map(case.is_let_in, asked)) or case.stage is Stage.SESSION
+
+
+def _processes(case: Case) -> Words:
+    origin = case.facts.page.origin
+    asked = [case.aside(name) for name in ("own", "own, twice", "own, thrice")]
+    return Words(
+        f"Some processes of the server know {origin}, others do not.",
+        f"{origin} was let in and refused within seconds: several processes serve this address, "
+        "with different configurations. Some of them run with an older one.",
+        Fix(
+            elsewhere="Restart all workers, on every machine; and let all of them read the same "
+            "configuration."
+        ),
+        tuple(one for one in asked if session_of(one) is not None)[:1],
+    )
+
+
+def _not_allowed(case: Case) -> Words:
+    page = case.facts.page
+    cause = f'The Socket.IO server itself refuses: "{case.author.message}".'
+    elsewhere = _explain_at(case)
+    if case.response.values("Access-Control-Allow-Origin"):
+        cause += " Something else adds Access-Control-Allow-Origin to its answer."
+        remove = (
+            "And remove what adds the CORS header to this answer: beside the server's own it would "
+            f"be one too many. {advise(Topic.ADDS, case.author.proxy)}"
+        )
+        elsewhere = f"{elsewhere} {remove}".strip()
+    fix = allowing(page, elsewhere=elsewhere)
+    return near_instead(case, Words(f"The server does not allow {page.origin}.", cause, fix))
+
+
+def near_instead(case: Case, words: Words) -> Words:
+    """Name the origin that is let in instead, where one is."""
+    if not case.facts.near:
+        return words
+    (name, asked), origin = case.facts.near[0], case.facts.page.origin
+    if "://" in name and not name.endswith("/"):
+        said = "open the page there, or allow this one as well"
+        if name == origin.replace("http:", "https:", 1):
+            said = "serve the page by https:, or allow this one as well"
+        cause = f"{words.cause} It does let {name} in: {said}."
+        return replace(words, cause=cause, proof=(asked,))
+    why = (
+        "a slash too many"
+        if name.endswith("/")
+        else "a host, and every origin starts with a scheme"
+    )
+    cause = f"{words.cause} It does let {name} in, which no browser sends: its list has {why}."
+    written = f"Write {json.dumps(origin)} into its list of origins, not {json.dumps(name)}."
+    return replace(words, cause=cause, fix=replace(words.fix, elsewhere=written), proof=(asked,))
+
+
+def _host_not_trusted(case: Case) -> Words:
+    host = urlsplit(case.url).hostname or ""
+    cause = "The Host header is not among the application's TRUSTED_HOSTS, before anything else."
+    elsewhere = "Or let the proxy send a Host that is trusted."
+    if proxy := shown_proxy(case.response):
+        cause += (
+            f" A proxy ({proxy}) stands between, which sends a Host of its own unless it is told "
+            "otherwise."
+        )
+        elsewhere = advise(Topic.HOST, case.author.proxy)
+    return Words(
+        f"The server does not trust the host {host}.",
+        cause,
+        Fix(
+            "# above SioCors(app)\n"
+            'app.config["TRUSTED_HOSTS"] = [\n'
+            f'    *(app.config["TRUSTED_HOSTS"] or []), {json.dumps(host)}\n]',
+            "",
+            elsewhere,
+        ),
+    )
+
+
+def _no_polling(case: Case) -> Words:
+    both = '["polling", "websocket"]'
+    line = f"socketio = SocketIO(app, transports={both})"
+    page = case.facts.page
+    return Words(
+        "The server offers no polling.",
+        f'The server says "{case.author.message}": it was made for WebSocket alone (its option '
+        "transports), and clients begin with polling.",
+        Fix(
+            f"{line}\n{allowing(page).extension}",
+            allowing(page, options=[f"transports: {both},"]).node,
+            'In the client: io(url, { transports: ["websocket"] })',
+            line,
+        ),
+    )
+
+
+def _by_function(case: Case) -> bool:
+    """Tell whether the application's own decision on origins has ended in an error.
+
+    npm's `cors` shows such an error as Express does, and Engine.IO as a bad request.
+    """
+    if case.block is None or "sid=" in case.url:
+        return False
+    if case.author.error is Error.REQUEST:
+        # Engine.IO says the same of anything that its middlewares refuse.
+        return case.response.status == 400 and case.response.body.startswith(b'{"code":3,')
+    return case.response.status == 500 and says(case.response, r"Error: .*\bcors\b")
+
+
+def _function(case: Case) -> Words:
+    origin = case.facts.page.origin
+    said = re.search(
+        r"Error: (.*?)(?:<|\n|$)", case.response.body[:4096].decode("utf-8", "replace")
+    )
+    shown, name = f' ("{said[1]}")' if said else "", json.dumps(origin)
+    cause = (
+        f"The server answers {case.response.status}{shown}: the application's own function for the "
+        f"option origin of cors does not know {origin} and calls callback(new Error(…)); or "
+        "another middleware of it fails."
+    )
+    if _is_open(case.aside("no origin")):
+        cause += " Asked without an Origin header, the server opens a session."
+    fix = (
+        f"Let that function let the origin in: if (origin === {name}) return callback(null, true); "
+        "and let it refuse others without an error: callback(null, false)"
+    )
+    title = f"The application's own function refuses {origin}."
+    lines = replace(allowing(case.facts.page, elsewhere=fix), extension="")
+    return Words(title, cause, lines, (case.aside("no origin"),))
+
+
+def _is_open(asked: Exchange | None) -> bool:
+    return session_of(asked) is not None
+
+
+def _is_old(case: Case) -> bool:
+    body = case.response.body
+    return not case.facts.target.protocol.is_old and re.match(rb"\d+:0\{|\x00", body) is not None
+
+
+OLD_FIX: Final = Fix(
+    "# pip install --upgrade Flask-SocketIO python-socketio python-engineio",
+    "// npm install socket.io@4",
+    "Upgrade the server, or use socket.io-client 2 on the page.",
+)
+
+
+def _old(case: Case) -> Words:
+    return Words(
+        "The server is older than the client.",
+        "The answer is that of Socket.IO 2 or older (Engine.IO 3), which a client of version 3 or "
+        "4 does not understand.",
+        OLD_FIX,
+    )
+
+
+def _refuses(case: Case) -> Words:
+    status, said = case.response.status, case.author.message
+    cause = f'Socket.IO answers {status}: "{said}".'
+    fix = Fix(elsewhere="See the server's log; the message is the server's own.")
+    if case.author.error is Error.FORBIDDEN:
+        order = "CORS is in order; the" if case.block is None else "The"
+        cause += (
+            f" {order} application's own decision on who may connect is against it: allowRequest "
+            "in Node.js, SIO_CORS_ALLOW_REQUEST here."
+        )
+        if case.block is not None:
+            cause += " The answer has no CORS headers, so that the page cannot read that."
+        if is_extension(case.response):
+            fix = Fix(
+                elsewhere="See the server's log for what SIO_CORS_ALLOW_REQUEST (or "
+                f"@cors.allow_request) did. {_explain_at(case)}"
+            )
+    return Words("The server refuses the connection.", cause, fix)
+
+
+#: What the Socket.IO server itself says, whatever CORS headers it has.
+SAID: Final = (
+    Rule("query-dropped", _query_dropped, _no_query),
+    Rule("unsupported-version", _is(Error.VERSION), _unsupported),
+    Rule("processes-disagree", _disagree, _processes, is_whole=True),
+    Rule("origin-not-allowed", _is(Error.ORIGIN), _not_allowed),
+    Rule("host-not-trusted", _is(Error.HOST), _host_not_trusted),
+    Rule(
+        "polling-not-offered",
+        lambda c: c.author.error is Error.TRANSPORT and "transport=polling" in c.url,
+        _no_polling,
+    ),
+    Rule("origin-function-fails", _by_function, _function),
+    Rule("refused", _is(Error.FORBIDDEN), _refuses),
+    Rule("old-server", _is_old, _old),
+)
+
+
+# --- What stands before the server -----------------------------------------------------------
+
+
+def _place(case: Case) -> str:
+    name = case.author.name
+    return name if name != "Something" else "the firewall, CDN or proxy"
+
+
+def _answers(case: Case) -> str:
+    """Say who answers in the server's place, and in which words."""
+    said = quoted(case.response)
+    shown = f": “{said}”" if said and not said.startswith("{") else ""
+    status = f"{case.response.status} {case.response.reason}".rstrip()
+    return f"{case.author.name} answers {status} in the Socket.IO server's place{shown}"
+
+
+def _past(case: Case) -> str:
+    """Say whether only the preflight was stopped, or only what is a browser's."""
+    asked = case.aside("own")
+    if asked is None or not who(asked).is_socketio:
+        return ""
+    if case.is_preflight:
+        return " Other requests do reach the Socket.IO server."
+    if case.response.status == 403 and _is_open(asked):
+        return (
+            " Without the headers that browsers add, Referer and Sec-Fetch-Site, the same request "
+            "does come to the server: the rule looks at one of these."
+        )
+    return ""
+
+
+def _exempting(*marks: str, status: tuple[int, ...] = ()) -> Callable[[Case], bool]:
+    pattern = "|".join(marks)
+    return lambda case: (
+        (not status or case.response.status in status) and says(case.response, pattern)
+    )
+
+
+def _tells(title: str, cause: str, fix: str) -> Callable[[Case], Words]:
+    """Return words that quote the answer, and say what to do about it."""
+
+    def tell(case: Case) -> Words:
+        host = urlsplit(case.facts.target.base).hostname or ""
+        told = cause.replace("<host>", host)
+        return Words(title, f"{_answers(case)}. {told}", Fix(elsewhere=fix.replace("<host>", host)))
+
+    return tell
+
+
+def _challenge(case: Case) -> Words:
+    return Words(
+        "A challenge stands before the server.",
+        f"{case.author.name} answers {case.response.status} in the Socket.IO server's place, with "
+        "a page that wants to see whether a person is there. Only a page in a tab can pass that, "
+        "no request of a script.",
+        Fix(
+            elsewhere="Exempt the Socket.IO path from the challenge, in the rules of "
+            f"{_place(case)} for bots and its firewall; OPTIONS requests too."
+        ),
+    )
+
+
+def _is_limit(case: Case) -> bool:
+    status, response = case.response.status, case.response
+    # nginx says 502 where the server behind it does not run.
+    is_rule = status == 503 and b"<center>nginx" in response.body
+    is_named = status == 503 and says(response, "ingress|no endpoints")
+    return not is_named and (
+        status == 429 or is_rule or (status == 503 and bool(response.values("Retry-After")))
+    )
+
+
+def _limited(case: Case) -> Words:
+    response, wait = case.response, case.response.combined("Retry-After")
+    after = f" It says to come again after {wait} (Retry-After)." if wait else ""
+    what = "it is overloaded or under maintenance"
+    if response.status == 429:
+        what = "a rate limit: too many requests came"
+    elif case.author.proxy == "nginx":
+        what = "a limit (limit_conn, limit_req), or a maintenance page (return 503)"
+    return Words(
+        "The server is kept from answering for now.",
+        f"{_answers(case)}: {what}.{after} A client that polls sends a request for each packet, "
+        f"and comes again at once when one fails.{_past(case)}",
+        Fix(elsewhere=advise(Topic.RATE, case.author.proxy)),
+    )
+
+
+def _too_large(case: Case) -> Words:
+    return Words(
+        "Requests may hardly have a body.",
+        f"{_answers(case)}: the request is larger than it takes, and this one is tiny.",
+        Fix(
+            elsewhere=f"{advise(Topic.BODY, case.author.proxy)} (max_http_buffer_size, "
+            "maxHttpBufferSize)"
+        ),
+    )
+
+
+def _airplay(case: Case) -> Words:
+    return Words(
+        "AirPlay answers, not the server.",
+        f"What answers is {case.author.name}: macOS itself, which takes port 5000 for AirPlay. The "
+        "Socket.IO server does not run, or on another address of that port.",
+        Fix(
+            "socketio.run(app, port=5001)",
+            "httpServer.listen(5001)",
+            "Use another port, in the client too; or in System Settings, General, AirDrop & "
+            "Handoff: switch AirPlay Receiver off, and start the server again.",
+        ),
+    )
+
+
+def _login(case: Case) -> Words:
+    response, name = case.response, case.author.name
+    named = response.combined("WWW-Authenticate") or response.combined("Proxy-Authenticate")
+    by = f", by {name}," if name != "Something" else ""
+    cause = (
+        f"The answer{by} is {response.status}: something asks for a password or token"
+        f"{f' ({named})' if named else ''}."
+    )
+    fix = "Exempt the Socket.IO path, or OPTIONS requests, from the login."
+    if response.status == 407:
+        cause += " It is a proxy on the way out of this network, not the server's."
+        fix = "Log in to this network's proxy, or ask without it."
+    return Words(LOGIN, f"{cause}{_past(case)}", Fix(elsewhere=fix))
+
+
+LOGIN: Final = "A login stands before the Socket.IO server."
+LOGIN_CAUSE: Final = "It looks like a login, which Socket.IO cannot fill in."
+EXEMPT: Final = Fix(elsewhere="Exempt the Socket.IO path from the login that stands before it.")
+_LOGIN_WORDS: Final = re.compile(r"log-?in|sign-?in|auth|sso|account|password", re.IGNORECASE)
+
+
+def is_login(address: str) -> bool:
+    """Tell whether an address looks like that of a login."""
+    parts = urlsplit(address)
+    return _LOGIN_WORDS.search(f"{parts.path}?{parts.query}") is not None
+
+
+def _came_to_login(case: Case) -> bool:
+    """Tell a login by the address that the browser was redirected to."""
+    asked = [one.url for one in case.fetched.exchanges if one.method != "OPTIONS"]
+    if not asked or case.author.is_socketio or urlsplit(asked[0]).path == case.path:
+        return False
+    return is_login(case.url)
+
+
+def _redirected_login(case: Case) -> Words:
+    return Words(LOGIN, f"The server redirects to {case.url}. {LOGIN_CAUSE}", EXEMPT)
+
+
+def _is_forbidden(case: Case) -> bool:
+    status = case.response.status
+    is_wall = status in (405, 406, 418, 451) and says(case.response, REFUSED)
+    return status == 403 or is_wall
+
+
+def _forbidden(case: Case) -> Words:
+    fix = advise(Topic.FORBID, case.author.proxy, path=case.path)
+    fix = f"{fix} The log of {_place(case)} says which rule refused this one."
+    past = _past(case)
+    if "Referer" in past:
+        fix += " In nginx: valid_referers, and what compares $http_referer."
+    return Words(
+        "Something before the server forbids it.",
+        f"{_answers(case)}: a firewall (WAF), a list of addresses, or a rule of the web server, "
+        f"the proxy or the application before it keeps the request out.{past}",
+        Fix(elsewhere=fix),
+        (case.aside("own"),) if past else (),
+    )
+
+
+def _by_page(case: Case) -> bool:
+    """Tell whether a proxy puts a page of its own in the place of the server's refusal."""
+    is_other = not case.author.is_socketio and not _is_open(case.aside("own"))
+    return (
+        is_other
+        and not case.is_preflight
+        and _is_open(case.aside("no origin"))
+        and (case.response.is_ok or is_own_page(case.response))
+    )
+
+
+def _replaced(case: Case) -> Words:
+    origin = case.facts.page.origin
+    return Words(
+        f"The server does not allow {origin}.",
+        "The Socket.IO server is there, and opens a session for a request without an Origin; to "
+        f"that of {origin} the answer is a page of something before it. So the server refuses this "
+        "origin, and a proxy shows its own page for errors (in nginx: proxy_intercept_errors, "
+        "error_page).",
+        allowing(case.facts.page),
+        (case.aside("no origin"),),
+    )
+
+
+#: Who keeps requests from the server, on purpose; not asked where a Socket.IO server answers.
+GATEKEEPERS: Final = (
+    Rule("login-required", _came_to_login, _redirected_login),
+    Rule(
+        "challenge",
+        lambda c: (
+            (c.response.status >= 400 or c.response.status == 202) and says(c.response, CHALLENGE)
+        ),
+        _challenge,
+    ),
+    Rule(
+        "interstitial",
+        _exempting(r"^ngrok-error-code: ERR_NGROK_6024", r"ERR_NGROK_6024|ngrok-skip-browser"),
+        _tells(
+            "A warning page stands before the server.",
+            "ngrok's free plan shows it to every browser, until a request brings a header.",
+            'In the client: io(url, { extraHeaders: { "ngrok-skip-browser-warning": "1" } }), and '
+            "allow that header; or use a paid plan.",
+        ),
+    ),
+    Rule(
+        "host-refused",
+        _exempting(r"blocked request\. this host", status=(403,)),
+        _tells(
+            "Vite does not know this host.",
+            "Vite's development server answers for the hosts that it was told alone.",
+            'In vite.config.js: server: { allowedHosts: ["<host>"] }',
+        ),
+    ),
+    Rule(
+        "host-refused",
+        _exempting(r"invalid host header"),
+        _tells(
+            "webpack's development server does not know this host.",
+            "It answers for the hosts that it was told alone.",
+            'In webpack.config.js: devServer: { allowedHosts: ["<host>"] }',
+        ),
+    ),
+    Rule(
+        "host-refused",
+        _exempting(r"disallowedhost|allowed_hosts|invalid http_host header", status=(400,)),
+        _tells(
+            "Django does not know this host.",
+            "Django answers for the hosts of ALLOWED_HOSTS alone.",
+            'In settings.py: ALLOWED_HOSTS = ["<host>"]',
+        ),
+    ),
+    Rule(
+        "client-certificate",
+        _exempting(
+            "no required ssl certificate|ssl certificate error", status=(400, 403, 496, 495)
+        ),
+        _tells(
+            "The server wants a certificate of the visitor's.",
+            "Browsers send none with preflights, and with requests only where they have "
+            "credentials.",
+            "Exempt the Socket.IO path; in nginx: ssl_verify_client optional; and look at "
+            "$ssl_client_verify elsewhere.",
+        ),
+    ),
+    Rule(
+        "no-endpoints",
+        lambda c: (
+            c.response.status == 503
+            and (
+                c.author.name in ("HAProxy", "Traefik") or says(c.response, "no endpoints|ingress")
+            )
+        ),
+        _tells(
+            "The proxy has no Socket.IO server to pass this on to.",
+            "None is running, or none is healthy in its eyes.",
+            "Start the server; look at what the proxy checks. In Kubernetes: kubectl get "
+            "endpoints; the service's selector and port have to be those of the pods.",
+        ),
+    ),
+    Rule("rate-limited", _is_limit, _limited),
+    Rule("body-too-large", lambda c: c.response.status == 413, _too_large),
+    Rule("airplay", lambda c: "airtunes" in c.author.name.lower(), _airplay),
+    Rule("login-required", lambda c: c.response.status in (401, 407), _login),
+    Rule(
+        "login-required",
+        lambda c: c.author.name == "oauth2-proxy" and c.response.status in (200, 403),
+        _tells(LOGIN, LOGIN_CAUSE, "Exempt the Socket.IO path: --skip-auth-route=^/socket.io/"),
+    ),
+    Rule("origin-not-allowed", _by_page, _replaced),
+    Rule("forbidden", _is_forbidden, _forbidden),
+)
+
+# --- What the status says --------------------------------------------------------------------
+
+#: What nginx, HAProxy and others say of a request with too many or too long headers.
+_TOO_LONG: Final = "request header (or cookie|fields) too large|request header too long"
+
+
+def _long_headers(case: Case) -> Words:
+    return Words(
+        "The page sends too large headers.",
+        f"The server answers {case.response.status}: the page's own headers (extraHeaders, "
+        "cookies) are longer than it reads, as a large token or many cookies are.",
+        Fix(
+            elsewhere=f"{advise(Topic.HEADERS, case.author.proxy)} In Node.js: "
+            "createServer({ maxHeaderSize: 32768 }); in gunicorn: --limit-request-field_size 32768"
+        ),
+    )
+
+
+def _https_needed(case: Case) -> Words:
+    secure = case.url.replace("http://", "https://", 1)
+    cause = "The server expects TLS on this port, and is asked without."
+    return Words("The server wants https://.", cause, Fix(address=secure))
+
+
+def _who(case: Case) -> str:
+    name = case.author.name
+    return f"A proxy ({name})" if name != "Something" else "A proxy"
+
+
+def _proxy_error(case: Case) -> Words:
+    return Words(
+        "The proxy does not reach the Socket.IO server.",
+        f"{_who(case)} answers {case.response.status} in the place of the Socket.IO server, which "
+        "does not run or is not where the proxy looks for it. Its error page has no CORS headers.",
+        Fix(elsewhere=advise(Topic.REACH, case.author.proxy)),
+    )
+
+
+#: Within so many seconds no proxy has waited for anything.
+_AT_ONCE: Final = 0.3
+
+
+def _proxy_timeout(case: Case) -> Words:
+    if case.last.seconds < _AT_ONCE and case.author.proxy != "nginx":
+        return Words(
+            "The proxy does not wait for the server.",
+            f"{_who(case)} answers {case.response.status} at once in the place of the Socket.IO "
+            "server: no time limit has run out. It remembers that the server did not answer "
+            "before, or has no way to it.",
+            Fix(elsewhere=advise(Topic.REACH, case.author.proxy)),
+        )
+    return Words(
+        "The proxy does not wait for the server.",
+        f"{_who(case)} answers {case.response.status} in the place of the Socket.IO server, from "
+        "which it got no answer in the time that it allows. The server runs, and is slow or busy "
+        "(one worker, blocked by a request or by long polls); or its port is closed by a firewall. "
+        "A poll is answered after 25 seconds if there is no news: the proxy has to wait for "
+        "longer.",
+        Fix(
+            elsewhere=f"{advise(Topic.WAIT, case.author.proxy, path=case.path)} Then look at what "
+            "keeps the server."
+        ),
+    )
+
+
+def _only_get(case: Case) -> Words:
+    return Words(
+        "POST requests do not pass.",
+        f"GET requests come to the Socket.IO server, and POST is answered {case.response.status} "
+        f"{case.response.reason}: a proxy, or a rule before the server, lets GET alone pass. By "
+        "POST the client sends all that it has to say.",
+        Fix(elsewhere=advise(Topic.POST, case.author.proxy, path=case.path)),
+    )
+
+
+def _server_error(case: Case) -> Words:
+    status = f"{case.response.status} {case.response.reason}".rstrip()
+    cause = f"The server answers {status}: it failed while answering."
+    if exception := raised(case.response):
+        cause += f" It shows what was raised: {exception}"
+    fix = Fix(elsewhere="Look for the traceback in the server's log.")
+    return Words("The server fails.", cause, fix)
+
+
+def _is_nowhere(case: Case) -> bool:
+    return case.response.status in (404, 405) and not case.is_preflight
+
+
+#: What the number, or a server's standing words, say.
+STATUSES: Final = (
+    Rule("https-needed", lambda c: wants_tls(c.response.body), _https_needed),
+    Rule(
+        "headers-too-large",
+        lambda c: c.response.status == 431 or says(c.response, _TOO_LONG),
+        _long_headers,
+    ),
+    *GATEKEEPERS,
+    Rule("proxy-timeout", lambda c: c.response.status in (504, 524), _proxy_timeout),
+    Rule(
+        "proxy-error",
+        # From 520 on they are Cloudflare's.
+        lambda c: c.response.status in (502, 503) or 520 <= c.response.status <= 530,
+        _proxy_error,
+    ),
+    Rule(
+        "post-refused",
+        lambda c: c.response.status in (404, 405) and c.last.method == "POST",
+        _only_get,
+    ),
+)
+FAILS: Final = (Rule("server-error", lambda c: c.response.status >= 500, _server_error),)
+
+
+# --- Where the server is ---------------------------------------------------------------------
+
+_COMPARE: Final = (
+    "Compare path in the client's options with the server's (resource, path), and the proxy's "
+    "location."
+)
+_EXPRESS: Final = """\
+const httpServer = createServer(app);   // require("http")
+const io = new Server(httpServer);
+httpServer.listen(3000);   // not app.listen(3000)"""
+
+
+def _found(case: Case) -> tuple[str, Exchange] | None:
+    """Return the path at which a Socket.IO server is."""
+    path, asked = case.facts.paths[-1] if case.facts.paths else ("", None)
+    author = who(asked)
+    is_there = author.is_socketio and author.error is not Error.PLACE
+    return (path, asked) if asked is not None and is_there else None
+
+
+def _found_path(case: Case) -> str:
+    found = _found(case)
+    return found[0] if found is not None else ""
+
+
+def _is_slash(case: Case) -> bool:
+    return _found_path(case) == f"{case.facts.target.path}/"
+
+
+def _at(case: Case) -> str:
+    """Return the title of what is not where it was asked for."""
+    path, found = case.path, _found_path(case)
+    there = f", but at {found}" * bool(found)
+    return f"There is no Socket.IO server at {path}{there}."
+
+
+def _nothing(case: Case) -> str:
+    """Say what answers at a path that nobody serves."""
+    response = case.response
+    if response.is_ok:
+        return _something_else(case)
+    if response.body.find(b"Cannot GET /") >= 0:
+        return (
+            "Express answers, as to a path that nobody serves: the Socket.IO server has another "
+            "path, or is attached to another HTTP server than the one that listens. app.listen() "
+            "makes one of its own."
+        )
+    if case.is_preflight:
+        return f"The browser's question before the request was answered {response.status}."
+    status = f"{response.status} {response.reason}".rstrip()
+    return f"A web server answers, but has nothing at {case.path}: {status}."
+
+
+def _slash(case: Case) -> Words:
+    path, asked = _found(case) or ("", None)
+    cause = f"{_nothing(case)} The Socket.IO server is at {path}."
+    address = f"{case.facts.target.base}{path}"
+    return Words(_at(case), cause, Fix(address=address), (asked,))
+
+
+def _is_cut_off(case: Case) -> bool:
+    target = case.facts.target
+    twice = f"{target.path.rstrip('/')}{DEFAULT_PATH}"
+    return target.path == DEFAULT_PATH and _found_path(case) == twice
+
+
+def _cut_off(case: Case) -> Words:
+    path, asked = _found(case) or ("", None)
+    own = case.facts.target.path
+    name = own.rstrip("/")
+    return Words(
+        f"A proxy cuts {name} off.",
+        f"{_nothing(case)} The server answers at {path}, since a proxy cuts {name} off before it "
+        "passes a request on.",
+        Fix(elsewhere=advise(Topic.PATH, case.author.proxy, path=own)),
+        (asked,),
+    )
+
+
+def _is_below(case: Case) -> bool:
+    """Tell whether a proxy leads to the server under a prefix only."""
+    return _found_path(case).endswith(case.facts.target.path) and is_own_page(case.response)
+
+
+def _below(case: Case) -> Words:
+    path, asked = _found(case) or ("", None)
+    own = case.facts.target.path
+    return Words(
+        _at(case),
+        f"{_nothing(case)} The Socket.IO server is at {path}. What answers at {own} is the proxy "
+        f"itself: it passes on what is below {path.removesuffix(own)}/, perhaps without that "
+        "prefix.",
+        Fix(
+            elsewhere=f"Or: {advise(Topic.PATH, case.author.proxy, path=own)}",
+            address=f"{case.facts.target.base}{path}",
+        ),
+        (asked,),
+    )
+
+
+def _elsewhere(case: Case) -> Words:
+    path, asked = _found(case) or ("", None)
+    target, page = case.facts.target, case.facts.page
+    cause = f"{_nothing(case)} The Socket.IO server is at {path}."
+    extension = f'socketio = SocketIO(app, path="{target.path.strip("/")}")'
+    if asked is not None and asked.response is not None and cors_check(page, asked.response):
+        cause = f"{cause} It does not let {page.origin} in, either."
+        extension = f"{extension}\n{allowing(page).extension}"
+    options = [f'path: "{target.path}",']
+    options += ["addTrailingSlash: false,"] * (not target.path.endswith("/"))
+    node = allowing(page, options=options).node
+    return Words(_at(case), cause, Fix(extension, node, address=f"{target.base}{path}"), (asked,))
+
+
+def _passed_on(case: Case) -> Words:
+    """Tell of a path that a proxy does not translate into the server's own."""
+    path, named = case.facts.target.path, named_path(case.author) or ""
+    proxy = case.author.proxy
+    if path == named:
+        return Words(
+            _at(case),
+            f"The application says that its server is at {named}, and that it is asked for "
+            "something else: a proxy changes the path, perhaps its last slash only.",
+            Fix(elsewhere=advise(Topic.PATH, proxy, path=named)),
+        )
+    return Words(
+        _at(case),
+        f"{_nothing(case)} The application says that its server is at {named}, which leads nowhere "
+        "from here: a proxy passes the path on as it is.",
+        Fix(
+            f'socketio = SocketIO(app, path="{path.strip("/")}")',
+            "",
+            advise(Topic.PREFIX, proxy, path=path, named=named),
+        ),
+    )
+
+
+def _wrong_path(case: Case) -> Words:
+    path, cause, proxy = case.path, _nothing(case), shown_proxy(case.response)
+    if case.response.body.find(b"Cannot GET /") >= 0:
+        return Words(_at(case), cause, Fix("", _EXPRESS, _COMPARE))
+    prefix = path.removesuffix(DEFAULT_PATH)
+    if is_own_page(case.response):
+        passing = advise(Topic.PATH, case.author.proxy, path=path)
+        upgrade = advise(Topic.UPGRADE, case.author.proxy, path=path)
+        return Words(
+            _at(case),
+            f"{cause} It is {proxy} itself: no rule of it passes that path on.",
+            Fix(elsewhere=f"{_COMPARE} {passing} {upgrade}"),
+        )
+    if prefix in ("", path) or not proxy:
+        return Words(_at(case), cause, Fix(elsewhere=_COMPARE))
+    return Words(
+        _at(case),
+        f"{cause} It came by a proxy ({proxy}), which may pass {prefix} on, so that the server is "
+        f"asked for {path} and knows {DEFAULT_PATH} only.",
+        Fix(
+            f'socketio = SocketIO(app, path="{path.strip("/")}")',
+            "",
+            advise(Topic.CUT, case.author.proxy, prefix=prefix),
+        ),
+    )
+
+
+PLACES: Final = (
+    Rule("missing-slash", _is_slash, _slash),
+    Rule("path-cut-off", _is_cut_off, _cut_off),
+    Rule("wrong-path", _is_below, _below),
+    Rule("wrong-path", lambda c: _found(c) is not None, _elsewhere),
+    Rule("wrong-path", lambda c: named_path(c.author) is not None, _passed_on),
+    Rule("wrong-path", lambda c: _is_nowhere(c) and not c.author.is_socketio, _wrong_path),
+)
+
+
+# --- Whatever else it is ---------------------------------------------------------------------
+
+
+def _something_else(case: Case) -> str:
+    response = case.response
+    text = response.body[:4096].decode("utf-8", "replace").strip()
+    title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", text, re.IGNORECASE | re.DOTALL)
+    kind = response.combined("Content-Type") or "no Content-Type"
+    size = len(response.body)
+    length = f"{size} byte{'s' * (size != 1)}" if size else "nothing"
+    what = f"a page called “{title[1][:60]}”" if title else f"{length}, {kind}"
+    server = response.combined("Server")
+    return (
+        f"What answers there{f' by {server}' if server else ''} is something else: {what}. A "
+        "development server, a single-page application's host or a proxy's default site answers "
+        "every path like that."
+    )
+
+
+def another_server(case: Case) -> Words:
+    """Tell of an answer that is no Socket.IO server's."""
+    fix = Fix(elsewhere="Compare host, port and path of the client with those of the server.")
+    return Words("What answers is no Socket.IO server.", _something_else(case), fix)
+
+
+def _wrong_status(case: Case) -> Words:
+    status = case.response.status
+    fix = Fix(elsewhere="Look for the proxy or middleware that changes the status.")
+    if "sid=" in case.url:
+        cause = f"The server answers {status} where clients take 200 only."
+        return Words("The answer has the wrong status.", cause, fix)
+    cause = f"A session is opened, but with status {status}; clients take 200 only."
+    return Words("The session comes with the wrong status.", cause, fix)
+
+
+def _unexpected(case: Case) -> Words:
+    status = f"{case.response.status} {case.response.reason}".rstrip()
+    fix = Fix(elsewhere="See the server's log.")
+    return Words("The server refuses the request.", f"The server answers {status}.", fix)
+
+
+def _has_wrong_status(case: Case) -> bool:
+    is_packet = case.author.is_session or "sid=" in case.url
+    return is_packet and case.response.is_ok and case.response.status != 200
+
+
+#: Of answers that the page may read.
+READABLE: Final = (
+    Rule("refused", lambda c: c.author.error is not None, _refuses),
+    Rule("unexpected-status", _has_wrong_status, _wrong_status),
+    Rule("unexpected-status", lambda c: c.author.is_session, _wrong_status),
+    Rule("another-server", lambda c: c.response.is_ok, another_server),
+    Rule("unexpected-status", lambda c: True, _unexpected),
+)

@@ -1,0 +1,195 @@
+"""What is worth knowing besides: who does not reach the server, and what is not known."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Final
+from urllib.parse import urlsplit
+
+from ...browser import wording
+from ...origins.grammar import is_loopback
+from ..facts import OUT_OF_REACH, Case, Facts
+from ..findings import Rule, Words
+from ..fixes import Fix, allowing
+from ..wire import Failure
+
+# --- Servers that not every visitor's browser reaches -----------------------------------------
+#
+# Chromium lets pages of public sites ask them only where the visitor permits it, and only from
+# pages served by https (https://wicg.github.io/local-network-access/).
+
+_LOOPBACK, _LOCAL, _PUBLIC = "loopback", "local", "public"
+
+
+def _space(found: tuple[str, ...]) -> str:
+    """Return the address space (Local Network Access, section 2.1) that all addresses are of."""
+    spaces = {_space_of(address) for address in found}
+    return spaces.pop() if len(spaces) == 1 else ""
+
+
+def _space_of(address: str) -> str:
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if ip.is_loopback:
+        return _LOOPBACK
+    return _PUBLIC if ip.is_global else _LOCAL
+
+
+def _is_near(host: str) -> bool:
+    """Tell whether a page's host is itself an address of a private network."""
+    try:
+        return _space_of(host.strip("[]")) != _PUBLIC
+    except ValueError:
+        return False
+
+
+def space_of(facts: Facts) -> str:
+    """Return the space of a server's address that is nobody's but some visitors'."""
+    asker = urlsplit(facts.page.origin).hostname or ""
+    space = _space(facts.addresses)
+    is_everybodys = space in ("", _PUBLIC) or is_loopback(asker) or _is_near(asker)
+    return "" if is_everybodys else space
+
+
+def _is_public(facts: Facts) -> bool:
+    return facts.page.origin.startswith("http") and _space(facts.asker) == _PUBLIC
+
+
+def is_kept_out(facts: Facts) -> bool:
+    """Tell whether Chromium lets no such page ask the server."""
+    is_plain = facts.page.origin.startswith("http://")
+    return bool(space_of(facts)) and _is_public(facts) and is_plain
+
+
+def _insecure(case: Case) -> Words:
+    return Words(
+        "A public page asks a private network.",
+        f"The page is public and served by http:, the server is not public ({space_of(case.facts)})"
+        ". Chromium lets no such page ask it; a page served by https: may, if its visitor permits "
+        "it.",
+        Fix(elsewhere="Serve the page by https:, or give the server a public address."),
+        client="xhr poll error",
+    )
+
+
+def _permission(facts: Facts) -> str:
+    line = wording.chromium_local_network(
+        facts.target.polling(), facts.page.origin, space_of(facts), is_secure=True
+    )[0]
+    return (
+        "Chromium asks the visitors of a public page for permission first; where they do not give "
+        f"it, its console says: “{line.partition('policy: ')[2]}”"
+    )
+
+
+def _only_here(case: Case) -> Words:
+    facts, host = case.facts, urlsplit(case.facts.target.base).hostname
+    return Words(
+        f"{host} is a different machine for everyone.",
+        f"{host} is {', '.join(facts.addresses)} here: every visitor's own machine. For anyone but "
+        f"you nothing listens there. {_permission(facts)}",
+        Fix(elsewhere="Use the name under which visitors reach the server."),
+    )
+
+
+def _only_inside(case: Case) -> Words:
+    facts, host = case.facts, urlsplit(case.facts.target.base).hostname
+    return Words(
+        f"{host} is not public.",
+        f"{host} is {', '.join(facts.addresses)}, an address of a private network: only visitors "
+        f"inside it reach the server. {_permission(facts)}",
+        Fix(elsewhere="Give the server a public address, or serve the page from inside as well."),
+    )
+
+
+def _is_open(facts: Facts) -> bool:
+    """Tell whether nothing nearer is in the way."""
+    stopped = facts.stopped
+    failure = stopped.fetched.failure if stopped is not None else None
+    is_open = stopped is None or (failure is not None and failure.trouble in OUT_OF_REACH)
+    return is_open and not (facts.is_spent or is_kept_out(facts))
+
+
+KEPT_OUT: Final = (Rule("local-network", lambda c: is_kept_out(c.facts), _insecure),)
+
+
+# --- What is not known -----------------------------------------------------------------------
+
+
+def _spent(case: Case) -> Words:
+    facts = case.facts
+    cause = f"It ended after {facts.requests} requests and {facts.seconds:.0f} seconds, its bounds."
+    slowest = max((one.seconds for one in facts.exchanges), default=0.0)
+    if slowest <= facts.patience.aside:
+        return Words("The examination is incomplete.", cause)
+    cause += (
+        f" The server is slow: one answer took {slowest:.0f} seconds. Socket.IO's client waits "
+        f"{facts.patience.page:g} seconds for a connection, so that pages may get one."
+    )
+    fix = Fix(elsewhere="Ask again when the server is less busy.")
+    return Words("The examination is incomplete.", cause, fix)
+
+
+def _unanswered(case: Case) -> Words:
+    return Words(
+        "The examination is incomplete.",
+        f"Some requests that tell causes apart got no answer within {case.facts.patience.aside:g} "
+        "seconds, or were turned away, so that the cause may be another one.",
+        Fix(elsewhere="Ask again when the server is less busy."),
+    )
+
+
+def _is_late(facts: Facts) -> bool:
+    """Tell whether something that was to tell causes apart was not answered in time."""
+    stopped = facts.stopped
+    failure = stopped.fetched.failure if stopped is not None else None
+    # A server that is silent is so to all.
+    is_silent = failure is not None and failure.is_late
+    late = (one.outcome for one in facts.asides.values())
+    return not is_silent and any(isinstance(one, Failure) and one.is_late for one in late)
+
+
+def _is_turned_away(facts: Facts) -> bool:
+    """Tell whether a limit has answered what was to tell causes apart."""
+    stopped = facts.stopped
+    is_limit = stopped is not None and stopped.response.status in (429, 503)
+    known = (one.response for one in facts.asides.values())
+    return not is_limit and any(one is not None and one.status in (429, 503) for one in known)
+
+
+SPENT: Final = (Rule("incomplete", lambda c: c.facts.is_spent, _spent),)
+
+
+def _asks_with_authorization(case: Case) -> bool:
+    names = {name.lower() for name, _ in case.facts.page.headers}
+    listed = [
+        one.response.combined("Access-Control-Allow-Headers")
+        for one in (case.facts.handshake.exchanges if case.facts.handshake is not None else ())
+        if one.method == "OPTIONS" and one.response is not None
+    ]
+    return "authorization" in names and "*" in listed
+
+
+def _authorization(case: Case) -> Words:
+    return Words(
+        "“*” will not cover the Authorization header for ever.",
+        "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers "
+        "let it pass still, and Firefox warns.",
+        allowing(case.facts.page, headers=[name for name, _ in case.facts.page.headers]),
+    )
+
+
+#: All that apply are told.
+NOTES: Final = (
+    Rule("authorization-wildcard", _asks_with_authorization, _authorization),
+    Rule(
+        "only-here",
+        lambda c: space_of(c.facts) == _LOOPBACK and _is_open(c.facts),
+        _only_here,
+    ),
+    Rule(
+        "local-network",
+        lambda c: space_of(c.facts) == _LOCAL and _is_public(c.facts) and _is_open(c.facts),
+        _only_inside,
+    ),
+    Rule("incomplete", lambda c: _is_late(c.facts) or _is_turned_away(c.facts), _unanswered),
+)
