@@ -388,7 +388,7 @@ _SEARCH_SECONDS: Final = 4.0
 
 def a_stranger() -> str:
     """Return an origin that nobody has."""
-    return f"https://sio-cors-doctor-{stamp()}.example"
+    return f"https://sio-cors-doctor-{stamp()}.invalid"
 
 
 def _near_names(origin: str) -> Iterator[str]:
