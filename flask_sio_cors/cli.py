@@ -31,7 +31,7 @@ from .config.policies import DEFAULT
 from .config.problems import ConfigError
 from .door.policies import Policies
 from .door.policy import Policy
-from .live.observed import File
+from .live.opening import open_place
 from .live.shared import SharedOrigins
 from .live.status import status_of
 from .live.store import StoreError
@@ -363,7 +363,8 @@ def observed(allowed: tuple[str, ...], policy: str | None, as_json: bool) -> Non
     """
     chosen = _policy_named(policy) or _policies().default
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    told = who.answer(app, chosen, File(app).read(), allowed)
+    place = open_place(_policies().default.options.origins_store, app)
+    told = who.answer(app, chosen, place.read(), allowed)
     _print_json(told.as_json()) if as_json else _print(told.as_text())
 
 

@@ -20,6 +20,7 @@ from .door.servers import Chain, find_servers
 from .door.stray import stray_hook
 from .door.waiting import interrupter_of
 from .live.observed import Observations
+from .live.opening import open_place
 from .live.shared import SharedOrigins
 from .live.sharing import Sharing
 
@@ -80,7 +81,12 @@ class SioCors:
             )
         options = self._read(app, [told for _, told in servers])
         async_mode = servers[0][0].engineio_app.eio.async_mode
-        doors = Doors(app, options, interrupter_of(async_mode), Observations(app, async_mode))
+        doors = Doors(
+            app,
+            options,
+            interrupter_of(async_mode),
+            Observations(open_place(options.origins_store, app), async_mode),
+        )
         sharing = Sharing(app, doors, async_mode)
         hook = stray_hook(doors)
         await_latecomers()

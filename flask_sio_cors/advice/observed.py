@@ -18,7 +18,7 @@ from ..config.sources import as_source
 from ..door.observer import UNJUDGED, Observation
 from ..door.policy import Policy
 from ..door.verdicts import Reason
-from ..live.observed import Count, Counts
+from ..live.counts import Count, Counts
 from ..origins.grammar import is_insecure, is_well_formed
 from ..origins.sets import OriginSet
 from .question import Asking, Question, usual_server

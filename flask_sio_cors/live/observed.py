@@ -14,19 +14,18 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from ..door.journal import logger
 from ..door.observer import Observation
 from .background import Background
+from .counts import LIMIT, Count, Counts, Place
 
 if TYPE_CHECKING:
     import sqlite3
 
     from flask import Flask
 
-#: How many different observations are kept, in each process and in the file; the rarest go first.
-LIMIT: Final = 10_000
 #: Seconds between two writes; and after one that has failed.
 PERIOD: Final = 1.0
 RETRY: Final = 30.0
@@ -37,32 +36,16 @@ _FILE: Final = "sio-cors-observed.sqlite3"
 _PATIENCE: Final = 5.0
 
 
-class Count(NamedTuple):
-    """How often something was observed, and when, in seconds since the epoch."""
-
-    times: int
-    first: float
-    last: float
-
-    def plus(self, other: Count) -> Count:
-        """Return both together."""
-        first, last = min(self.first, other.first), max(self.last, other.last)
-        return Count(self.times + other.times, first, last)
-
-
-#: Observations, and how often each was made.
-Counts = dict[Observation, Count]
-
-
 class Observations:
     """Counts the requests of one application, and does beside them what takes its time.
 
-    :param app: the application; the file lies in its instance folder.
+    :param place: where they are added up.
     :param async_mode: Engine.IO's name of how the server waits.
     """
 
-    def __init__(self, app: Flask, async_mode: str) -> None:
-        self._tally = _Tally(File(app))
+    def __init__(self, place: Place, async_mode: str) -> None:
+        self._place = place
+        self._tally = _Tally(place)
         self._tasks: deque[Callable[[], None]] = deque()
         self._background = Background(self._step, async_mode, "sio-cors-observed")
         self._due = 0.0
@@ -94,16 +77,16 @@ class Observations:
             self._background.pause()
         now = time.monotonic()
         if now >= self._due:
-            is_written = self._background.call(self._tally.write, native=True)
+            is_written = self._background.call(self._tally.write, native=self._place.is_native)
             self._due = now + (PERIOD if is_written else RETRY)
         return max(self._due - now, 0.0)
 
 
 class _Tally:
-    """The counts that are not in the file yet."""
+    """The counts that are not added up yet."""
 
-    def __init__(self, file: File) -> None:
-        self._file = file
+    def __init__(self, place: Place) -> None:
+        self._place = place
         self._counts: Counts = {}
         # Held for some lines that wait for nothing, so that no green thread ever meets another.
         self._lock = Lock()
@@ -138,7 +121,7 @@ class _Tally:
         if not counts:
             return True
         try:
-            self._file.add(counts)
+            self._place.add(counts)
         except Exception as error:  # noqa: BLE001 - nothing here is worth a request
             self._keep(counts, error)
             return False
@@ -152,7 +135,7 @@ class _Tally:
             logger.warning(
                 "What was observed cannot be written to %s (%s). It stays in this process, and "
                 "writing is tried again; the log has what would be refused.",
-                self._file.path,
+                self._place,
                 error,
             )
         self._has_failed = True
@@ -197,9 +180,14 @@ class File:
     :ivar path: where it lies.
     """
 
+    is_native = True
+
     def __init__(self, app: Flask) -> None:
         self.path = Path(app.instance_path) / _FILE
         self._app = app.name
+
+    def __str__(self) -> str:
+        return str(self.path)
 
     def add(self, counts: Counts) -> None:
         """Add what was counted; several processes may.

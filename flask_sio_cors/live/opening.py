@@ -1,4 +1,4 @@
-"""From a setting to a store."""
+"""From a setting to a store, and to the place of what was observed."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..config.stores import StoreLocation
+from .counts import Place
+from .observed import File
 from .store import Store
 
 if TYPE_CHECKING:
@@ -28,3 +30,15 @@ def open_store(setting: StoreLocation | Store, app: Flask) -> Store:
     from .redis import RedisStore  # which needs redis-py
 
     return RedisStore(setting.address, key)
+
+
+def open_place(setting: object, app: Flask) -> Place:
+    """Return where an application's observations are: on the server of its store, or in a file.
+
+    :param setting: ``SIO_CORS_ORIGINS_STORE``.
+    """
+    if isinstance(setting, StoreLocation) and setting.scheme != "sqlite":
+        from .observed_by_many import Server  # which needs redis-py
+
+        return Server(setting.address, setting.key or app.name)
+    return File(app)

@@ -167,22 +167,24 @@ class RedisStore:
     def _asking(self) -> Iterator[Any]:
         """Give the client of this process; what it raises says which server it is about."""
         if self._opened is None or self._opened[0] != os.getpid():
-            self._opened = os.getpid(), self._client()
+            self._opened = os.getpid(), connect(self._url, self._timeout)
         try:
             yield self._opened[1]
         except RedisError as error:
             raise StoreError(f"{self} {_complaint(error)}") from error
 
-    def _client(self) -> Redis:
-        client: Redis = Redis.from_url(
-            self._url,
-            decode_responses=True,
-            socket_timeout=self._timeout,
-            socket_connect_timeout=self._timeout,
-            # Else a server that hangs is waited for ten times.
-            retry=Retry(NoBackoff(), 0),
-        )
-        return client
+
+def connect(url: str, timeout: float = 2.0) -> Redis:
+    """Return a client that tries nothing twice, and waits no longer than that for an answer."""
+    client: Redis = Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        # Else a server that hangs is waited for ten times.
+        retry=Retry(NoBackoff(), 0),
+    )
+    return client
 
 
 def where(url: str) -> str:

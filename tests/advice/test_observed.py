@@ -11,7 +11,8 @@ from jsonschema import Draft202012Validator
 from flask_sio_cors import SioCors
 from flask_sio_cors.advice.observed import summarize
 from flask_sio_cors.door.observer import Observation
-from flask_sio_cors.live.observed import Count, File
+from flask_sio_cors.live.counts import Count
+from flask_sio_cors.live.observed import File
 from tests.advice.test_schemas import strict
 from tests.support.questions import run
 

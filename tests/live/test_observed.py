@@ -12,7 +12,8 @@ from flask import Flask
 
 from flask_sio_cors.door.observer import Observation
 from flask_sio_cors.live import observed
-from flask_sio_cors.live.observed import Count, File, Observations
+from flask_sio_cors.live.counts import Count
+from flask_sio_cors.live.observed import File, Observations
 from tests.support.harness import wait_until
 from tests.support.stores import fork
 
@@ -36,7 +37,7 @@ def make(app):
     made = []
 
     def make():
-        made.append(Observations(app, "threading"))
+        made.append(Observations(File(app), "threading"))
         return made[-1]
 
     yield make
@@ -107,7 +108,7 @@ def test_the_rarest_go_first_in_the_process_and_in_the_file(app, make, monkeypat
 
 
 def test_what_is_left_is_written_when_the_process_ends(app):
-    observations = Observations(app, "threading")
+    observations = Observations(File(app), "threading")
     observations._tally.add(A)
     del observations
     gc.collect()
@@ -115,7 +116,7 @@ def test_what_is_left_is_written_when_the_process_ends(app):
 
 
 def test_an_application_that_was_never_asked_is_dropped_with_it(app):
-    observations = Observations(app, "threading")
+    observations = Observations(File(app), "threading")
     dropped = weakref.ref(observations)
     del observations
     gc.collect()

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from flask import Flask
 
-from flask_sio_cors.live.observed import Counts, File
+from flask_sio_cors.live.counts import Counts
+from flask_sio_cors.live.observed import File
 from tests.support import raw_http
 from tests.support.harness import REPOSITORY, wait_until
 from tests.support.ports import free_port
