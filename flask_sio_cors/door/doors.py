@@ -12,6 +12,7 @@ from flask_socketio import SocketIO
 from ..config.conflicts import conflicts, replaced_options
 from ..config.keys import PREFIX
 from ..config.options import Options
+from ..config.policies import POLICIES
 from ..config.problems import ConfigError
 from ..origins.live import LiveOrigins
 from .guard import Guard
@@ -106,6 +107,8 @@ class Doors:
         if live is not None:
             live.lost = self._lost
         self._put(options)
+        # By then, a function that is to choose has been decorated.
+        self.first_request.call(self._tell_of_unchosen)
 
     @property
     def guards(self) -> tuple[Guard, ...]:
@@ -153,6 +156,17 @@ class Doors:
         if live is not None:
             live.lost = self._lost
         self.apply(self.policies.default.options)
+
+    def _tell_of_unchosen(self) -> None:
+        """Warn of policies that only a function could choose, where there is none."""
+        unchosen = [name for name, one in self.policies.named.items() if not one.options.hosts]
+        if unchosen and self.policies.default.options.choose_policy is None:
+            logger.warning(
+                "%s has no HOSTS for %s, and no function is decorated with @cors.choose_policy: "
+                "nothing chooses them.",
+                POLICIES,
+                ", ".join(map(repr, unchosen)),
+            )
 
     def _lost(self) -> None:
         """Forget who was let in, and end the sessions of those who are let in no more."""

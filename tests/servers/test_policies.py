@@ -288,6 +288,19 @@ def test_a_choice_that_is_none_refuses_and_is_logged(choosing, tenant, complaint
     assert f"@cors.choose_policy: {complaint}; the request was refused" in choosing.log()
 
 
+def test_a_policy_that_nothing_chooses_is_told_with_the_first_request(serve):
+    config = "app.config['SIO_CORS_POLICIES'] = {'lost': {'HOSTS': []}}"
+    warning = "SIO_CORS_POLICIES has no HOSTS for 'lost', and no function is decorated"
+    alone = serve(config)
+    assert warning not in alone.log()
+    for _ in range(2):
+        assert alone.request("GET", POLLING).status == 200
+    assert alone.log().count(warning) == 1
+    chosen = serve(config, after="cors.choose_policy(lambda request: 'lost')")
+    assert chosen.request("GET", POLLING).status == 200
+    assert warning not in chosen.log()
+
+
 # --- Many tenants, real clients ---------------------------------------------------------------
 
 
