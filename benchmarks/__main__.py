@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 import pyperf
 
-from benchmarks import changes, chart, report, resources, wire
+from benchmarks import changes, chart, report, resources, storms, wire
 from benchmarks.report import Figures
 
 NODE = Path(__file__).with_name("node")
@@ -57,6 +57,10 @@ def _measure_rounds(rounds: int, keep: Keep) -> None:
             keep_all(wire.measure(size, 1, is_reversed), keep)
         say(f"round {number + 1} of {rounds}: a server that looks on")
         keep_all(wire.measure_report_only(1, is_reversed), keep)
+        say(f"round {number + 1} of {rounds}: {storms.CLIENTS:,} clients come back")
+        for way, found in storms.measure(is_reversed).items():
+            for figure, value in found.items():
+                keep(f"storm/{way}/{figure}", value)
 
 
 def keep_all(measured: list[dict[str, wire.Figures]], keep: Keep) -> None:

@@ -36,3 +36,8 @@ def last_origin(size: int, kind: str = "exact") -> str:
 
 def asking(origin: str, **more: str) -> dict[str, Any]:
     return {**ENVIRON, "HTTP_ORIGIN": origin, **more}
+
+
+def customers() -> list[str]:
+    """The origins of those who come back at once."""
+    return [f"https://customer-{number}.example" for number in range(50)]

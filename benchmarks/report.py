@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from benchmarks.changes import LOOPS, SESSIONS
+from benchmarks.storms import CLIENTS
 from benchmarks.wire import REPORT_ONLY, SCENARIOS, SIZES, VARIANTS
 
 #: Every figure by its name, a value a round.
@@ -55,6 +56,7 @@ def rows(figures: Figures) -> list[Row]:
         *_policies(figures),
         *_wire(figures),
         *_report_only(figures),
+        *_storms(figures),
         *_changes(figures),
         *_resources(figures),
     ]
@@ -198,6 +200,20 @@ def _report_only(figures: Figures) -> Iterator[Row]:
     )
 
 
+def _storms(figures: Figures) -> Iterator[Row]:
+    section = f"Storm, {CLIENTS:,} clients come back at once"
+    theirs = figures["storm/list/seconds"]
+    for way, what in [("store", "origins in a store"), ("function", "a function of 0.3 s")]:
+        ours = figures[f"storm/{way}/seconds"]
+        ratios = _over(ours, theirs)
+        is_met = median(ratios) <= 1.1
+        yield Row(
+            section, what, _seconds(ours), "a list", _seconds(theirs), ratios, "≤ 1.10×", is_met
+        )
+        refused = max(figures[f"storm/{way}/refused"])
+        yield Row(section, f"kept out, {what}", f"{refused:.0f}", "", "", (), "0", refused == 0)
+
+
 def _changes(figures: Figures) -> Iterator[Row]:
     """Return what origins cost that change meanwhile."""
     million = figures["million"][0]
@@ -273,6 +289,10 @@ def _short(number: float) -> str:
 
 def _microseconds(values: list[float]) -> str:
     return f"{_short(median(values))} µs"
+
+
+def _seconds(values: list[float]) -> str:
+    return f"{median(values):.2f} s"
 
 
 def _per_second(figures: Figures, name: str) -> str:

@@ -1,18 +1,19 @@
 """The eventlet server under load: plain Flask-SocketIO, or the same with SioCors.
 
 python -m benchmarks.server PORT plain|ours|live|report-only SIZE: a list of SIZE origins is
-allowed, with live one that changes meanwhile.
+allowed, with live one that changes meanwhile. With list|store|function, those of `customers` are.
 """
 
 import sys
 from tempfile import TemporaryDirectory
 from time import perf_counter, thread_time
+from typing import Any
 
 import eventlet
 from flask import Flask
 from flask_socketio import SocketIO, emit
 
-from benchmarks.origins import listed
+from benchmarks.origins import customers, listed
 
 
 def main() -> None:
@@ -22,14 +23,19 @@ def main() -> None:
 
 def serve(port: int, variant: str, size: int, folder: str) -> None:
     app = Flask(__name__, instance_path=folder)
-    told = {} if variant in ("ours", "live") else {"cors_allowed_origins": listed(size)}
+    is_guarded = variant in ("ours", "live", "list", "store", "function")
+    told = {} if is_guarded else {"cors_allowed_origins": listed(size)}
     socketio = SocketIO(app, async_mode="eventlet", **told)
     if variant != "plain":
         from flask_sio_cors import SioCors
 
-        app.config["SIO_CORS_ORIGINS"] = [] if variant == "live" else listed(size)
+        app.config["SIO_CORS_ORIGINS"] = origins_of(variant, size)
         app.config["SIO_CORS_REPORT_ONLY"] = variant == "report-only"
-        SioCors(app)
+        if variant == "store":
+            app.config["SIO_CORS_ORIGINS_STORE"] = "sqlite:///origins.sqlite3"
+        cors = SioCors(app)
+        if variant == "store":
+            cors.shared_origins(app).add(*customers())
         if variant == "live":
             share(app, socketio, size)
 
@@ -38,6 +44,15 @@ def serve(port: int, variant: str, size: int, folder: str) -> None:
         emit("echo", words)
 
     socketio.run(app, "127.0.0.1", port, log_output=False, max_size=5000)
+
+
+def origins_of(variant: str, size: int) -> Any:
+    def is_customer(origin: str) -> bool:
+        eventlet.sleep(0.3)
+        return origin in customers()
+
+    ways = {"live": [], "store": [], "list": customers(), "function": is_customer}
+    return ways[variant] if variant in ways else listed(size)
 
 
 def share(app: Flask, socketio: SocketIO, size: int) -> None:
