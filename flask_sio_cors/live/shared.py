@@ -233,7 +233,7 @@ class SharedOrigins:
         """Wait, in a process that serves, until it is in force here."""
         follower = self.follower
         follower.background.wake()
-        deadline = time.monotonic() + 2 * follower.pace.every
+        deadline = time.monotonic() + max(2 * follower.pace.every, self.patience)
         way = way_of(self._kind)
         while self._follows and time.monotonic() < deadline:
             known = follower.version
