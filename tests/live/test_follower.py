@@ -170,11 +170,11 @@ def test_what_some_settings_do_not_permit_is_skipped_there_told_and_kept(fleet, 
     worker = fleet.worker()
     write(fleet.outsider().follower.store, [A, INSECURE])
     wait_for([worker], [A])
-    assert (worker.state.entries, worker.state.skipped) == (1, 1)
+    wait_until(lambda: (worker.state.entries, worker.state.skipped) == (1, 1))
     assert caplog.text.count(f"'{INSECURE}', in the file ") == 1
     late = fleet.worker()
     wait_for([late], [A])
-    assert late.state.skipped == 1
+    wait_until(lambda: late.state.skipped == 1)
     worker.remove(INSECURE)
     wait_until(lambda: worker.state.skipped == late.state.skipped == 0)
 
@@ -221,7 +221,7 @@ def test_other_settings_have_the_whole_set_read_again(fleet, monkeypatch):
     monkeypatch.setattr(Origins, "fault", lambda self, text: "")
     worker.follower.reload()
     wait_for([worker], [A, INSECURE])
-    assert worker.state.skipped == 0
+    wait_until(lambda: worker.state.skipped == 0)
 
 
 def test_reports_tell_how_each_worker_stands(fleet):
@@ -317,8 +317,8 @@ def test_away_at_the_start_it_is_told_and_tried_again(failing, store, error, cap
     wait_until(lambda: "cannot be read" in caplog.text)
     store.error = None
     wait_for([worker], [A])
-    assert worker.state.ready
-    assert (worker.state.condition, worker.state.reason) == (Condition.CURRENT, "")
+    wait_until(lambda: worker.state.condition is Condition.CURRENT)
+    assert (worker.state.ready, worker.state.reason) == (True, "")
 
 
 def test_away_later_what_was_in_force_stays_and_its_age_is_told(failing, store, caplog):
@@ -463,7 +463,7 @@ def test_who_starts_while_the_store_is_lost_is_not_ready_before_it_is_healed(fle
     late = fleet.worker()
     assert (late.state.condition, late.state.ready) == (Condition.LOST, False)
     wait_for([late], [A])
-    assert late.state.ready
+    wait_until(lambda: late.state.ready)
 
 
 # --- A store that is there, but older --------------------------------------------------------
@@ -578,6 +578,7 @@ def test_a_follower_that_is_started_twice_reads_once(failing, store):
     for _ in range(5):
         worker.follower.background.ensure()
     wait_for([worker], [A])
+    worker.follower.background.wake()
     assert len(loads) == 1
 
 
