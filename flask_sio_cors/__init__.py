@@ -7,9 +7,11 @@ from .extension import SioCors
 from .live.follower import Condition, State
 from .live.shared import SharedOrigins
 from .live.store import Change, Report, Store, StoreError, Version
+from .origins.codes import Code
 
 __all__ = [
     "Change",
+    "Code",
     "Condition",
     "ConfigError",
     "Problem",

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from ..origins.codes import Code
 from .engineio import Equivalent, equivalent, union
 from .keys import PREFIX
 from .problems import Problem
@@ -21,8 +22,8 @@ _MEANT_OPTIONS: Final = ("cors", "origin", "origins", "allowed_origins", "allow_
 # With either of these, what a server was told is no mistake.
 _STANDING: Final = (f"{PREFIX}REPORT_ONLY", f"{PREFIX}OVERRIDE")
 _PLACE: Final = "above SioCors(app)"
-_ELSEWHERE: Final = "decides in another place; with SioCors, the SIO_CORS_ settings decide"
-_NO_OPTION: Final = "is no option of Flask-SocketIO, so it silently does nothing"
+_ELSEWHERE: Final = Code.OPTION_CONFLICTS.sentence
+_NO_OPTION: Final = Code.OPTION_UNKNOWN.sentence
 _SETTINGS: Final = f"{PREFIX}ORIGINS lists the origins that may connect"
 _DECIDED: Final = f"{PREFIX}ORIGINS, which is set, decides"
 _LIBRARYS: Final = f"Where a library makes that call, set {PREFIX}OVERRIDE = True instead"
@@ -85,13 +86,14 @@ def _problem(
 ) -> Problem:
     key, value = f"SocketIO({option}=…)", given[option]
     if option not in _OWN_OPTIONS:
-        return Problem(key, value, f"{_NO_OPTION}. Remove {option}; {_SETTINGS}", "")
+        reason = f"{_NO_OPTION}. Remove {option}; {_SETTINGS}"
+        return Problem(key, value, reason, "", Code.OPTION_UNKNOWN)
     if f"{PREFIX}ORIGINS" in config:
         told = [_ELSEWHERE, f"Remove {option}: {_DECIDED}", _LIBRARYS]
-        return Problem(key, value, _sentences(*told), "")
+        return Problem(key, value, _sentences(*told), "", Code.OPTION_CONFLICTS)
     if option == _CREDENTIALS and _ORIGINS in given:
         told = [_ELSEWHERE, f"Remove {option}; the lines for {_ORIGINS} stand for both"]
-        return Problem(key, value, _sentences(*told), "")
+        return Problem(key, value, _sentences(*told), "", Code.OPTION_CONFLICTS)
     told = [_ELSEWHERE, *same.remarks]
     if same.settings is None:
         told.append("To see who comes before you name them, leave that call as it is")
@@ -102,7 +104,7 @@ def _problem(
         settings = {name: text for name, text in same.settings.items() if name not in config}
     lines = [f'{app}.config["{name}"] = {text}' for name, text in settings.items()]
     statements = "\n".join([*same.imports, *lines])
-    return Problem(key, value, _sentences(*told), statements, place=_PLACE)
+    return Problem(key, value, _sentences(*told), statements, Code.OPTION_CONFLICTS, place=_PLACE)
 
 
 def _sentences(*sentences: str) -> str:

@@ -10,8 +10,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from ..origins.codes import Code, Said
 from ..origins.grammar import Example
 from ..origins.texts import REGEX, listed_in
+from .keys import PREFIX
 from .problems import Problem
 from .sources import as_source, as_text
 
@@ -25,7 +27,7 @@ class Fault(NamedTuple):
     """
 
     value: object
-    reason: str
+    reason: Said
     correction: Any
     target: str = ""
 
@@ -45,7 +47,10 @@ class Report:
         self._is_text = isinstance(value, str) and listed_in(value) is None
 
     def __call__(self, value: object, reason: str, correction: object, target: str = "") -> None:
-        """Add a fault."""
+        """Add a fault, whose code is its sentence's, or else that of the setting."""
+        if not isinstance(reason, Said):
+            names = re.findall("[A-Z_]+", self.own_key.removeprefix(PREFIX)) or ["ORIGINS"]
+            reason = Said(Code(f"{names[-1].lower().replace('_', '-')}-invalid"), reason)
         self.faults.append(Fault(value, reason, correction, target))
 
     def for_another(self, own_key: str) -> Report:
@@ -60,13 +65,21 @@ class Report:
             correction, value = fault.correction, fault.value
             target = fault.target or (self.own_key if self.own_key != self.key else "")
             is_entry = isinstance(correction, tuple)
-            reason = fault.reason
+            reason: str = fault.reason
             if not fault.target and is_entry and (target or self._has_more_behind(fault)):
                 correction = self._mended()
                 if not target:
                     value, reason = self.value, f"{as_source(value)} {reason}"
             written = as_text(correction) if self._is_text else as_source(correction)
-            yield Problem(self.key, value, reason, written, target, _is_example(fault.correction))
+            yield Problem(
+                self.key,
+                value,
+                reason,
+                written,
+                fault.reason.code,
+                target,
+                _is_example(fault.correction),
+            )
 
     def _has_more_behind(self, fault: Fault) -> bool:
         """Tell whether an expression would swallow what stands behind it in the same line."""

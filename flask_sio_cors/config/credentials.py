@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from ..origins.codes import Code, Said, together
 from ..origins.grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
@@ -49,16 +50,16 @@ def check_credentials(
     check = _Check(values, switch, key)
     if isinstance(origins, EveryOrigin):
         reason = (
-            f"lets every site act in its visitors' name, since {reports['ORIGINS'].key} is "
+            f", since {reports['ORIGINS'].key} is "
             f"{origins.value!r}; list the origins that may, or do without credentials"
         )
-        switch(switch.value, reason, False)
+        switch(switch.value, Code.CREDENTIALS_FOR_ALL.said(reason), False)
     elif "ORIGINS" in reports:
         report = reports["ORIGINS"]
         report.faults = [fit for fault in report.faults for fit in check.fit(fault)]
         report.faults += check.faults(origins)
     if "*" in values["expose_headers"]:
-        reason = f'means a header called "*" where {switch.key} is set (Fetch, 3.3.3); name them'
+        reason = Code.CREDENTIALS_WITH_STAR.said(switch.key)
         reports["EXPOSE_HEADERS"]("*", reason, (RESPONSE_HEADER,))
 
 
@@ -98,7 +99,7 @@ class _Check:
             parts += [instead for one in refused for instead in one.correction]
             parts += [] if refused else [part]
         fit = tuple(dict.fromkeys(parts)) or (EXAMPLE,) * bool(correction)
-        yield fault._replace(reason="; ".join(dict.fromkeys(reasons)), correction=fit)
+        yield fault._replace(reason=together(reasons), correction=fit)
         yield from besides
 
     def _of_part(self, part: object) -> Iterable[Fault]:
@@ -118,11 +119,9 @@ class _Check:
         except ExpressionError:  # which is told when it is written
             return []
 
-    def _why_not_opaque(self, pattern: OriginPattern) -> str:
-        return (
-            f'cannot go with "{pattern}": any page can obtain that origin, with a sandboxed iframe '
-            f"or a local file, and {self._switch.key} is set"
-        )
+    def _why_not_opaque(self, pattern: OriginPattern) -> Said:
+        how = f"with a sandboxed iframe or a local file, and {self._switch.key} is set"
+        return Code.CREDENTIALS_FOR_OPAQUE.said(pattern, f"obtain that origin, {how}")
 
     def _of_pattern(self, pattern: OriginPattern) -> Iterator[Fault]:
         text = str(pattern)
@@ -136,17 +135,14 @@ class _Check:
                 yield self._stranger(text, stranger, (Example(own),))
 
     def _insecure(self, pattern: OriginPattern) -> Fault:
-        reason = (
-            "is not encrypted, so that anyone on the way can speak in its name, with "
-            f"{self._switch.key} set"
-        )
+        reason = Code.CREDENTIALS_FOR_INSECURE.said(f"with {self._switch.key} set")
         tolerance = self._key("TOLERATE_INSECURE_ORIGINS")
         if is_in_private_network(pattern.host):
-            reason += "; in a private network hardly anybody has a certificate"
+            reason = reason.more("; in a private network hardly anybody has a certificate")
             return Fault(str(pattern), reason, True, tolerance)
         port = "" if pattern.port == DEFAULT_PORTS["https"] else pattern.port
         secure = str(pattern._replace(scheme="https", port=port))
-        return Fault(str(pattern), f"{reason}; {tolerance} = True permits it", (secure,))
+        return Fault(str(pattern), reason.more(f"; {tolerance} = True permits it"), (secure,))
 
     def _tolerates(self, text: str) -> bool:
         tolerated: bool | frozenset[str] = self._tolerated_suffixes
@@ -157,7 +153,7 @@ class _Check:
             f"lets in whoever registers a name {stranger}, with {self._switch.key} set; "
             f"{self._key('TOLERATE_PUBLIC_SUFFIXES')} = {as_source([entry])} permits it"
         )
-        return Fault(entry, reason, correction)
+        return Fault(entry, Code.CREDENTIALS_FOR_STRANGERS.said(reason), correction)
 
     def _of_expression(self, expression: Expression) -> Iterator[Fault]:
         from ..origins.expressions import Expressions
@@ -166,17 +162,19 @@ class _Check:
         written, regex = expression
         asked = Expressions([regex])
         if all(asked.first(stranger) for stranger in STRANGERS):
-            reason = "lets every site act in its visitors' name"
-            yield Fault(written, f"{reason}, with {self._switch.key} set", (EXAMPLE_WILDCARD,))
+            reason = Code.CREDENTIALS_FOR_ALL.said(f", with {self._switch.key} set")
+            yield Fault(written, reason, (EXAMPLE_WILDCARD,))
             return
         stranger = stranger_let_in(regex)
         if stranger is None:
             return
         register = f'"{stranger}", which anybody may register, with {self._switch.key} set'
         if dotted := _with_dot(regex):
-            yield Fault(written, f"lets in {register}", (as_written(dotted, written),))
+            reason = Code.CREDENTIALS_FOR_STRANGERS.said(f"lets in {register}")
+            yield Fault(written, reason, (as_written(dotted, written),))
         elif escaped := _with_escaped_dots(regex):
-            reason = f"has a dot that stands for any character, so that it lets in {register}"
+            dot = f"has a dot that stands for any character, so that it lets in {register}"
+            reason = Code.CREDENTIALS_FOR_STRANGERS.said(dot)
             yield Fault(written, reason, (as_written(escaped, written),))
         elif not self._tolerates(as_text(regex)):
             yield self._stranger(written, f'such as "{stranger}"', (EXAMPLE_WILDCARD,))

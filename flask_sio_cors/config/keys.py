@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from ..origins.codes import Code
 from .problems import Problem
 
 #: What our keys start with, and Flask-CORS's, which apply where ours are unset.
@@ -54,13 +55,14 @@ def unknown_keys(config: Mapping[str, Any], known: list[str]) -> Iterable[Proble
         prefix = _OUR_PREFIX.match(upper)
         name = upper[prefix.end() :] if prefix else ""
         if name in _FLASK_CORS_ONLY:
-            reason = "is a setting of Flask-CORS alone; a Socket.IO server has no use for it"
-            yield Problem(key, value, reason, "")
+            code = Code.KEY_OF_FLASK_CORS
+            yield Problem(key, value, code.sentence, "", code)
         elif nearest := _nearest_key(upper, name, known):
-            yield Problem(key, value, "is no setting, so it would silently do nothing", nearest)
+            code = Code.KEY_UNKNOWN
+            yield Problem(key, value, code.sentence, nearest, code)
         elif prefix:
             reason = f"is no setting; those that exist are {', '.join(known)}"
-            yield Problem(key, value, reason, "")
+            yield Problem(key, value, reason, "", Code.KEY_UNKNOWN)
 
 
 class IgnoredKey(NamedTuple):

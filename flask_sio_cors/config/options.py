@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
+from ..origins.codes import Code
 from ..origins.sets import OriginSet
 from . import meanings
 from .corrections import Report
@@ -305,8 +306,9 @@ def _read_trusted_hosts(config: Mapping[str, Any], found: list[Problem]) -> tupl
         return (hosts,)
     if isinstance(hosts, (list, tuple, set, frozenset)) and all(isinstance(h, str) for h in hosts):
         return tuple(hosts)
-    reason = "is no list of host names, so that Flask would answer every request with an error"
-    found.append(Problem("TRUSTED_HOSTS", hosts, reason, '["app.example.com"]'))
+    code = Code.TRUSTED_HOSTS_INVALID
+    example = '["app.example.com"]'
+    found.append(Problem("TRUSTED_HOSTS", hosts, code.sentence, example, code, is_example=True))
     return ()
 
 

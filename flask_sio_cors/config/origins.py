@@ -9,6 +9,7 @@ from enum import Enum
 from itertools import chain
 from typing import Any, Final, NamedTuple
 
+from ..origins.codes import Code
 from ..origins.grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
@@ -192,7 +193,7 @@ def _expression(item: str | re.Pattern[str], report: Report) -> Expression | Non
     try:
         Expressions([regex])
     except ExpressionError as error:
-        report(item, error.reason, (as_written(error.correction, item),))
+        report(item, Code.REGEX_UNFIT.said(error.reason), (as_written(error.correction, item),))
         return None
     return Expression(item, regex)
 
@@ -200,10 +201,7 @@ def _expression(item: str | re.Pattern[str], report: Report) -> Expression | Non
 def _compiled(item: str, report: Report) -> re.Pattern[str] | None:
     pattern, *behind = torn_regex(regex_in(item) or "")
     if behind:
-        reason = (
-            "is an expression with other entries behind it, and one runs to the end of its line; "
-            "write it on a line of its own, or last"
-        )
+        reason = Code.REGEX_SWALLOWS.said()
         others = chain.from_iterable(map(_corrected, filter(None, behind)))
         report(item, reason, (*others, f"{REGEX}{pattern}"))
         return None
@@ -212,7 +210,7 @@ def _compiled(item: str, report: Report) -> re.Pattern[str] | None:
             warnings.simplefilter("ignore")  # such as "possible nested set"
             return re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as error:
-        report(item, f"is no valid regular expression ({error})", (EXAMPLE_WILDCARD,))
+        report(item, Code.REGEX_INVALID.said(error), (EXAMPLE_WILDCARD,))
         return None
 
 
@@ -238,7 +236,7 @@ def _together(expressions: list[Expression], report: Report) -> list[Expression]
         Expressions([one.regex for one in expressions])
     except ExpressionError as error:
         others = [item for item in report.items if not _is_expression(item)]
-        report(report.value, error.reason, [*others, error.correction])
+        report(report.value, Code.REGEX_UNFIT.said(error.reason), [*others, error.correction])
         return []
     return expressions
 
@@ -258,9 +256,9 @@ def _report_company(item: Any, items: list[Any], report: Report) -> None:
     """Report an entry that decides about every origin."""
     shown = repr("*" if _is_star(item) else item)
     if len(items) == 1:
-        report(report.value, f"is a list with {shown}, which stands alone", item)
+        report(report.value, Code.ORIGIN_ALONE.said(shown), item)
     else:
-        report(item, "decides about every origin, so that it cannot stand beside others", ())
+        report(item, Code.ORIGIN_NOT_ALONE.said(), ())
 
 
 def _report_origin(item: Any, report: Report) -> None:
@@ -270,13 +268,12 @@ def _report_origin(item: Any, report: Report) -> None:
         report(item, *correct(item))
     elif isinstance(item, re.Pattern):
         pattern = re.compile(item.pattern.decode("latin-1"), item.flags)
-        report(item, "matches bytes, and an origin is text", (pattern,))
+        report(item, Code.REGEX_OF_BYTES.said(), (pattern,))
     elif isinstance(item, bytes):
-        report(item, "is bytes, and an origin is text", (item.decode("latin-1"),))
+        report(item, Code.ORIGIN_OF_BYTES.said(), (item.decode("latin-1"),))
     elif item is None:
-        report(item, "is None, as os.getenv gives for a variable that is not set", ())
+        report(item, Code.ORIGIN_IS_NONE.said(), ())
     elif isinstance(item, (list, tuple, set, frozenset)) and item:
-        reason = f"is {kind_of(item)} within the list, where its items belong into the list itself"
-        report(item, reason, tuple(item))
+        report(item, Code.ORIGIN_IS_LIST.said(kind_of(item)), tuple(item))
     else:
-        report(item, f"is {kind_of(item)}, where an origin is needed", (EXAMPLE,))
+        report(item, Code.ORIGIN_OF_WRONG_TYPE.said(kind_of(item)), (EXAMPLE,))

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from werkzeug.sansio.utils import host_is_trusted
 
+from ..origins.codes import Code
 from ..origins.grammar import EXAMPLE, Example, OriginPattern, ends_with_dot, parse_pattern
 from ..origins.near import split
 from .corrections import Report
@@ -151,7 +152,9 @@ def read_drafts(
             reason = f"is {kind_of(written)}, where a dict of settings is needed"
             example = as_source(_EXAMPLE_POLICY)
             key = f"{POLICIES}[{name!r}]"
-            found.append(Problem(key, written, reason, example, is_example=True))
+            found.append(
+                Problem(key, written, reason, example, Code.POLICY_INVALID, is_example=True)
+            )
             continue
         given = {key: value for key, value in written.items() if key in known and key != HOSTS}
         draft = Draft(name, (), given, False)
@@ -164,7 +167,7 @@ def read_drafts(
         for host in hosts:
             if host in taken:
                 reason = f"is a host of the policy {taken[host]!r} too, and only one can apply"
-                found.append(Problem(draft.key(HOSTS), host, reason, ""))
+                found.append(Problem(draft.key(HOSTS), host, reason, "", Code.HOSTS_INVALID))
             taken.setdefault(host, name)
     return drafts
 
@@ -178,7 +181,7 @@ def _unknown(draft: Draft, written: Mapping[Any, Any], known: list[str]) -> Iter
             reason = "is no setting of a policy, so it would silently do nothing"
         else:
             reason = f"is no setting that a policy can have; those are {', '.join(known)}"
-        yield Problem(draft.key(key), value, reason, nearest)
+        yield Problem(draft.key(key), value, reason, nearest, Code.KEY_UNKNOWN)
 
 
 def _says_hosts(value: Any) -> bool:
@@ -201,7 +204,7 @@ def untrusted_hosts(drafts: Iterable[Draft], trusted: tuple[str, ...]) -> Iterab
             # All names that a wildcard stands for, or none: Flask has only ".example.com".
             if not host_is_trusted(host.replace("*", "any"), trusted):
                 reason = "is not in TRUSTED_HOSTS, so that no request to it would be answered"
-                yield Problem(draft.key(HOSTS), host, reason, "")
+                yield Problem(draft.key(HOSTS), host, reason, "", Code.HOSTS_INVALID)
 
 
 def unchosen(drafts: Iterable[Draft]) -> Iterable[Problem]:
@@ -217,7 +220,8 @@ def unchosen(drafts: Iterable[Draft]) -> Iterable[Problem]:
             is_host = "." in draft.name and _is_host(draft.name)
             hosts = as_source([draft.name if is_host else _EXAMPLE_HOST])
             key, target = f"{POLICIES}[{draft.name!r}]", draft.key(HOSTS)
-            yield Problem(key, draft.given, reason, hosts, target, not is_host)
+            code = Code.POLICY_INVALID
+            yield Problem(key, draft.given, reason, hosts, code, target, not is_host)
 
 
 # --- Hosts ------------------------------------------------------------------------------------

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ..origins.codes import Code
+
 
 class Problem(NamedTuple):
     """One mistake in the configuration.
@@ -17,6 +19,8 @@ class Problem(NamedTuple):
         where `value` is to be left out. For an unknown key, the known key to write instead of it
         (``""`` where none is near); for an argument of ``SocketIO``, the
         statements that say the same.
+    :param code: the same for programs, which does not change; a `Code`, and equal to its text. Of
+        several things that are wrong with one value, the first.
     :param target: the key to set to `correction`, where that is another one than `key`, which
         keeps its value.
     :param is_example: whether `correction` only shows the form, as nobody can know what was meant.
@@ -27,6 +31,7 @@ class Problem(NamedTuple):
     value: object
     reason: str
     correction: str
+    code: Code
     target: str = ""
     is_example: bool = False
     place: str = ""

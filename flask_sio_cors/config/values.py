@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from ..browser.fetch import FORBIDDEN_METHODS, TOKEN, is_forbidden_header
+from ..origins.codes import Code, Said
 from ..origins.grammar import Example
 from ..origins.texts import entries, listed_in
 from .corrections import Report
@@ -150,7 +151,7 @@ def _tokens(value: Any, report: Report, what: str, correction: tuple[str, ...]) 
     tokens = []
     for item in read_items(value, report, what, correction, _are_names):
         if not isinstance(item, str):
-            report(item, f"is {kind_of(item)}, where one of the {what} is needed", correction)
+            report(item, Code.NAME_OF_WRONG_TYPE.said(kind_of(item), what), correction)
         elif not TOKEN.fullmatch(item.strip()):
             report(item, *_correct_token(item, what, correction))
         else:
@@ -160,21 +161,19 @@ def _tokens(value: Any, report: Report, what: str, correction: tuple[str, ...]) 
 
 def _correct_token(
     item: str, what: str, correction: tuple[str, ...]
-) -> tuple[str, tuple[str, ...]]:
+) -> tuple[Said, tuple[str, ...]]:
     """Return why a text is no method or header name, and what to write instead."""
     pieces = [piece for piece in re.split(r"[\s,;|]+", item) if piece]
     if len(pieces) > 1 and _are_names(pieces):
-        reason = f"holds several {what} in one text, where each needs a text of its own"
-        return reason, tuple(pieces)
+        return Code.NAMES_IN_ONE.said(what), tuple(pieces)
     if not pieces:
-        return f"is empty, and none of the {what} is", correction
+        return Code.NAME_EMPTY.said(what), correction
     name, colon, _ = item.partition(":")
     mended = "-".join(TOKEN.findall(name))
     if colon and mended:
-        return "is a header with its value, where only its name belongs", (mended,)
+        return Code.HEADER_HAS_VALUE.said(), (mended,)
     odd = " ".join(ascii(c) for c in sorted({c for c in item.strip() if not TOKEN.match(c)})[:5])
-    reason = f"has characters that no such name has: {odd} (RFC 9110, section 5.6.2)"
-    return reason, (mended,) if mended else correction
+    return Code.NAME_INVALID.said(odd), (mended,) if mended else correction
 
 
 def _are_names(pieces: list[str]) -> bool:
@@ -200,13 +199,13 @@ def read_methods(value: Any, report: Report) -> tuple[str, ...]:
     for method in methods:
         upper = method.upper()
         if upper in FORBIDDEN_METHODS:
-            report(method, "is a method that browsers forbid (Fetch standard, 2.2.1)", ("POST",))
+            report(method, Code.METHOD_FORBIDDEN.said(), ("POST",))
         elif method == "*":
-            report(method, "is no method; Engine.IO has only GET and POST", ("GET", "POST"))
+            report(method, Code.METHOD_IS_STAR.said(), ("GET", "POST"))
         elif upper in _STANDARD_METHODS and method != upper:
-            report(method, "is not in upper case, and methods are case-sensitive", (upper,))
+            report(method, Code.METHOD_LOWER_CASE.said(), (upper,))
     if not (value.strip(" \n,;[]()") if isinstance(value, str) else value):
-        report(value, "names no method; Engine.IO needs GET and POST", ["GET", "POST"])
+        report(value, Code.METHODS_MISSING.said(), ["GET", "POST"])
     return tuple(dict.fromkeys(methods))
 
 
@@ -216,14 +215,11 @@ def read_allow_headers(value: Any, report: Report) -> tuple[str, ...]:
     for name in names:
         lower = name.lower()
         if is_forbidden_header(name):
-            reason = "is a header that only the browser sets, so no page can send it (Fetch, 2.2.2)"
-            report(name, reason, ())
+            report(name, Code.HEADER_FORBIDDEN.said(), ())
         elif len(name) > 1 and set(name) & set("*+^$|"):
-            reason = "looks like a regular expression, but browsers compare header names whole"
-            report(name, reason, (_REQUEST_HEADER,))
+            report(name, Code.HEADER_IS_PATTERN.said(), (_REQUEST_HEADER,))
         elif lower.startswith("access-control-"):
-            reason = "is a header that a server sends, and this list is of those a page sends"
-            report(name, reason, ())
+            report(name, Code.HEADER_OF_ANSWER.said(), ())
     return tuple(dict.fromkeys(names))
 
 
@@ -233,7 +229,7 @@ def read_expose_headers(value: Any, report: Report) -> tuple[str, ...]:
     for name in names:
         if name.lower() in ("set-cookie", "set-cookie2"):
             # Fetch standard, section 2.2.2, "forbidden response-header name".
-            report(name, "is hidden from every page (Fetch standard, 2.2.2)", ())
+            report(name, Code.HEADER_HIDDEN.said(), ())
     if len(names) > 1 and "*" in names:
-        report(value, "names every header and then single ones", ["*"])
+        report(value, Code.HEADERS_AND_STAR.said(), ["*"])
     return tuple(dict.fromkeys(names))

@@ -11,6 +11,7 @@ import re
 import warnings
 from typing import Final
 
+from .codes import Code, Said
 from .expressions import ExpressionError, translate
 from .grammar import DEFAULT_PORTS, EXAMPLE, is_loopback, parse_pattern
 from .texts import REGEX
@@ -43,25 +44,27 @@ _DOT_IN_A_NAME: Final = re.compile(r"(?<=[A-Za-z0-9)\]}+*?])\.(?=[A-Za-z0-9(\[])
 _STRANGER: Final = "https://a.invalid"
 
 
-def explain_regex(text: str) -> tuple[str, tuple[str, ...]] | None:
+def explain_regex(text: str) -> tuple[Said, tuple[str, ...]] | None:
     """Return why a text that looks like an expression is no origin, and what to write."""
     if _NO_REGEX.fullmatch(text) or not _SIGNS.search(text):
         return None
-    reason = "looks like a regular expression, which as text is written regex:…"
+    more = ""
     if origins := _origins(text):
-        return reason, tuple(origins)
+        return Code.REGEX_AS_TEXT.said(more), tuple(origins)
     for sign, meaning in _MEANINGS[:3]:
         text = re.sub(sign, meaning, text)
     escaped = _DOT_IN_A_NAME.sub(r"\\.", text)
     if escaped != text:
-        reason += '; and in one "." is any character, so that other domains match too'
+        more = '; and in one "." is any character, so that other domains match too'
     if "://" not in escaped:
         escaped = f"https://{escaped}"
     if error := _why_invalid(escaped):
-        return f"{reason}, and is not a valid one either ({error})", (EXAMPLE,)
+        return Code.REGEX_AS_TEXT.said(f"{more}, and is not a valid one either ({error})"), (
+            EXAMPLE,
+        )
     if re.fullmatch(escaped, _STRANGER):
-        return f"{reason}, and as one it lets every site in", (EXAMPLE,)
-    return reason, regex_text(escaped)
+        return Code.REGEX_AS_TEXT.said(f"{more}, and as one it lets every site in"), (EXAMPLE,)
+    return Code.REGEX_AS_TEXT.said(more), regex_text(escaped)
 
 
 def _origins(regex: str) -> list[str]:
@@ -96,7 +99,7 @@ def _why_invalid(pattern: str) -> str:
     return ""
 
 
-def correct_glob(scheme: str, site: str) -> tuple[list[str], tuple[str, ...]]:
+def correct_glob(scheme: str, site: str) -> tuple[str, tuple[str, ...]]:
     """Return an expression for stars that no wildcard can say, or why not, and an example.
 
     :param site: host and port; the host has a star other than before its first dot.
@@ -105,11 +108,11 @@ def correct_glob(scheme: str, site: str) -> tuple[list[str], tuple[str, ...]]:
     star = "[a-z0-9-]+" if scheme in DEFAULT_PORTS else "[A-Za-z0-9._-]+"
     fixed = host.strip(".").rpartition("*")[2].partition(".")[2]
     if scheme in DEFAULT_PORTS and not fixed:
-        return ["and at the end of a host it lets in whichever domain anyone registers"], (EXAMPLE,)
+        return "; and at the end of a host it lets in whichever domain anyone registers", (EXAMPLE,)
     if scheme in DEFAULT_PORTS and "." not in fixed and not is_loopback(fixed):
-        return ["and here it lets in domains that anyone can register"], (EXAMPLE,)
+        return "; and here it lets in domains that anyone can register", (EXAMPLE,)
     if not re.fullmatch(r"[A-Za-z0-9_.*-]+(?::[0-9*]+)?", site):
-        return [], (EXAMPLE,)
+        return "", (EXAMPLE,)
     name = f"{scheme}://{host}".replace(".", r"\.").replace("+", r"\+")
     pattern = re.sub(r"\*+", lambda _: star, name) + colon + port.replace("*", "[0-9]+")
-    return [], regex_text(pattern)
+    return "", regex_text(pattern)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import Final, NamedTuple
 
+from .codes import Code, Said, together
 from .grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
@@ -40,7 +41,7 @@ class Misspelling(NamedTuple):
         nothing where it is to be left out.
     """
 
-    reason: str
+    reason: Said
     correction: tuple[str, ...]
 
 
@@ -66,22 +67,22 @@ def corrected(text: str) -> tuple[str, ...]:
 
 # --- What is no origin at all -----------------------------------------------------------------
 
-_Explained = tuple[str, tuple[str, ...]] | None
+_Explained = tuple[Said, tuple[str, ...]] | None
 
 _QUOTES: Final = "'\"`\N{LEFT DOUBLE QUOTATION MARK}\N{RIGHT DOUBLE QUOTATION MARK}"
 # fmt: off
 _WORDS: Final = (
-    (r"(?:\[\]|\(\)|\{\})?", "is empty, and no origin is"),
-    ("true|false|yes|no|on|off|-?[0-9]+", "is a number or a truth value, and no origin", EXAMPLE),
-    ("null", "is not spelled as browsers send it", "null"),
-    (r"file:?/{0,3}\*?", "is not spelled as browsers send it", "file://"),
-    ("https?:?/{0,2}", "is a scheme alone, and an origin names a host too", EXAMPLE),
+    (r"(?:\[\]|\(\)|\{\})?", Code.ORIGIN_EMPTY),
+    ("true|false|yes|no|on|off|-?[0-9]+", Code.ORIGIN_IS_VALUE, EXAMPLE),
+    ("null", Code.ORIGIN_MISSPELT, "null"),
+    (r"file:?/{0,3}\*?", Code.ORIGIN_MISSPELT, "file://"),
+    ("https?:?/{0,2}", Code.ORIGIN_IS_SCHEME, EXAMPLE),
     (r"(?:(?:http[s?*]*|\*)://)?[.:^]*[*+][.:*+$]*|all|any|every(?:one|body|thing)?",
-     'means every origin; list those that may connect, or write "*" alone', EXAMPLE),
+     Code.ORIGIN_MEANS_ALL, EXAMPLE),
     ("none|nil|undefined|self|same[_-]?origin",
-     "is no origin, and the server's own is always allowed"),
+     Code.ORIGIN_IS_OWN),
     ("((?:about|data|javascript|mailto|tel):)(?![0-9*]).*",
-     'has the scheme "{}", whose pages have the origin of who opened them, or "null"', EXAMPLE),
+     Code.ORIGIN_OF_OPENER, EXAMPLE),
 )
 # fmt: on
 _HEADER: Final = re.compile(r"(?:access-control-allow-origin|origin)s?\s*[:=]\s*(.+)", re.I | re.S)
@@ -99,26 +100,24 @@ _IN_ANOTHER_TEXT: Final = re.compile(r"\s(?:#|//)|[\"'{#\s]\s*https?://", re.IGN
 
 
 def _explain_word(word: str) -> _Explained:
-    for pattern, reason, *correction in _WORDS:
+    for pattern, code, *correction in _WORDS:
         if found := re.fullmatch(pattern, word, re.DOTALL):
-            return reason.format(*found.groups()), tuple(correction)
+            return code.said(*found.groups()), tuple(correction)
     return None
 
 
 def _explain_source(text: str) -> _Explained:
     """Recognise a header, and what a program should have evaluated and did not."""
     if header := _HEADER.fullmatch(text):
-        return "is a header with its name, where only its value belongs", corrected(header[1])
+        return Code.ORIGIN_IS_HEADER.said(), corrected(header[1])
     if regex := _REGEX_WORD.fullmatch(text):
-        return "is a regular expression, which starts with regex: in small letters", regex_text(
-            regex[1]
-        )
+        return Code.REGEX_UPPER_CASE.said(), regex_text(regex[1])
     if python := _PYTHON_REGEX.fullmatch(text):
-        return "is Python source; as text, a regular expression is regex:…", regex_text(python[2])
+        return Code.ORIGIN_IS_SOURCE.said(), regex_text(python[2])
     if re.fullmatch(r"file:[^\s,;|]*", text, re.IGNORECASE):
         return _explain_file(text)
     if _TEMPLATE.search(text):
-        return "is a template or source that nothing has filled in", (EXAMPLE,)
+        return Code.ORIGIN_UNFILLED.said(), (EXAMPLE,)
     return None
 
 
@@ -154,13 +153,13 @@ def _explain_network(text: str) -> _Explained:
     else:
         return None
     parts = found.groupdict()
-    reason = "is a network, and not written as one"
     networks = _networks(**parts)
     if not networks:
-        reason = f"{reason}; and only a private one can be listed, as others are strangers'"
-        return reason, (EXAMPLE,)
+        return Code.NETWORK_PUBLIC.said(), (EXAMPLE,)
     port = parts["port"] or ("" if parts["scheme"] else ":*")
-    return reason, tuple(f"{parts['scheme'] or 'http'}://{one}{port}" for one in networks)
+    return Code.NETWORK_MISSPELT.said(), tuple(
+        f"{parts['scheme'] or 'http'}://{one}{port}" for one in networks
+    )
 
 
 def _networks(
@@ -201,9 +200,8 @@ def _explain_several(text: str) -> _Explained:
     is_torn = not re.search("[,;|]", text) and not are_origins(pieces)
     if not pieces or pieces == [text.strip(_QUOTES)] or is_torn:
         return None
-    number = "several origins in one text, where each needs a text of its own"
-    reason = f"holds {number}" if len(pieces) > 1 else "has something else around the origin"
-    return reason, tuple(chain.from_iterable(map(corrected, pieces)))
+    code = Code.ORIGINS_IN_ONE if len(pieces) > 1 else Code.ORIGIN_SURROUNDED
+    return code.said(), tuple(chain.from_iterable(map(corrected, pieces)))
 
 
 # --- An origin with mistakes ------------------------------------------------------------------
@@ -219,10 +217,10 @@ def _host_of(url: str) -> str | None:
         return None
 
 
-def _explain_file(url: str) -> tuple[str, tuple[str, ...]]:
+def _explain_file(url: str) -> tuple[Said, tuple[str, ...]]:
     if _host_of(url) == "":
-        return "is a path, where browsers send the scheme alone", ("file://",)
-    return 'names a host, and for files browsers send "file://" or "null" alone', (EXAMPLE,)
+        return Code.FILE_HAS_PATH.said(), ("file://",)
+    return Code.FILE_HAS_HOST.said(), (EXAMPLE,)
 
 
 def _parsed(host: re.Match[str]) -> str:
@@ -257,70 +255,65 @@ _IPV6: Final = (
     r"|[0-9A-Fa-f:]+)(:[0-9*]+)?$"
 )
 _NUMBER: Final = r"(?:[^:\[/]*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?(?=:|$)"
-_MISPLACED_STAR: Final = (
-    'has a "*" where none can stand: it stands for whole labels at the start of the host '
-    '("https://*.example.com"), for a part of one label ("https://pr-*.example.com"), or for the '
-    'port ("http://localhost:*")'
-)
 # In this order: what no origin holds, what takes its place, and what is said of it.
 # fmt: off
 _IN_ANY_TEXT: Final = (
-    (r"(?<=\S)\s*[\r\n](?=.*\S).*", "", "has more than one line"),
-    (_SPACE, "", "has white space or control characters around or in it"),
-    (_WRAPPING, "", "has quotes, brackets or separators around it"),
-    (r"^([^\[]*)\]$|^\[([^\]]*)$", r"\1\2", "has quotes, brackets or separators around it"),
-    ("(?i)^(blob|filesystem|view-source):(?=[a-z]+:)", "", 'has "{1}:" before the URL of the page'),
-    (_SLASHES, r"\1\2://", 'has no "://" after its scheme'),
-    (r"(^|//)[^/?#\\]*@", r"\1", "has user information, which no origin contains"),
+    (r"(?<=\S)\s*[\r\n](?=.*\S).*", "", Code.ORIGIN_HAS_LINES),
+    (_SPACE, "", Code.ORIGIN_HAS_SPACE),
+    (_WRAPPING, "", Code.ORIGIN_HAS_QUOTES),
+    (r"^([^\[]*)\]$|^\[([^\]]*)$", r"\1\2", Code.ORIGIN_HAS_QUOTES),
+    ("(?i)^(blob|filesystem|view-source):(?=[a-z]+:)", "", Code.ORIGIN_HAS_PREFIX),
+    (_SLASHES, r"\1\2://", Code.ORIGIN_LACKS_SLASHES),
+    (r"(^|//)[^/?#\\]*@", r"\1", Code.ORIGIN_HAS_USER),
     ("^[^:/]*[A-Z][^:/]*(?=://)", _lower,
-     "has upper-case letters in its scheme, which browsers send in lower case"),
-    ("^ws(s?)(?=://)", r"http\1", 'has the scheme of the socket ("{0}:"), not that of the page'),
-    ("^[^:/]+(?=://)", _scheme_of_page, 'has the scheme "{0}:", which no page has'),
-    (_REST, r"\1", "has a path, a query or a fragment ({2!r:.40}), which no origin contains"),
-    ("(?<=[^:/]):$", "", "has a colon without a port"),
-    (r"(:[0-9A-Fa-f]*:[0-9A-Fa-f.]*)%\w+", r"\1", "has an IPv6 zone, which no origin contains"),
-    (_IPV6, r"\1[\2]\3", "has an IPv6 address without its brackets"),
+     Code.SCHEME_UPPER_CASE),
+    ("^ws(s?)(?=://)", r"http\1", Code.SCHEME_OF_SOCKET),
+    ("^[^:/]+(?=://)", _scheme_of_page, Code.SCHEME_UNKNOWN),
+    (_REST, r"\1", Code.ORIGIN_HAS_PATH),
+    ("(?<=[^:/]):$", "", Code.PORT_MISSING),
+    (r"(:[0-9A-Fa-f]*:[0-9A-Fa-f.]*)%\w+", r"\1", Code.HOST_HAS_ZONE),
+    (_IPV6, r"\1[\2]\3", Code.HOST_LACKS_BRACKETS),
 )
 _IN_WEB_ORIGINS: Final = (
-    (r"(?<=//)[^:\[]*%[^:]*", _parsed, "has percent-encoding in its host, which browsers decode"),
+    (r"(?<=//)[^:\[]*%[^:]*", _parsed, Code.HOST_PERCENT_ENCODED),
     (r"(?<=//)[^:]*[^\0-\x7f][^:]*", _parsed,
-     "has letters outside ASCII in its host, which browsers send as punycode"),
+     Code.HOST_NOT_ASCII),
     (r"(?<=//)[^:\[]*[A-Z][^:]*", _lower,
-     "has upper-case letters in its host, which browsers send in lower case"),
-    (":0+(?=[1-9][0-9]*$)", ":", "has a port with leading zeros"),
+     Code.HOST_UPPER_CASE),
+    (":0+(?=[1-9][0-9]*$)", ":", Code.PORT_HAS_ZEROS),
     (rf":(?!//|\*$|{PORT}$|.*\?[.-])([^:\]]*)$", _one_port_or_any,
-     "has the port {1!r:.40}, where a number from 1 to 65535 or * can stand"),
+     Code.PORT_INVALID),
     ("^(?=http:.*:80$|https:.*:443$)([a-z]+)(://.*):[0-9]+$", r"\1\2",
-     'names the default port of "{1}:", which browsers leave out'),
-    (r"(?<=//)(?:\*localhost|localhost\*)$", "localhost:*", _MISPLACED_STAR),
-    (r"(?<=//)(?:\*localhost|localhost\*)(?=:)", "localhost", _MISPLACED_STAR),
-    (r"(?<=//)\*[*.]*(?=[a-z0-9_])", "*.", _MISPLACED_STAR),
-    (r"\.{2,}", ".", "has two dots in a row in its host"),
-    (r"(?<=//)\.(?=.)", "*.", 'starts its host with a dot, where "*." stands for subdomains'),
+     Code.PORT_DEFAULT),
+    (r"(?<=//)(?:\*localhost|localhost\*)$", "localhost:*", Code.STAR_MISPLACED),
+    (r"(?<=//)(?:\*localhost|localhost\*)(?=:)", "localhost", Code.STAR_MISPLACED),
+    (r"(?<=//)\*[*.]*(?=[a-z0-9_])", "*.", Code.STAR_MISPLACED),
+    (r"\.{2,}", ".", Code.HOST_HAS_EMPTY_LABEL),
+    (r"(?<=//)\.(?=.)", "*.", Code.HOST_STARTS_WITH_DOT),
     (rf"(?<=//)\*\.(?=\[|{_NUMBER})", "",
-     "has a wildcard before an IP address, which has no subdomains"),
-    (rf"(?<=//){_NUMBER}", _parsed, "has an IPv4 address in a form that no browser sends"),
-    (r"(?<=//)\[[^\]]*\](?=:|$)", _parsed, "has an IPv6 address in a form that no browser sends"),
+     Code.STAR_BEFORE_ADDRESS),
+    (rf"(?<=//){_NUMBER}", _parsed, Code.IPV4_MISSPELT),
+    (r"(?<=//)\[[^\]]*\](?=:|$)", _parsed, Code.IPV6_MISSPELT),
     # Before a port, a dot is nothing that the end of a sentence has left: there it is meant.
     (r"(?<=[^*/.])\.$", "",
-     "ends its host with a dot, which makes it another host; where both are meant, list both"),
+     Code.HOST_ENDS_WITH_DOT),
 )
 # fmt: on
-_Slips = tuple[tuple[str, str | Callable[[re.Match[str]], str], str], ...]
+_Slips = tuple[tuple[str, str | Callable[[re.Match[str]], str], Code], ...]
 
 
-def _replace(slips: _Slips, text: str, reasons: list[str]) -> str:
-    for sign, replacement, reason in slips:
+def _replace(slips: _Slips, text: str, reasons: list[Said]) -> str:
+    for sign, replacement, code in slips:
         found = re.search(sign, text, re.DOTALL)
         mended = re.sub(sign, replacement, text, flags=re.DOTALL)
         if found and mended != text:
-            reasons.append(reason.format(found[0], *found.groups()))
+            reasons.append(code.said(found[0], *found.groups()))
         text = mended
     return text
 
 
-def _mend(text: str) -> tuple[str, tuple[str, ...]]:
-    reasons: list[str] = []
+def _mend(text: str) -> tuple[Said, tuple[str, ...]]:
+    reasons: list[Said] = []
     text = _with_scheme(_replace(_IN_ANY_TEXT, text, reasons), reasons)
     if text.startswith(("http://", "https://")):
         text = _replace(_IN_WEB_ORIGINS, text, reasons)
@@ -329,33 +322,34 @@ def _mend(text: str) -> tuple[str, tuple[str, ...]]:
         correction: tuple[str, ...] = (text,)
     elif scheme in DEFAULT_PORTS and "*" in site.removeprefix("*.").removesuffix(":*"):
         more, correction = correct_glob(scheme, site)
-        reasons += [_MISPLACED_STAR, *more]
+        reasons = [one for one in reasons if one.code is not Code.STAR_MISPLACED]
+        reasons.append(Code.STAR_MISPLACED.said().more(more))
     elif is_app_scheme(scheme) and "*" in site:
         _, correction = correct_glob(scheme, site)
-        reasons.append("has a wildcard, which only http: and https: origins can have")
+        reasons.append(Code.STAR_IN_APP.said())
     else:
         reasons.append(_why_no_origin(scheme, site))
         correction = (EXAMPLE,)
-    return "; ".join(dict.fromkeys(reasons)) or "is not an origin", correction
+    return together(reasons), correction
 
 
-def _with_scheme(text: str, reasons: list[str]) -> str:
+def _with_scheme(text: str, reasons: list[Said]) -> str:
     scheme, separator, site = text.rpartition("//")
     if separator and scheme not in ("", ":", "*:"):
         return text
-    reasons.append("has no scheme that browsers could send, and every origin starts with one")
+    reasons.append(Code.SCHEME_MISSING.said())
     host = re.sub(r"^\*\.|:[^:\]]*$", "", site.lower())
     is_plain = site.endswith(":80") or is_loopback(host) or is_in_private_network(host)
     return f"{'http' if is_plain else 'https'}://{site}"
 
 
-def _why_no_origin(scheme: str, site: str) -> str:
+def _why_no_origin(scheme: str, site: str) -> Said:
     host = re.sub(r":[0-9*]+$", "", site)
     if scheme not in DEFAULT_PORTS and not is_app_scheme(scheme):
-        return f'has the scheme "{scheme}:", which no page has'
+        return Code.SCHEME_UNKNOWN.said(scheme)
     if not host:
-        return "has no host"
-    return _why_no_host(host)
+        return Code.HOST_MISSING.said()
+    return Code.HOST_INVALID.said(_why_no_host(host))
 
 
 def _why_no_host(host: str) -> str:

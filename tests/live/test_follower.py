@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from flask_sio_cors import ConfigError, Problem
+from flask_sio_cors import Code, ConfigError, Problem
 from flask_sio_cors.live.follower import Condition, Follower, Pace
 from flask_sio_cors.live.shared import SharedOrigins
 from flask_sio_cors.live.sqlite import SqliteStore
@@ -44,8 +44,9 @@ class Origins(LiveOrigins):
 def check(text):
     pattern = parse_pattern(text)
     if pattern is None:
-        return [Problem("shared", text, "is none", "")], ""
-    return [Problem("shared", text, "is not encrypted", "")] * (text == INSECURE), str(pattern)
+        return [Problem("shared", text, "is none", "", Code.ORIGIN_EMPTY)], ""
+    insecure = Problem("shared", text, "is not encrypted", "", Code.CREDENTIALS_FOR_INSECURE)
+    return [insecure] * (text == INSECURE), str(pattern)
 
 
 class Fleet:
