@@ -37,6 +37,8 @@ class Topic(Enum):
         "Socket.IO path, or by X-Forwarded-Host"
     )
     SCHEME = "Let the proxy tell the server the scheme that browsers use"
+    OUTER_SCHEME = "Let the inner proxy pass X-Forwarded-Proto on as the outer one has set it"
+    ALLOWS = "Write it where it is written now"
     OPTIONS = "Let OPTIONS requests through to the Socket.IO server, which answers them itself"
     CACHE = "Do not cache the Socket.IO path, nor OPTIONS; or make Origin a part of the key"
     UPGRADE = "Let the proxy pass WebSocket on, in the location of the Socket.IO path"
@@ -111,6 +113,23 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "lighttpd": 'proxy.forwarded = ( "proto" => 1 ) sends Forwarded alone: setenv.'
         'add-request-header = ( "X-Forwarded-Proto" => "https" )',
         "traefik": "entryPoints.….forwardedHeaders.trustedIPs, for the proxy before it",
+    },
+    Topic.OUTER_SCHEME: {
+        "nginx": "proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;",
+        "apache": "remove RequestHeader set X-Forwarded-Proto",
+        "haproxy": "http-request set-header X-Forwarded-Proto … if !{ req.hdr(X-Forwarded-Proto) "
+        "-m found }",
+        "caddy": "servers { trusted_proxies static private_ranges }",
+        "traefik": "entryPoints.….forwardedHeaders.trustedIPs",
+    },
+    Topic.ALLOWS: {
+        "nginx": 'add_header Access-Control-Allow-Origin "<origin>" always;',
+        "apache": 'Header always set Access-Control-Allow-Origin "<origin>"',
+        "haproxy": 'http-response set-header Access-Control-Allow-Origin "<origin>"',
+        "caddy": 'header Access-Control-Allow-Origin "<origin>"',
+        "varnish": 'set resp.http.Access-Control-Allow-Origin = "<origin>";',
+        "lighttpd": 'setenv.add-response-header = ( "Access-Control-Allow-Origin" => "<origin>" )',
+        "traefik": "accessControlAllowOriginList: [<origin>]",
     },
     Topic.OPTIONS: {
         "nginx": (

@@ -197,6 +197,7 @@ def _rules_of(case: Case) -> tuple[Rule, ...]:
     if case.stage is Stage.SESSION:
         rules += session.SESSIONS
     rules += network.UNREADABLE
+    rules += cors.NAMED
     if case.block is not None:
         rules += (*cors.REDIRECTS, *cors.CHANGED)
     if case.check is Check.PREFLIGHT_STATUS:

@@ -566,6 +566,10 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("told the scheme", _on(_in_session, lambda c: c.facts.is_own and _is_refused(c)
                             and c.facts.page.origin.startswith("https:")),
      lambda p: p._forwarded("X-Forwarded-Proto")),
+    ("as http", _on(_in_session, lambda c: c.facts.is_own and _is_refused(c)
+                    and c.facts.page.origin.startswith("https:")
+                    and session_of(c.aside("told the scheme")) is None),
+     lambda p: p._knock(p.facts.page.origin.replace("https:", "http:", 1))),
     ("told the address", _on(_in_session, lambda c: c.facts.is_own and _is_refused(c)
                              and session_of(c.aside("told the scheme")) is None),
      lambda p: p._forwarded("X-Forwarded-Proto", "X-Forwarded-Host")),

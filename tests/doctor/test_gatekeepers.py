@@ -57,7 +57,7 @@ def examine(app: Wsgi, stack: ExitStack, *headers: tuple[str, str]) -> Finding:
         ("429 Too Many Requests", "", {}, "rate-limited", "rate limit"),
         ("503 Service Unavailable", "", {"Retry-After": "17"}, "rate-limited", "maintenance"),
         ("503 Service Unavailable", "", {}, "proxy-error", "503"),
-        ("504 Gateway Timeout", "", {"Server": "nginx"}, "proxy-timeout", "no answer in the time"),
+        ("504 Gateway Timeout", "", {"Server": "nginx"}, "proxy-timeout", "at once"),
         ("413 Payload Too Large", "", {"Server": "nginx"}, "body-too-large", "nginx"),
         ("522 Timed Out", "", {"Server": "cloudflare"}, "proxy-error", "Cloudflare"),
         ("401 Unauthorized", "", {"WWW-Authenticate": "Basic"}, "login-required", "Basic"),

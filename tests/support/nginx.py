@@ -60,7 +60,7 @@ def _program() -> str | None:
 def nginx(server: str, upstream: int, home: Path, http: str = "") -> Iterator[str]:
     """Run nginx with this configuration of a server; yields its address.
 
-    It has TLS where the configuration names a certificate.
+    It has TLS where the configuration names a certificate, and HTTP/2 with the comment ``# http2``.
 
     :param upstream: the port on 127.0.0.1 that `UP` stands for.
     :param home: a directory for all that it writes.
@@ -86,7 +86,8 @@ def nginx_of(servers: Mapping[str, str], home: Path, http: str = "") -> Iterator
     home = home / f"nginx-{next(iter(ports.values()))}"
     home.mkdir()
     listening = "\n    ".join(
-        f"server {{ listen 127.0.0.1:{ports[name]}{' ssl' * ('ssl_certificate' in text)}; "
+        f"server {{ listen 127.0.0.1:{ports[name]}{' ssl' * ('ssl_certificate' in text)}"
+        f"{' http2' * ('# http2' in text)}; "
         f"{re.sub(r'AT[(](.*?)[)]', lambda found: addresses[found[1]], text)} }}"
         for name, text in servers.items()
     )

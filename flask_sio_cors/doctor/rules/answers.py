@@ -350,10 +350,18 @@ def _is_limit(case: Case) -> bool:
     status, response = case.response.status, case.response
     # nginx says 502 where the server behind it does not run.
     is_rule = status == 503 and b"<center>nginx" in response.body
-    is_named = status == 503 and says(response, "ingress|no endpoints")
-    return not is_named and (
-        status == 429 or is_rule or (status == 503 and bool(response.values("Retry-After")))
-    )
+    is_waited_for = status == 503 and bool(response.values("Retry-After"))
+    return status == 429 or is_rule or is_waited_for
+
+
+def _has_no_endpoints(case: Case) -> bool:
+    """Tell whether a proxy has nobody to pass requests on to."""
+    if case.response.status != 503 or case.response.values("Retry-After"):
+        return False
+    # Kubernetes' ingress is an nginx that does not say its version.
+    is_ingress = case.stage is Stage.HANDSHAKE and says(case.response, "<center>nginx</center>")
+    is_named = case.author.name in ("HAProxy", "Traefik")
+    return is_named or is_ingress or says(case.response, "no endpoints|ingress")
 
 
 def _limited(case: Case) -> Words:
@@ -543,12 +551,7 @@ GATEKEEPERS: Final = (
     ),
     Rule(
         "no-endpoints",
-        lambda c: (
-            c.response.status == 503
-            and (
-                c.author.name in ("HAProxy", "Traefik") or says(c.response, "no endpoints|ingress")
-            )
-        ),
+        _has_no_endpoints,
         _tells(
             "The proxy has no Socket.IO server to pass this on to.",
             "None is running, or none is healthy in its eyes.",
@@ -612,7 +615,7 @@ _AT_ONCE: Final = 0.3
 
 
 def _proxy_timeout(case: Case) -> Words:
-    if case.last.seconds < _AT_ONCE and case.author.proxy != "nginx":
+    if case.last.seconds < _AT_ONCE:
         return Words(
             "The proxy does not wait for the server.",
             f"{_who(case)} answers {case.response.status} at once in the place of the Socket.IO "

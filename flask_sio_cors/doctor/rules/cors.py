@@ -360,6 +360,24 @@ def _has_cors(case: Case) -> bool:
     return is_shown or (asked is not None and is_engineio_preflight(asked.response))
 
 
+def _names_itself(case: Case) -> bool:
+    """Tell whether the server was told an origin that the page's own request has not."""
+    is_bare = "Origin" not in dict(case.last.headers)
+    return case.facts.is_own and is_bare and case.author.error is Error.ORIGIN
+
+
+def _named(case: Case) -> Words:
+    return Words(
+        "The page's Origin is rewritten.",
+        "The browser names no Origin when a page asks its own server with GET, and the server "
+        f'refuses one: "{case.author.message}". A proxy writes an Origin into the request.',
+        Fix(elsewhere=advise(Topic.ORIGIN, _proxy(case))),
+    )
+
+
+NAMED: Final = (Rule("origin-rewritten", _names_itself, _named),)
+
+
 def _is_dropped(case: Case) -> bool:
     own, stranger = case.aside("own"), case.aside("stranger")
     is_blind = _names_no_origin(own) and _names_no_origin(stranger)
@@ -552,8 +570,8 @@ def _is_written_over(case: Case) -> bool:
         # python-engineio sends it never, and this extension never with credentials.
         has_cookies = case.response.combined("Access-Control-Allow-Credentials") is not None
         is_ours = is_extension(case.response) and not has_cookies
-        return is_python(case.response) and not is_ours
-    return is_python(opened) and who(stranger).error is not None
+        return is_python(case.response) and not is_ours and _sends_cors(case)
+    return is_python(opened) and who(stranger).error is not None and _sends_cors(case)
 
 
 def _sends_cors(case: Case) -> bool:
@@ -567,16 +585,6 @@ def _sends_cors(case: Case) -> bool:
 def _written_over(case: Case) -> Words:
     words = _mismatch(case) if case.check is Check.ORIGIN_MISMATCH else _wildcard(case)
     value = f"“{case.block.value}”" if case.block is not None else ""
-    if not _sends_cors(case):
-        cause = (
-            f"{words.cause} The Socket.IO server never sends {value} like that: something adds it."
-        )
-        fix = allowing(
-            case.facts.page,
-            adds=case.check is Check.ORIGIN_MISMATCH,
-            elsewhere=f"And remove what adds the CORS header to this answer. {_removing(case)}",
-        )
-        return Words(words.title, cause, fix, (case.aside("own"),))
     return Words(
         words.title,
         f"{words.cause} But the Socket.IO server never sends {value} like that, as what else it "
@@ -638,13 +646,37 @@ def _host(value: str) -> str | None:
     return _split(value).hostname
 
 
+def _is_written_elsewhere(case: Case) -> bool:
+    """Tell whether a session's answer has a header that its server never sends like that.
+
+    Socket.IO for Node.js says with each origin that it varies by it, and Flask-SocketIO names the
+    one that asks, and whether it may send cookies.
+    """
+    opened = case.author.is_session and not is_extension(case.response)
+    has_cookies = case.response.combined("Access-Control-Allow-Credentials") is not None
+    return opened and not (has_cookies if is_python(case.response) else _varies(case))
+
+
+def _where_written(case: Case) -> tuple[str, str]:
+    """Say who writes a header, and that it is to be changed there."""
+    if not _is_written_elsewhere(case):
+        return "", ""
+    proxy = shown_proxy(case.response)
+    who_else = f"the proxy ({proxy})" if proxy else "the proxy, or a middleware,"
+    said = f" The Socket.IO server does not send that by itself: {who_else} writes it."
+    advice = advise(Topic.ALLOWS, _proxy(case), origin=case.facts.page.origin)
+    return said, f"{advice} (Or remove it there, and let the server itself send it:)"
+
+
 def _mismatch(case: Case) -> Words:
     page, value = case.facts.page, case.block.value if case.block is not None else ""
     title = f"The server allows {value or 'an empty origin'}, not {page.origin}."
     cause = _difference(page.origin, value)
     if "*" in value:
         cause = "Patterns mean nothing to browsers: the server has to send the origin that asks."
-    fix = allowing(page)
+    said, elsewhere = _where_written(case)
+    cause += said
+    fix = allowing(page, elsewhere=elsewhere)
     refusal = who(case.last)
     if refusal.error is Error.ORIGIN:
         cause += (
@@ -708,7 +740,9 @@ def _wildcard(case: Case) -> Words:
         "The page asks with cookies (withCredentials: true), and the server allows “*”, which "
         "browsers do not take for that: the server has to name the origin."
     )
-    fix = allowing(page, adds=False, elsewhere=_ELSEWHERE_TOO)
+    said, elsewhere = _where_written(case) if is_python(case.response) else ("", "")
+    cause += said
+    fix = allowing(page, adds=False, elsewhere=elsewhere or _ELSEWHERE_TOO)
     if case.is_preflight and _is_not_its_own(case):
         cause += _NOT_ITS_OWN
         fix = allowing(page, adds=False, elsewhere=advise(Topic.OPTIONS, _proxy(case)))

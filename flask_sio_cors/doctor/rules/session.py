@@ -85,8 +85,10 @@ def _refuses_own(case: Case) -> bool:
     return _in_session(case) and case.facts.is_own and case.author.error is Error.ORIGIN
 
 
-def _is_told_scheme(case: Case) -> bool:
-    return _refuses_own(case) and session_of(case.aside("told the scheme")) is not None
+def _is_at_http(case: Case) -> bool:
+    """Tell whether the server takes itself for one at http:, where it is asked at https:."""
+    asked = ("told the scheme", "as http")
+    return _refuses_own(case) and any(session_of(case.aside(name)) is not None for name in asked)
 
 
 def _is_told_address(case: Case) -> bool:
@@ -96,14 +98,22 @@ def _is_told_address(case: Case) -> bool:
 
 
 def _scheme_hidden(case: Case) -> Words:
-    return Words(
-        "The server does not know that it is at https://.",
+    told, proxy = case.aside("told the scheme"), proxy_of(case.response)
+    is_believed = session_of(told) is not None
+    cause = (
         f"The server refuses the pages of its own origin, {case.facts.page.origin}: a proxy speaks "
-        "TLS in its place, and does not tell it, so that it takes itself for an http: server. Told "
-        "the scheme by X-Forwarded-Proto, it lets them in.",
-        Fix(elsewhere=advise(Topic.SCHEME, proxy_of(case.response))),
-        (case.aside("told the scheme"),),
+        "TLS in its place, and it takes itself for an http: server. "
     )
+    if is_believed:
+        cause += "Told the scheme by X-Forwarded-Proto, it lets them in: the proxy does not say it."
+    else:
+        cause += (
+            "X-Forwarded-Proto does not get there: a second proxy, behind the one with TLS, writes "
+            "its own scheme over it."
+        )
+    fix = Fix(elsewhere=advise(Topic.SCHEME if is_believed else Topic.OUTER_SCHEME, proxy))
+    proof = (told if is_believed else case.aside("as http"),)
+    return Words("The server does not know that it is at https://.", cause, fix, proof)
 
 
 def _host_rewritten(case: Case) -> Words:
@@ -196,7 +206,7 @@ def _cookies(case: Case) -> Words:
 SESSIONS: Final = (
     Rule("one-at-a-time", _is_held, _one_at_a_time, is_silent=True, is_whole=True),
     Rule("redirected", _is_body_lost, _body_lost, is_silent=True, is_whole=True),
-    Rule("scheme-hidden", _is_told_scheme, _scheme_hidden),
+    Rule("scheme-hidden", _is_at_http, _scheme_hidden),
     Rule("host-rewritten", _is_told_address, _host_rewritten),
     Rule("ping-timeout", lambda c: _is_lost(c) and _is_impatient(c), _impatient, is_whole=True),
     Rule("cached", lambda c: _is_lost(c) and _is_cached(c), cached, is_whole=True),
