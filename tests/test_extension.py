@@ -227,7 +227,7 @@ def test_a_socketio_in_the_place_of_the_app_is_named():
             "not installed on this application",
             id="with another app's SocketIO",
         ),
-        pytest.param(without_slash, ConfigError, f"write: {FRIEND}", id="broken origin"),
+        pytest.param(without_slash, ConfigError, f'write: "{FRIEND}"', id="broken origin"),
         pytest.param(several_mistakes, ConfigError, "3 problems", id="several mistakes"),
         pytest.param(credentials_for_all, ConfigError, "write: False", id="credentials for all"),
         pytest.param(

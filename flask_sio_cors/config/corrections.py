@@ -6,6 +6,7 @@ that holds several, and may be empty; anything else takes the place of the whole
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -70,7 +71,7 @@ class Report:
                 correction = self._mended()
                 if not target:
                     value, reason = self.value, f"{as_source(value)} {reason}"
-            written = as_text(correction) if self._is_text else as_source(correction)
+            written = self._written(correction, is_whole=bool(target) or self._is_all(value))
             yield Problem(
                 self.key,
                 value,
@@ -80,6 +81,19 @@ class Report:
                 target,
                 _is_example(fault.correction),
             )
+
+    def _is_all(self, value: object) -> bool:
+        """Tell whether what is wrong is all that is written, and no entry among others."""
+        is_one = isinstance(value, str) and isinstance(self.value, str)
+        return value is self.value or (is_one and str(value).strip() == str(self.value).strip())
+
+    def _written(self, correction: object, *, is_whole: bool) -> str:
+        """Write a correction in the form of what it takes the place of."""
+        if not self._is_text:
+            return as_source(correction)
+        # Within a text no quotes are needed, nor where a file of variables has it.
+        is_bare = not is_whole or self.value in os.environ.values()
+        return as_text(correction) if is_bare else as_source(correction)
 
     def _has_more_behind(self, fault: Fault) -> bool:
         """Tell whether an expression would swallow what stands behind it in the same line."""

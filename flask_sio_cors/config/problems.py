@@ -15,9 +15,9 @@ class Problem(NamedTuple):
     :param value: what stands there; the item in question where the key holds a list.
     :param reason: what was found and why it cannot work.
     :param correction: what to write instead of `value`, in the form in which it is written there:
-        text where the whole value is one, as from the environment, or else Python source; ``""``
-        where `value` is to be left out. For an unknown key, the known key to write instead of it
-        (``""`` where none is near); for an argument of ``SocketIO``, the
+        text where that came from the environment, or stands among others in one text, or else
+        Python source; ``""`` where `value` is to be left out. For an unknown key, the known key to
+        write instead of it (``""`` where none is near); for an argument of ``SocketIO``, the
         statements that say the same.
     :param code: the same for programs, which does not change; a `Code`, and equal to its text. Of
         several things that are wrong with one value, the first.

@@ -16,7 +16,8 @@ FOUND = """
 #: How it is told that a page is as it will stay.
 READY = {
     "chat": "document.querySelector('#state').dataset.state === 'connected'",
-    "refused page": "document.querySelector('#state').dataset.state === 'refused'",
+    "refused page": "document.querySelector('#state').dataset.state === 'refused'"
+    " && document.querySelector('#answer').textContent",
     "lab": "document.querySelector('#score').dataset.state === 'connected'"
     " && !document.querySelector('[data-pending]')",
     "server": "true",

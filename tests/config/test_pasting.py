@@ -113,9 +113,7 @@ def test_in_a_list(entries, with_credentials):
 @given(lists, separators, st.booleans())
 def test_in_a_text(entries, separator, with_credentials):
     config = {ORIGINS: text_of(entries, separator), CREDENTIALS: with_credentials}
-    config = mended(config)
-    check(config, entries)
-    assert isinstance(config[ORIGINS], str)
+    check(mended(config), entries)
 
 
 @bounded
@@ -184,11 +182,24 @@ def test_a_private_page_with_credentials_needs_a_switch_and_no_certificate():
     ]
 
 
-def test_an_expression_amid_a_line_is_corrected_with_the_whole_text():
-    config = {ORIGINS: r"https://a\d.example.com, https://b.example"}
-    [problem] = problems_in(config)
-    assert problem.value == config[ORIGINS]
+def test_an_expression_amid_a_line_is_corrected_with_the_whole_text(monkeypatch):
+    text = r"https://a\d.example.com, https://b.example"
+    [problem] = problems_in({ORIGINS: text})
+    assert problem.value == text
+    assert problem.correction == r'["regex:https://a\\d\\.example\\.com", "https://b.example"]'
+    [problem] = problems_in(from_environment({ORIGINS: text}, monkeypatch))
+    assert problem.value == text
     assert problem.correction == r"https://b.example, regex:https://a\d\.example\.com"
+
+
+def test_what_is_written_in_python_is_corrected_in_python_and_a_variable_as_it_is(monkeypatch):
+    text = "https://a.example/"
+    [problem] = problems_in({ORIGINS: text})
+    assert problem.correction == '"https://a.example"'
+    [problem] = problems_in({ORIGINS: f"{text}, https://b.example"})
+    assert (problem.value, problem.correction) == (text, "https://a.example")
+    [problem] = problems_in(from_environment({ORIGINS: text}, monkeypatch))
+    assert problem.correction == "https://a.example"
 
 
 def test_nothing_is_half_read():

@@ -352,7 +352,7 @@ def _dangerous_with_credentials() -> Iterator[Mistake]:
     yield _with_credentials("http: in the house", "http://10.0.0.5:81", "not encrypted", "True")
     yield Mistake("all headers and credentials",
                   {CREDENTIALS: "yes", "SIO_CORS_EXPOSE_HEADERS": "*"},
-                  'a header called "*"', "X-Request-Id", "SIO_CORS_EXPOSE_HEADERS")  # fmt: skip
+                  'a header called "*"', '"X-Request-Id"', "SIO_CORS_EXPOSE_HEADERS")  # fmt: skip
 
 
 def _switches_and_numbers() -> Iterator[Mistake]:
@@ -426,7 +426,7 @@ def _methods_and_headers() -> Iterator[Mistake]:
 
 
 def _callbacks() -> Iterator[Mistake]:
-    refuse, by_name = "lambda request: False", "operator:not_"
+    refuse, by_name = "lambda request: False", '"operator:not_"'
     yield _value("no module", "ALLOW_REQUEST", "no_such_module:allow", "No module named", by_name)
     yield _value(
         "no name", "ALLOW_REQUEST", "tests.support.config_mistakes:nothing", "cannot be", by_name
@@ -436,7 +436,7 @@ def _callbacks() -> Iterator[Mistake]:
         "ALLOW_REQUEST",
         "tests.support.config_mistakes:alow",
         "has no attribute",
-        "tests.support.config_mistakes:allow",
+        '"tests.support.config_mistakes:allow"',
     )
     yield _value("a path", "ALLOW_REQUEST", "my/auth.py", "module:name", by_name)
     yield _value("a constant", "ALLOW_REQUEST", "re:IGNORECASE", "is a RegexFlag", by_name)

@@ -1,6 +1,7 @@
 """What a reader of a problem does: write the correction where the mistake stands."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -36,18 +37,26 @@ def paste(
         return pasted | ({problem.correction: value} if problem.correction else {})
     present = pasted[problem.key]
     is_text = isinstance(present, str) and present.lstrip()[:1] not in ("[", "(")
-    is_whole = (first or config).get(problem.key) == problem.value
+    is_whole = _bare((first or config).get(problem.key)) == _bare(problem.value)
     if problem.target or present is problem.value or is_whole:
         key = problem.target or problem.key
-        return pasted | {key: problem.correction if is_text else _evaluated(problem.correction)}
+        is_bare = is_text and (first or config)[problem.key] in os.environ.values()
+        return pasted | {key: problem.correction if is_bare else _evaluated(problem.correction)}
     if isinstance(present, str):
         # An entry of a text may have been mended already, where it stood twice.
         mended = _replaced(present, problem, problem.correction)
         return pasted if mended is None else pasted | {problem.key: mended}
     entries = list(present)
-    place = next(n for n, one in enumerate(entries) if one is problem.value or one == problem.value)
-    entries[place : place + 1] = _evaluated(f"[{problem.correction}]")
-    return pasted | {problem.key: entries}
+    for place, one in enumerate(entries):
+        if one is problem.value or one == problem.value:
+            entries[place : place + 1] = _evaluated(f"[{problem.correction}]")
+            return pasted | {problem.key: entries}
+    assert isinstance((first or config)[problem.key], str)  # of which all has been mended at once
+    return pasted
+
+
+def _bare(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else value
 
 
 def _evaluated(source: str) -> Any:
@@ -75,6 +84,4 @@ def from_environment(texts: Mapping[str, str], monkeypatch: Any) -> dict[str, An
         monkeypatch.setenv(f"PASTED_{key}", str(text))
     app = Flask("pasted")
     app.config.from_prefixed_env("PASTED")
-    for key in texts:
-        monkeypatch.delenv(f"PASTED_{key}")
     return {key: app.config[key] for key in texts}

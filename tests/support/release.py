@@ -98,7 +98,7 @@ def wheel_faults(wheel: Path, source: Path) -> list[str]:
     files = {name for name in names if ".dist-info/" not in name}
     wanted = {
         path.relative_to(source).as_posix()
-        for pattern in ("**/*.py", "py.typed")
+        for pattern in ("**/*.py", "py.typed", "**/schemas/*.json")
         for path in (source / PACKAGE).glob(pattern)
     }
     described = {name.partition(".dist-info/")[2] for name in names - files}
