@@ -219,7 +219,8 @@ class _Reader:
     def __init__(self, path: Path) -> None:
         self.pid = os.getpid()
         self._file = _file_of(path)
-        self._connection = _connect(path, 0.1, mode="rw")
+        # A new file is locked while it is turned into one with a WAL; later, nobody waits to read.
+        self._connection = _connect(path, 2.0, mode="rw")
         self._data_version = -1
         self._version: Version | None = None
 
