@@ -201,7 +201,10 @@ class OwnOrigin:
             address = _ADDRESS_AND_PORT.fullmatch(host)
             known = map(str.lower, self._trusted_hosts)
             return address is not None and address[1].lower() in known
-        return host_is_trusted(host, self._trusted_hosts)
+        try:
+            return host_is_trusted(host, self._trusted_hosts)
+        except UnicodeError:  # which the first versions of Werkzeug 3 raise for what is no name
+            return False
 
 
 def _hostname(origin: str) -> str:

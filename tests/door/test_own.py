@@ -212,3 +212,10 @@ def test_an_ipv6_address_is_its_own_with_and_without_a_port():
     assert shown_by("http://[::1]", host="[::1]:80") == "Host"
     assert shown_by("http://[::1]:5000", host="[::1]:5000") == "Host"
     assert shown_by("http://[::1]", host="[::1]:5000") == ""
+
+
+@pytest.mark.parametrize("host", ["\x80", "\xff.example", "a" * 64 + "\xe9.example", "\xad", "."])
+def test_a_host_that_is_no_name_is_not_trusted_and_raises_nothing(host):
+    own = OwnOrigin(Options.from_config({"TRUSTED_HOSTS": ["app.example", ".team.example"]}))
+    environ = {"wsgi.url_scheme": "http", "REQUEST_METHOD": "GET", "HTTP_HOST": host}
+    assert not own.is_trusted_host(environ)
