@@ -28,14 +28,8 @@ class Topic(Enum):
     """What a proxy should do, in a sentence."""
 
     ORIGIN = "Let the proxy forward the request's own Origin"
-    QUESTION = (
-        "Let the proxy forward Access-Control-Request-Method and Access-Control-Request-Headers, "
-        "and the answer's Access-Control-Allow-Headers"
-    )
-    HOST = (
-        "Let the proxy tell the server the address that browsers ask for, in the location of the "
-        "Socket.IO path, or by X-Forwarded-Host"
-    )
+    QUESTION = "Let the proxy forward Access-Control-Request-Method and Access-Control-Request-Headers, and the answer's Access-Control-Allow-Headers"
+    HOST = "Let the proxy tell the server the address that browsers ask for, in the location of the Socket.IO path, or by X-Forwarded-Host"
     SCHEME = "Let the proxy tell the server the scheme that browsers use"
     OUTER_SCHEME = "Let the inner proxy pass X-Forwarded-Proto on as the outer one has set it"
     ALLOWS = "Write it where it is written now"
@@ -60,10 +54,7 @@ class Topic(Enum):
     HIDDEN = "Let the proxy show the server's own errors for the Socket.IO path"
 
 
-_WEBSOCKET: Final = (
-    "proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; "
-    'proxy_set_header Connection "upgrade";'
-)
+_WEBSOCKET: Final = 'proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
 
 #: What each proxy is told, in its own language.
 _LINES: Final[dict[Topic, dict[str, str]]] = {
@@ -100,25 +91,21 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
     },
     Topic.SCHEME: {
         "nginx": (
-            "proxy_set_header X-Forwarded-Proto $scheme; "
-            "(behind another proxy: $http_x_forwarded_proto)"
+            "proxy_set_header X-Forwarded-Proto $scheme; (behind another proxy: $http_x_forwarded_proto)"
         ),
         "apache": "RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}",
         "haproxy": "http-request set-header X-Forwarded-Proto https if { ssl_fc }",
         "caddy": (
-            "remove header_up X-Forwarded-Proto; behind another proxy: servers "
-            "{ trusted_proxies static private_ranges }"
+            "remove header_up X-Forwarded-Proto; behind another proxy: servers { trusted_proxies static private_ranges }"
         ),
         "varnish": 'set req.http.X-Forwarded-Proto = "https";',
-        "lighttpd": 'proxy.forwarded = ( "proto" => 1 ) sends Forwarded alone: setenv.'
-        'add-request-header = ( "X-Forwarded-Proto" => "https" )',
+        "lighttpd": 'proxy.forwarded = ( "proto" => 1 ) sends Forwarded alone: setenv.add-request-header = ( "X-Forwarded-Proto" => "https" )',
         "traefik": "entryPoints.….forwardedHeaders.trustedIPs, for the proxy before it",
     },
     Topic.OUTER_SCHEME: {
         "nginx": "proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;",
         "apache": "remove RequestHeader set X-Forwarded-Proto",
-        "haproxy": "http-request set-header X-Forwarded-Proto … if !{ req.hdr(X-Forwarded-Proto) "
-        "-m found }",
+        "haproxy": "http-request set-header X-Forwarded-Proto … if !{ req.hdr(X-Forwarded-Proto) -m found }",
         "caddy": "servers { trusted_proxies static private_ranges }",
         "traefik": "entryPoints.….forwardedHeaders.trustedIPs",
     },
@@ -154,9 +141,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "apache": 'ProxyPass "<path>" "http://127.0.0.1:5000<path>" upgrade=websocket',
         "haproxy": "timeout tunnel 1h, and no http-request del-header upgrade",
         "caddy": "remove header_up -Upgrade, header_up -Connection; reverse_proxy 127.0.0.1:5000",
-        "varnish": 'in vcl_recv: if (req.http.upgrade ~ "(?i)websocket") { return (pipe); } and '
-        "in vcl_pipe: set bereq.http.upgrade = req.http.upgrade; "
-        "set bereq.http.connection = req.http.connection;",
+        "varnish": "in vcl_recv: if (req.http.upgrade ~ \"(?i)websocket\") { return (pipe); } and in vcl_pipe: set bereq.http.upgrade = req.http.upgrade; set bereq.http.connection = req.http.connection;",
         "lighttpd": 'proxy.header = ( "upgrade" => "enable" )',
         "traefik": "nothing is to be set; look for a headers middleware that removes Upgrade",
         "cloudfront": "an origin request policy that forwards all headers, as AllViewer does",
@@ -175,8 +160,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
     },
     Topic.PATH: {
         "nginx": (
-            "nothing stands behind the port in proxy_pass, no slash either: "
-            "location <path> { proxy_pass http://…:5000; }"
+            "nothing stands behind the port in proxy_pass, no slash either: location <path> { proxy_pass http://…:5000; }"
         ),
         "apache": 'ProxyPass "<path>" "http://127.0.0.1:5000<path>" upgrade=websocket',
         "haproxy": "remove http-request replace-path; use_backend … if { path_beg <path> }",
@@ -203,8 +187,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
     },
     Topic.QUERY: {
         "nginx": (
-            "after a path with variables, as in proxy_pass http://…:5000$uri, write "
-            "$is_args$args; or leave the path out"
+            "after a path with variables, as in proxy_pass http://…:5000$uri, write $is_args$args; or leave the path out"
         ),
         "apache": "the flag QSA of RewriteRule; or use ProxyPass",
         "haproxy": "set-path in place of set-uri",
@@ -237,8 +220,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
     },
     Topic.POST: {
         "nginx": (
-            "look in the location for if ($request_method = POST), limit_except GET, or a "
-            "try_files that serves files"
+            "look in the location for if ($request_method = POST), limit_except GET, or a try_files that serves files"
         ),
         "apache": "look for <Limit POST>, <LimitExcept GET>, AllowMethods",
         "haproxy": "look for http-request deny if METH_POST",

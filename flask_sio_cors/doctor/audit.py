@@ -229,9 +229,7 @@ def _is_public(facts: Facts) -> bool:
 def _any_with_cookies(facts: Facts) -> Words:
     return Words(
         "Every site is let in, with the visitor's cookies.",
-        "The server sends back whatever origin asks, together with "
-        "Access-Control-Allow-Credentials: true. Any site can open a session with its visitors' "
-        "cookies and act in their name.",
+        "The server sends back whatever origin asks, together with Access-Control-Allow-Credentials: true. Any site can open a session with its visitors' cookies and act in their name.",
         _only(facts.page),
         (facts.stranger,),
     )
@@ -249,8 +247,7 @@ def _any(facts: Facts) -> Words:
 def _null(facts: Facts) -> Words:
     return Words(
         "The origin “null” is let in.",
-        "Any page can have the origin “null”: a sandboxed iframe is enough. To allow it is to "
-        "allow every site.",
+        "Any page can have the origin “null”: a sandboxed iframe is enough. To allow it is to allow every site.",
         _only(facts.page),
         (facts.others.get("null"),),
     )
@@ -271,8 +268,7 @@ def _neighbours(facts: Facts) -> Words:
     names = ", ".join(map(_origin, _alike(facts)))
     return Words(
         "Look-alikes of the page's origin are let in.",
-        f"These are origins of others: {names}. The server compares with a pattern that is open at "
-        "an end, or whose dots stand for any character.",
+        f"These are origins of others: {names}. The server compares with a pattern that is open at an end, or whose dots stand for any character.",
         _only(facts.page),
         tuple(_alike(facts)[:1]),
     )
@@ -282,8 +278,7 @@ def _ports(facts: Facts) -> Words:
     let_in = _every_port(facts)
     return Words(
         "Every port of the page's host is let in.",
-        f"{_origin(let_in[0])} gets in as well: whoever may serve pages on any port of that "
-        "machine gets what the page gets. That is right only where nobody else may.",
+        f"{_origin(let_in[0])} gets in as well: whoever may serve pages on any port of that machine gets what the page gets. That is right only where nobody else may.",
         _only(facts.page),
         tuple(let_in),
     )
@@ -298,8 +293,7 @@ def _insecure(facts: Facts) -> Words:
     twin = _twin(facts)[0]
     return Words(
         "The page's unencrypted twin is let in, with cookies.",
-        f"Anyone on the way can speak in the name of {_origin(twin)}, which is not encrypted, and "
-        "use the visitor's cookies.",
+        f"Anyone on the way can speak in the name of {_origin(twin)}, which is not encrypted, and use the visitor's cookies.",
         _only(facts.page),
         (twin,),
     )
@@ -308,8 +302,7 @@ def _insecure(facts: Facts) -> Words:
 def _websocket(facts: Facts) -> Words:
     return Words(
         "WebSocket is open to every site.",
-        "Browsers leave it to the server to look at a WebSocket's origin, and this one does not: "
-        "any site can open a session, with the visitor's cookies where their SameSite permits.",
+        "Browsers leave it to the server to look at a WebSocket's origin, and this one does not: any site can open a session, with the visitor's cookies where their SameSite permits.",
         _closing(facts.page),
         (facts.websocket,),
     )
@@ -318,8 +311,7 @@ def _websocket(facts: Facts) -> Words:
 def _jsonp(facts: Facts) -> Words:
     return Words(
         "JSONP is open to every site.",
-        "A <script> on any site can open a session and read it: JSONP knows no origin, so the list "
-        "of allowed origins does not protect it.",
+        "A <script> on any site can open a session and read it: JSONP knows no origin, so the list of allowed origins does not protect it.",
         _closing(facts.page),
         (facts.script,),
     )
@@ -343,18 +335,14 @@ def _is_uncached(facts: Facts) -> bool:
 
 def _unvaried(facts: Facts) -> Words:
     own = facts.own.response if facts.own is not None else None
-    by_hand = (
-        "Where the header is set by hand, set Vary: Origin with it. SioCors sends it, as does "
-        "Socket.IO for Node.js where its origins are a list."
-    )
+    by_hand = "Where the header is set by hand, set Vary: Origin with it. SioCors sends it, as does Socket.IO for Node.js where its origins are a list."
     fix = allowing(facts.page, elsewhere=by_hand)
     if is_extension(own):
         lost = advise(Topic.HIDES, proxy_of(own), header="Vary")
         fix = Fix(elsewhere=f"SioCors has sent Vary: Origin. {lost}")
     return Words(
         "The answer depends on the origin and does not say so.",
-        "The answer names the origin that asked, but does not say so with Vary: Origin. A cache "
-        "may give it to pages of other origins, which are then blocked: “does not match”.",
+        "The answer names the origin that asked, but does not say so with Vary: Origin. A cache may give it to pages of other origins, which are then blocked: “does not match”.",
         fix,
         (facts.own,),
     )
@@ -364,7 +352,7 @@ def _unknown(facts: Facts) -> Words:
     return Words(
         "The audit is incomplete.",
         "Some requests in the name of others got no answer that tells whether they are let in.",
-        Fix(elsewhere="Ask again when the server is less busy."),
+        "Ask again when the server is less busy.",
         tuple(one for one in facts.answers if one.response is None)[:1],
     )
 

@@ -15,7 +15,7 @@ from .browser import Fetched, origin_of
 from .protocol import Session, opened_by, session_of
 from .session import Ended, Joined, answer_among, is_read
 from .target import Target
-from .who import Author, Error, is_extension, is_python, who
+from .who import Author, Error, is_extension, is_python, proxy_of, who
 from .wire import Exchange, Patience, Trouble
 
 
@@ -212,6 +212,11 @@ class Facts:
         return any(not is_python(response) for response in opened) and not self.is_python
 
     @cached_property
+    def proxy(self) -> str:
+        """The key of a proxy before the server, where an answer shows one."""
+        return next(filter(None, (proxy_of(one.head) for one in self.exchanges)), "")
+
+    @cached_property
     def is_seen(self) -> bool:
         """Whether a Socket.IO server is known to be there."""
         return any(who(one).is_socketio for one in self.exchanges)
@@ -272,6 +277,11 @@ class Case:
     def response(self) -> Response:
         """The answer, or its headers; one of status 0 where none came."""
         return self.fetched.response or Response(0)
+
+    @cached_property
+    def proxy(self) -> str:
+        """The key of the proxy that the answer came through, or that another one shows."""
+        return self.author.proxy or self.facts.proxy
 
     @cached_property
     def author(self) -> Author:

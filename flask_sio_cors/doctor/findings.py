@@ -63,15 +63,21 @@ class Finding:
 class Words:
     """What a rule says of a case.
 
+    :param given: the fix; a text is what to do where there is no code to write.
     :param proof: exchanges that it rests on, besides the page's own request.
     :param client: the message that the page gets, where it is not what the request tells.
     """
 
     title: str
     cause: str
-    fix: Fix = field(default_factory=Fix)
+    given: Fix | str = ""
     proof: tuple[Exchange | None, ...] = ()
     client: str | None = None
+
+    @property
+    def fix(self) -> Fix:
+        """What to write, and where."""
+        return Fix(elsewhere=self.given) if isinstance(self.given, str) else self.given
 
 
 Test: TypeAlias = Callable[[Case], object]

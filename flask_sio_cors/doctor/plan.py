@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import islice
 from typing import Final
@@ -25,7 +26,7 @@ from .browser import (
     resolve,
 )
 from .facts import OUT_OF_REACH, Case, Facts, Stage, Upgrade, is_welcome, lets_in
-from .protocol import V3, V4, Session, opened_by, packets_of, session_of
+from .protocol import V3, V4, Session, opened_by, packets_of, protocol_of, session_of
 from .session import Polling, answer_among, join_by, upgrade_by, watch_by
 from .target import DEFAULT_PATH, Target, stamp
 from .who import Error, is_python, named_path, who
@@ -149,6 +150,9 @@ class Plan:
         if upgrade is not None and upgrade.is_open and self._websocket is not None:
             self._know(lives_on="websocket")
             target, opened = self.facts.target, session.session
+            if await session.is_pinged():
+                with suppress(ClosedError):
+                    await self._websocket.send(target.protocol.beat)
             self._know(ended=await watch_by(self._websocket, target, opened, left))
         elif session.is_direct:
             self._know(ended=await session.watch(left))
@@ -167,6 +171,10 @@ class Plan:
         if self._session is not None:
             is_upgraded = self.facts.upgrade is not None and self.facts.upgrade.is_open
             await (self._session.drop() if is_upgraded else self._session.leave())
+        elif self.facts.handshake is not None:
+            # What the page may not read has opened a session all the same.
+            with suppress(SpentError):
+                await self._close(self.facts.handshake.last)
 
     # --- WebSocket ---------------------------------------------------------------------------
 
@@ -235,12 +243,17 @@ class Plan:
     async def look(self, url: str, *headers: Header) -> Exchange:
         """Ask without waiting for long, and close the session that it may open."""
         asked = await self.wire.send("GET", url, headers)
-        session = session_of(asked)
-        if session is not None:
-            leave = self.facts.target.protocol.encode("1")
-            url = f"{url.partition('&t=')[0]}&t={stamp()}&sid={session.sid}"
-            await self.wire.send("POST", f"{url}{self.facts.target.query}", headers, leave)
+        await self._close(asked)
         return asked
+
+    async def _close(self, opened: Exchange) -> None:
+        """Close the session that an exchange has opened, so that the server need not wait."""
+        session = session_of(opened)
+        if session is not None:
+            url = f"{opened.url.partition('&t=')[0]}&t={stamp()}&sid={session.sid}"
+            leave = protocol_of(opened.url).encode("1")
+            url = f"{url}{self.facts.target.query}"
+            await self.wire.send("POST", url, opened.headers, leave)
 
     async def _knock(self, origin: str | None, *more: Header) -> Exchange:
         """Open a session as a client of this origin that is no browser, and close it."""
@@ -573,6 +586,9 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("told the address", _on(_in_session, lambda c: c.facts.is_own and _is_refused(c)
                              and session_of(c.aside("told the scheme")) is None),
      lambda p: p._forwarded("X-Forwarded-Proto", "X-Forwarded-Host")),
+    # Proxies answer what is no host themselves, and show themselves by it.
+    ("odd", lambda p: not p.facts.proxy and _is_troubled(p.facts),
+     lambda p: p.look(p.facts.target.polling(), ("Host", "<>"))),
     ("plain websocket", lambda p: _is_dropped(p.facts.upgrade),
      lambda p: p.look(p.facts.target.polling().replace("=polling", "=websocket"),
                       ("Origin", p.facts.page.origin))),
@@ -582,6 +598,14 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
 
 def _opened(plan: Plan, name: str) -> bool:
     return session_of(plan.facts.asides.get(name)) is not None
+
+
+def _is_troubled(facts: Facts) -> bool:
+    """Tell whether something does not work of a server that answers."""
+    case, upgrade = facts.stopped, facts.upgrade
+    is_there = case is None or not _is_out_of_reach(case)
+    is_mute = upgrade is not None and not upgrade.is_open
+    return is_there and (case is not None or is_mute or facts.ended is not None)
 
 
 def _is_dropped(upgrade: Upgrade | None) -> bool:

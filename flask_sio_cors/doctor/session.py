@@ -166,6 +166,13 @@ class Polling:
                 await asyncio.sleep(_ARRIVAL)
         return None
 
+    async def is_pinged(self) -> bool:
+        """Tell whether the poll that waits has brought a ping, which is still to be answered."""
+        if self._poll is None:
+            return False
+        await asyncio.wait([self._poll], timeout=_ARRIVAL)
+        return self._poll.done() and "2" in packets_of(self._poll.result().last)
+
     async def leave(self) -> None:
         """Take leave, which ends the poll that waits, too."""
         with suppress(SpentError):

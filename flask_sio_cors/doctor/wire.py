@@ -643,7 +643,7 @@ class WebSocket:
                         self._partly = ""
                 elif isinstance(event, Ping):
                     await self._write(self._frames.send(event.response()))
-                elif isinstance(event, CloseConnection):
+                elif isinstance(event, CloseConnection) and chunk:
                     raise ClosedError(f"closed with code {int(event.code)}")
         except (ProtocolError, UnicodeError) as error:
             raise ClosedError(_first_words(error)) from None
@@ -659,6 +659,8 @@ class WebSocket:
     async def close(self) -> None:
         """Take leave, and hang up."""
         with suppress(ClosedError, ProtocolError):
+            # Engine.IO's own farewell first, which ends the session at once.
+            await self.send("1")
             await self._write(self._frames.send(CloseConnection(code=1000)))
         with suppress(Exception):
             await self._stack.aclose()

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import socketio
 import trustme
 from click.testing import CliRunner
 from werkzeug.serving import make_server
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.cli import main
+from flask_sio_cors.doctor.audit import audit
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.target import Target
 from tests.support.broken_servers import (
@@ -28,7 +30,9 @@ from tests.support.broken_servers import (
     node_server,
     plain,
     serving,
+    upgrade_dropped,
 )
+from tests.support.harness import wait_until
 from tests.support.nginx import PASS, nginx
 
 ORIGIN = "http://localhost:8080"
@@ -151,6 +155,17 @@ def test_a_healthy_server_is_told_so_at_once(stack: ExitStack) -> None:
     assert report.works
     assert report.requests <= 12
     assert report.seconds < 5  # a tenth of that where nothing else is going on
+
+
+def test_no_session_is_left_behind(stack: ExitStack) -> None:
+    server = socketio.Server(async_mode="threading", cors_allowed_origins=[])
+    bare = socketio.WSGIApp(server)
+    apps = (bare, behind(bare, *ALLOWED), behind(bare, *ALLOWED, post=[]))
+    for app in apps:
+        url = served(app, stack)
+        examine(url, watch=0.5)
+        audit(Target.parse(url, ORIGIN), PAGE)
+        wait_until(lambda: all(one.closed for one in list(server.eio.sockets.values())))
 
 
 # --- A browser's requests ----------------------------------------------------------------------
@@ -464,6 +479,20 @@ def test_a_page_that_says_what_to_do_is_quoted(
     assert finding.id == id_
     assert fix in finding.fix.elsewhere
     assert "“" in finding.cause
+
+
+def test_a_proxy_that_hides_is_known_by_what_it_says_of_no_host(stack: ExitStack) -> None:
+    apache = answering("400 Bad Request", "", ("Server", "Apache/2.4.57"))
+    allowed = plain(options=f", cors_allowed_origins=['{ORIGIN}']")
+
+    def before_flask(environ: Any, start_response: Any) -> Any:
+        is_odd = "<" in environ.get("HTTP_HOST", "")
+        return (apache if is_odd else upgrade_dropped(allowed))(environ, start_response)
+
+    finding = examine(served(before_flask, stack)).findings[0]
+    assert finding.id == "upgrade-dropped"
+    assert "upgrade=websocket" in finding.fix.elsewhere
+    assert "nginx" not in finding.fix.elsewhere
 
 
 PROXIES = {

@@ -51,22 +51,9 @@ def _query_dropped(case: Case) -> bool:
     return case.author.error is Error.VERSION and who(case.aside("version")).error is Error.VERSION
 
 
-def _no_query(case: Case) -> Words:
-    return Words(
-        "The request's query does not arrive.",
-        "The server understands none of the protocol's versions, 3 or 4, with which it is asked: "
-        "what stands behind the question mark does not arrive. A proxy cuts it off.",
-        Fix(elsewhere=advise(Topic.QUERY, case.author.proxy)),
-        (case.aside("version"),),
-    )
-
-
 def _unsupported(case: Case) -> Words:
     protocol, other = case.facts.target.protocol, case.aside("version")
-    cause = (
-        "The server does not speak the version of the Engine.IO protocol that the page's client "
-        f"does (EIO={protocol.version}, {protocol.clients})."
-    )
+    cause = f"The server does not speak the version of the Engine.IO protocol that the page's client does (EIO={protocol.version}, {protocol.clients})."
     proof: tuple[Exchange | None, ...] = ()
     if other is not None and other.response is not None and other.response.is_ok:
         spoken = protocol_of(other.url)
@@ -81,8 +68,7 @@ def _unsupported(case: Case) -> Words:
         fix = Fix(
             "# pip install --upgrade Flask-SocketIO python-socketio python-engineio",
             "",
-            "Use matching versions: socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO "
-            "3, 4.",
+            "Use matching versions: socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO 3, 4.",
         )
     return Words("Client and server speak different versions.", cause, fix, proof)
 
@@ -100,12 +86,8 @@ def _processes(case: Case) -> Words:
     asked = [case.aside(name) for name in ("own", "own, twice", "own, thrice")]
     return Words(
         f"Some processes of the server know {origin}, others do not.",
-        f"{origin} was let in and refused within seconds: several processes serve this address, "
-        "with different configurations. Some of them run with an older one.",
-        Fix(
-            elsewhere="Restart all workers, on every machine; and let all of them read the same "
-            "configuration."
-        ),
+        f"{origin} was let in and refused within seconds: several processes serve this address, with different configurations. Some of them run with an older one.",
+        "Restart all workers, on every machine; and let all of them read the same configuration.",
         tuple(one for one in asked if session_of(one) is not None)[:1],
     )
 
@@ -116,10 +98,7 @@ def _not_allowed(case: Case) -> Words:
     elsewhere = _explain_at(case)
     if case.response.values("Access-Control-Allow-Origin"):
         cause += " Something else adds Access-Control-Allow-Origin to its answer."
-        remove = (
-            "And remove what adds the CORS header to this answer: beside the server's own it would "
-            f"be one too many. {advise(Topic.ADDS, case.author.proxy)}"
-        )
+        remove = f"And remove what adds the CORS header to this answer: beside the server's own it would be one too many. {advise(Topic.ADDS, case.proxy)}"
         elsewhere = f"{elsewhere} {remove}".strip()
     fix = allowing(page, elsewhere=elsewhere)
     return near_instead(case, Words(f"The server does not allow {page.origin}.", cause, fix))
@@ -143,7 +122,7 @@ def near_instead(case: Case, words: Words) -> Words:
     )
     cause = f"{words.cause} It does let {name} in, which no browser sends: its list has {why}."
     written = f"Write {json.dumps(origin)} into its list of origins, not {json.dumps(name)}."
-    return replace(words, cause=cause, fix=replace(words.fix, elsewhere=written), proof=(asked,))
+    return replace(words, cause=cause, given=replace(words.fix, elsewhere=written), proof=(asked,))
 
 
 def _host_not_trusted(case: Case) -> Words:
@@ -151,11 +130,8 @@ def _host_not_trusted(case: Case) -> Words:
     cause = "The Host header is not among the application's TRUSTED_HOSTS, before anything else."
     elsewhere = "Or let the proxy send a Host that is trusted."
     if proxy := shown_proxy(case.response):
-        cause += (
-            f" A proxy ({proxy}) stands between, which sends a Host of its own unless it is told "
-            "otherwise."
-        )
-        elsewhere = advise(Topic.HOST, case.author.proxy)
+        cause += f" A proxy ({proxy}) stands between, which sends a Host of its own unless it is told otherwise."
+        elsewhere = advise(Topic.HOST, case.proxy)
     return Words(
         f"The server does not trust the host {host}.",
         cause,
@@ -205,17 +181,10 @@ def _function(case: Case) -> Words:
         r"Error: (.*?)(?:<|\n|$)", case.response.body[:4096].decode("utf-8", "replace")
     )
     shown, name = f' ("{said[1]}")' if said else "", json.dumps(origin)
-    cause = (
-        f"The server answers {case.response.status}{shown}: the application's own function for the "
-        f"option origin of cors does not know {origin} and calls callback(new Error(…)); or "
-        "another middleware of it fails."
-    )
+    cause = f"The server answers {case.response.status}{shown}: the application's own function for the option origin of cors does not know {origin} and calls callback(new Error(…)); or another middleware of it fails."
     if _is_open(case.aside("no origin")):
         cause += " Asked without an Origin header, the server opens a session."
-    fix = (
-        f"Let that function let the origin in: if (origin === {name}) return callback(null, true); "
-        "and let it refuse others without an error: callback(null, false)"
-    )
+    fix = f"Let that function let the origin in: if (origin === {name}) return callback(null, true); and let it refuse others without an error: callback(null, false)"
     title = f"The application's own function refuses {origin}."
     lines = replace(allowing(case.facts.page, elsewhere=fix), extension="")
     return Words(title, cause, lines, (case.aside("no origin"),))
@@ -237,38 +206,34 @@ OLD_FIX: Final = Fix(
 )
 
 
-def _old(case: Case) -> Words:
-    return Words(
-        "The server is older than the client.",
-        "The answer is that of Socket.IO 2 or older (Engine.IO 3), which a client of version 3 or "
-        "4 does not understand.",
-        OLD_FIX,
-    )
-
-
 def _refuses(case: Case) -> Words:
     status, said = case.response.status, case.author.message
     cause = f'Socket.IO answers {status}: "{said}".'
     fix = Fix(elsewhere="See the server's log; the message is the server's own.")
     if case.author.error is Error.FORBIDDEN:
         order = "CORS is in order; the" if case.block is None else "The"
-        cause += (
-            f" {order} application's own decision on who may connect is against it: allowRequest "
-            "in Node.js, SIO_CORS_ALLOW_REQUEST here."
-        )
+        cause += f" {order} application's own decision on who may connect is against it: allowRequest in Node.js, SIO_CORS_ALLOW_REQUEST here."
         if case.block is not None:
             cause += " The answer has no CORS headers, so that the page cannot read that."
         if is_extension(case.response):
             fix = Fix(
-                elsewhere="See the server's log for what SIO_CORS_ALLOW_REQUEST (or "
-                f"@cors.allow_request) did. {_explain_at(case)}"
+                elsewhere=f"See the server's log for what SIO_CORS_ALLOW_REQUEST (or @cors.allow_request) did. {_explain_at(case)}"
             )
     return Words("The server refuses the connection.", cause, fix)
 
 
 #: What the Socket.IO server itself says, whatever CORS headers it has.
 SAID: Final = (
-    Rule("query-dropped", _query_dropped, _no_query),
+    Rule(
+        "query-dropped",
+        _query_dropped,
+        lambda c: Words(
+            "The request's query does not arrive.",
+            "The server understands none of the protocol's versions, 3 or 4, with which it is asked: what stands behind the question mark does not arrive. A proxy cuts it off.",
+            advise(Topic.QUERY, c.proxy),
+            (c.aside("version"),),
+        ),
+    ),
     Rule("unsupported-version", _is(Error.VERSION), _unsupported),
     Rule("processes-disagree", _disagree, _processes, is_whole=True),
     Rule("origin-not-allowed", _is(Error.ORIGIN), _not_allowed),
@@ -280,7 +245,15 @@ SAID: Final = (
     ),
     Rule("origin-function-fails", _by_function, _function),
     Rule("refused", _is(Error.FORBIDDEN), _refuses),
-    Rule("old-server", _is_old, _old),
+    Rule(
+        "old-server",
+        _is_old,
+        lambda c: Words(
+            "The server is older than the client.",
+            "The answer is that of Socket.IO 2 or older (Engine.IO 3), which a client of version 3 or 4 does not understand.",
+            OLD_FIX,
+        ),
+    ),
 )
 
 
@@ -300,6 +273,11 @@ def _answers(case: Case) -> str:
     return f"{case.author.name} answers {status} in the Socket.IO server's place{shown}"
 
 
+def _wants_no_browser(case: Case) -> bool:
+    """Tell whether the same request passes without what browsers add to it."""
+    return not case.is_preflight and case.response.status == 403 and _is_open(case.aside("own"))
+
+
 def _past(case: Case) -> str:
     """Say whether only the preflight was stopped, or only what is a browser's."""
     asked = case.aside("own")
@@ -307,15 +285,12 @@ def _past(case: Case) -> str:
         return ""
     if case.is_preflight:
         return " Other requests do reach the Socket.IO server."
-    if case.response.status == 403 and _is_open(asked):
-        return (
-            " Without the headers that browsers add, Referer and Sec-Fetch-Site, the same request "
-            "does come to the server: the rule looks at one of these."
-        )
+    if _wants_no_browser(case):
+        return " Without the headers that browsers add, Referer and Sec-Fetch-Site, the same request does come to the server: the rule looks at one of these."
     return ""
 
 
-def _exempting(*marks: str, status: tuple[int, ...] = ()) -> Callable[[Case], bool]:
+def _shows(*marks: str, status: tuple[int, ...] = ()) -> Callable[[Case], bool]:
     pattern = "|".join(marks)
     return lambda case: (
         (not status or case.response.status in status) and says(case.response, pattern)
@@ -328,29 +303,17 @@ def _tells(title: str, cause: str, fix: str) -> Callable[[Case], Words]:
     def tell(case: Case) -> Words:
         host = urlsplit(case.facts.target.base).hostname or ""
         told = cause.replace("<host>", host)
-        return Words(title, f"{_answers(case)}. {told}", Fix(elsewhere=fix.replace("<host>", host)))
+        return Words(title, f"{_answers(case)}. {told}", fix.replace("<host>", host))
 
     return tell
-
-
-def _challenge(case: Case) -> Words:
-    return Words(
-        "A challenge stands before the server.",
-        f"{case.author.name} answers {case.response.status} in the Socket.IO server's place, with "
-        "a page that wants to see whether a person is there. Only a page in a tab can pass that, "
-        "no request of a script.",
-        Fix(
-            elsewhere="Exempt the Socket.IO path from the challenge, in the rules of "
-            f"{_place(case)} for bots and its firewall; OPTIONS requests too."
-        ),
-    )
 
 
 def _is_limit(case: Case) -> bool:
     status, response = case.response.status, case.response
     # nginx says 502 where the server behind it does not run.
     is_rule = status == 503 and b"<center>nginx" in response.body
-    is_waited_for = status == 503 and bool(response.values("Retry-After"))
+    is_fetched = says(response, "backend fetch failed")  # Varnish's
+    is_waited_for = status == 503 and bool(response.values("Retry-After")) and not is_fetched
     return status == 429 or is_rule or is_waited_for
 
 
@@ -370,38 +333,12 @@ def _limited(case: Case) -> Words:
     what = "it is overloaded or under maintenance"
     if response.status == 429:
         what = "a rate limit: too many requests came"
-    elif case.author.proxy == "nginx":
+    elif case.proxy == "nginx":
         what = "a limit (limit_conn, limit_req), or a maintenance page (return 503)"
     return Words(
         "The server is kept from answering for now.",
-        f"{_answers(case)}: {what}.{after} A client that polls sends a request for each packet, "
-        f"and comes again at once when one fails.{_past(case)}",
-        Fix(elsewhere=advise(Topic.RATE, case.author.proxy)),
-    )
-
-
-def _too_large(case: Case) -> Words:
-    return Words(
-        "Requests may hardly have a body.",
-        f"{_answers(case)}: the request is larger than it takes, and this one is tiny.",
-        Fix(
-            elsewhere=f"{advise(Topic.BODY, case.author.proxy)} (max_http_buffer_size, "
-            "maxHttpBufferSize)"
-        ),
-    )
-
-
-def _airplay(case: Case) -> Words:
-    return Words(
-        "AirPlay answers, not the server.",
-        f"What answers is {case.author.name}: macOS itself, which takes port 5000 for AirPlay. The "
-        "Socket.IO server does not run, or on another address of that port.",
-        Fix(
-            "socketio.run(app, port=5001)",
-            "httpServer.listen(5001)",
-            "Use another port, in the client too; or in System Settings, General, AirDrop & "
-            "Handoff: switch AirPlay Receiver off, and start the server again.",
-        ),
+        f"{_answers(case)}: {what}.{after} A client that polls sends a request for each packet, and comes again at once when one fails.{_past(case)}",
+        advise(Topic.RATE, case.proxy),
     )
 
 
@@ -409,15 +346,12 @@ def _login(case: Case) -> Words:
     response, name = case.response, case.author.name
     named = response.combined("WWW-Authenticate") or response.combined("Proxy-Authenticate")
     by = f", by {name}," if name != "Something" else ""
-    cause = (
-        f"The answer{by} is {response.status}: something asks for a password or token"
-        f"{f' ({named})' if named else ''}."
-    )
+    cause = f"The answer{by} is {response.status}: something asks for a password or token{f' ({named})' if named else ''}."
     fix = "Exempt the Socket.IO path, or OPTIONS requests, from the login."
     if response.status == 407:
         cause += " It is a proxy on the way out of this network, not the server's."
         fix = "Log in to this network's proxy, or ask without it."
-    return Words(LOGIN, f"{cause}{_past(case)}", Fix(elsewhere=fix))
+    return Words(LOGIN, f"{cause}{_past(case)}", fix)
 
 
 LOGIN: Final = "A login stands before the Socket.IO server."
@@ -440,10 +374,6 @@ def _came_to_login(case: Case) -> bool:
     return is_login(case.url)
 
 
-def _redirected_login(case: Case) -> Words:
-    return Words(LOGIN, f"The server redirects to {case.url}. {LOGIN_CAUSE}", EXEMPT)
-
-
 def _is_forbidden(case: Case) -> bool:
     status = case.response.status
     is_wall = status in (405, 406, 418, 451) and says(case.response, REFUSED)
@@ -451,16 +381,15 @@ def _is_forbidden(case: Case) -> bool:
 
 
 def _forbidden(case: Case) -> Words:
-    fix = advise(Topic.FORBID, case.author.proxy, path=case.path)
+    fix = advise(Topic.FORBID, case.proxy, path=case.path)
     fix = f"{fix} The log of {_place(case)} says which rule refused this one."
     past = _past(case)
-    if "Referer" in past:
+    if _wants_no_browser(case):
         fix += " In nginx: valid_referers, and what compares $http_referer."
     return Words(
         "Something before the server forbids it.",
-        f"{_answers(case)}: a firewall (WAF), a list of addresses, or a rule of the web server, "
-        f"the proxy or the application before it keeps the request out.{past}",
-        Fix(elsewhere=fix),
+        f"{_answers(case)}: a firewall (WAF), a list of addresses, or a rule of the web server, the proxy or the application before it keeps the request out.{past}",
+        fix,
         (case.aside("own"),) if past else (),
     )
 
@@ -480,38 +409,42 @@ def _replaced(case: Case) -> Words:
     origin = case.facts.page.origin
     return Words(
         f"The server does not allow {origin}.",
-        "The Socket.IO server is there, and opens a session for a request without an Origin; to "
-        f"that of {origin} the answer is a page of something before it. So the server refuses this "
-        "origin, and a proxy shows its own page for errors (in nginx: proxy_intercept_errors, "
-        "error_page).",
-        allowing(case.facts.page),
+        f"The Socket.IO server is there, and opens a session for a request without an Origin; to that of {origin} the answer is a page of something before it. So the server refuses this origin, and a proxy shows its own page for errors (in nginx: proxy_intercept_errors, error_page).",
+        allowing(case.facts.page, elsewhere=advise(Topic.HIDDEN, case.proxy)),
         (case.aside("no origin"),),
     )
 
 
 #: Who keeps requests from the server, on purpose; not asked where a Socket.IO server answers.
 GATEKEEPERS: Final = (
-    Rule("login-required", _came_to_login, _redirected_login),
+    Rule(
+        "login-required",
+        _came_to_login,
+        lambda c: Words(LOGIN, f"The server redirects to {c.url}. {LOGIN_CAUSE}", EXEMPT),
+    ),
     Rule(
         "challenge",
         lambda c: (
             (c.response.status >= 400 or c.response.status == 202) and says(c.response, CHALLENGE)
         ),
-        _challenge,
+        lambda c: Words(
+            "A challenge stands before the server.",
+            f"{c.author.name} answers {c.response.status} in the Socket.IO server's place, with a page that wants to see whether a person is there. Only a page in a tab can pass that, no request of a script.",
+            f"Exempt the Socket.IO path from the challenge, in the rules of {_place(c)} for bots and its firewall; OPTIONS requests too.",
+        ),
     ),
     Rule(
         "interstitial",
-        _exempting(r"^ngrok-error-code: ERR_NGROK_6024", r"ERR_NGROK_6024|ngrok-skip-browser"),
+        _shows(r"^ngrok-error-code: ERR_NGROK_6024", r"ERR_NGROK_6024|ngrok-skip-browser"),
         _tells(
             "A warning page stands before the server.",
             "ngrok's free plan shows it to every browser, until a request brings a header.",
-            'In the client: io(url, { extraHeaders: { "ngrok-skip-browser-warning": "1" } }), and '
-            "allow that header; or use a paid plan.",
+            'In the client: io(url, { extraHeaders: { "ngrok-skip-browser-warning": "1" } }), and allow that header; or use a paid plan.',
         ),
     ),
     Rule(
         "host-refused",
-        _exempting(r"blocked request\. this host", status=(403,)),
+        _shows(r"blocked request\. this host", status=(403,)),
         _tells(
             "Vite does not know this host.",
             "Vite's development server answers for the hosts that it was told alone.",
@@ -520,7 +453,7 @@ GATEKEEPERS: Final = (
     ),
     Rule(
         "host-refused",
-        _exempting(r"invalid host header"),
+        _shows(r"invalid host header"),
         _tells(
             "webpack's development server does not know this host.",
             "It answers for the hosts that it was told alone.",
@@ -529,7 +462,7 @@ GATEKEEPERS: Final = (
     ),
     Rule(
         "host-refused",
-        _exempting(r"disallowedhost|allowed_hosts|invalid http_host header", status=(400,)),
+        _shows(r"disallowedhost|allowed_hosts|invalid http_host header", status=(400,)),
         _tells(
             "Django does not know this host.",
             "Django answers for the hosts of ALLOWED_HOSTS alone.",
@@ -538,15 +471,11 @@ GATEKEEPERS: Final = (
     ),
     Rule(
         "client-certificate",
-        _exempting(
-            "no required ssl certificate|ssl certificate error", status=(400, 403, 496, 495)
-        ),
+        _shows("no required ssl certificate|ssl certificate error", status=(400, 403, 496, 495)),
         _tells(
             "The server wants a certificate of the visitor's.",
-            "Browsers send none with preflights, and with requests only where they have "
-            "credentials.",
-            "Exempt the Socket.IO path; in nginx: ssl_verify_client optional; and look at "
-            "$ssl_client_verify elsewhere.",
+            "Browsers send none with preflights, and with requests only where they have credentials.",
+            "Exempt the Socket.IO path; in nginx: ssl_verify_client optional; and look at $ssl_client_verify elsewhere.",
         ),
     ),
     Rule(
@@ -555,13 +484,32 @@ GATEKEEPERS: Final = (
         _tells(
             "The proxy has no Socket.IO server to pass this on to.",
             "None is running, or none is healthy in its eyes.",
-            "Start the server; look at what the proxy checks. In Kubernetes: kubectl get "
-            "endpoints; the service's selector and port have to be those of the pods.",
+            "Start the server; look at what the proxy checks. In Kubernetes: kubectl get endpoints; the service's selector and port have to be those of the pods.",
         ),
     ),
     Rule("rate-limited", _is_limit, _limited),
-    Rule("body-too-large", lambda c: c.response.status == 413, _too_large),
-    Rule("airplay", lambda c: "airtunes" in c.author.name.lower(), _airplay),
+    Rule(
+        "body-too-large",
+        lambda c: c.response.status == 413,
+        lambda c: Words(
+            "Requests may hardly have a body.",
+            f"{_answers(c)}: the request is larger than it takes, and this one is tiny.",
+            f"{advise(Topic.BODY, c.proxy)} (max_http_buffer_size, maxHttpBufferSize)",
+        ),
+    ),
+    Rule(
+        "airplay",
+        lambda c: "airtunes" in c.author.name.lower(),
+        lambda c: Words(
+            "AirPlay answers, not the server.",
+            f"What answers is {c.author.name}: macOS itself, which takes port 5000 for AirPlay. The Socket.IO server does not run, or on another address of that port.",
+            Fix(
+                "socketio.run(app, port=5001)",
+                "httpServer.listen(5001)",
+                "Use another port, in the client too; or in System Settings, General, AirDrop & Handoff: switch AirPlay Receiver off, and start the server again.",
+            ),
+        ),
+    ),
     Rule("login-required", lambda c: c.response.status in (401, 407), _login),
     Rule(
         "login-required",
@@ -578,18 +526,6 @@ GATEKEEPERS: Final = (
 _TOO_LONG: Final = "request header (or cookie|fields) too large|request header too long"
 
 
-def _long_headers(case: Case) -> Words:
-    return Words(
-        "The page sends too large headers.",
-        f"The server answers {case.response.status}: the page's own headers (extraHeaders, "
-        "cookies) are longer than it reads, as a large token or many cookies are.",
-        Fix(
-            elsewhere=f"{advise(Topic.HEADERS, case.author.proxy)} In Node.js: "
-            "createServer({ maxHeaderSize: 32768 }); in gunicorn: --limit-request-field_size 32768"
-        ),
-    )
-
-
 def _https_needed(case: Case) -> Words:
     secure = case.url.replace("http://", "https://", 1)
     cause = "The server expects TLS on this port, and is asked without."
@@ -601,15 +537,6 @@ def _who(case: Case) -> str:
     return f"A proxy ({name})" if name != "Something" else "A proxy"
 
 
-def _proxy_error(case: Case) -> Words:
-    return Words(
-        "The proxy does not reach the Socket.IO server.",
-        f"{_who(case)} answers {case.response.status} in the place of the Socket.IO server, which "
-        "does not run or is not where the proxy looks for it. Its error page has no CORS headers.",
-        Fix(elsewhere=advise(Topic.REACH, case.author.proxy)),
-    )
-
-
 #: Within so many seconds no proxy has waited for anything.
 _AT_ONCE: Final = 0.3
 
@@ -618,32 +545,13 @@ def _proxy_timeout(case: Case) -> Words:
     if case.last.seconds < _AT_ONCE:
         return Words(
             "The proxy does not wait for the server.",
-            f"{_who(case)} answers {case.response.status} at once in the place of the Socket.IO "
-            "server: no time limit has run out. It remembers that the server did not answer "
-            "before, or has no way to it.",
-            Fix(elsewhere=advise(Topic.REACH, case.author.proxy)),
+            f"{_who(case)} answers {case.response.status} at once in the place of the Socket.IO server: no time limit has run out. It remembers that the server did not answer before, or has no way to it.",
+            advise(Topic.REACH, case.proxy),
         )
     return Words(
         "The proxy does not wait for the server.",
-        f"{_who(case)} answers {case.response.status} in the place of the Socket.IO server, from "
-        "which it got no answer in the time that it allows. The server runs, and is slow or busy "
-        "(one worker, blocked by a request or by long polls); or its port is closed by a firewall. "
-        "A poll is answered after 25 seconds if there is no news: the proxy has to wait for "
-        "longer.",
-        Fix(
-            elsewhere=f"{advise(Topic.WAIT, case.author.proxy, path=case.path)} Then look at what "
-            "keeps the server."
-        ),
-    )
-
-
-def _only_get(case: Case) -> Words:
-    return Words(
-        "POST requests do not pass.",
-        f"GET requests come to the Socket.IO server, and POST is answered {case.response.status} "
-        f"{case.response.reason}: a proxy, or a rule before the server, lets GET alone pass. By "
-        "POST the client sends all that it has to say.",
-        Fix(elsewhere=advise(Topic.POST, case.author.proxy, path=case.path)),
+        f"{_who(case)} answers {case.response.status} in the place of the Socket.IO server, from which it got no answer in the time that it allows. The server runs, and is slow or busy (one worker, blocked by a request or by long polls); or its port is closed by a firewall. A poll is answered after 25 seconds if there is no news: the proxy has to wait for longer.",
+        f"{advise(Topic.WAIT, case.proxy, path=case.path)} Then look at what keeps the server.",
     )
 
 
@@ -666,7 +574,11 @@ STATUSES: Final = (
     Rule(
         "headers-too-large",
         lambda c: c.response.status == 431 or says(c.response, _TOO_LONG),
-        _long_headers,
+        lambda c: Words(
+            "The page sends too large headers.",
+            f"The server answers {c.response.status}: the page's own headers (extraHeaders, cookies) are longer than it reads, as a large token or many cookies are.",
+            f"{advise(Topic.HEADERS, c.proxy)} In Node.js: createServer({{ maxHeaderSize: 32768 }}); in gunicorn: --limit-request-field_size 32768",
+        ),
     ),
     *GATEKEEPERS,
     Rule("proxy-timeout", lambda c: c.response.status in (504, 524), _proxy_timeout),
@@ -674,12 +586,20 @@ STATUSES: Final = (
         "proxy-error",
         # From 520 on they are Cloudflare's.
         lambda c: c.response.status in (502, 503) or 520 <= c.response.status <= 530,
-        _proxy_error,
+        lambda c: Words(
+            "The proxy does not reach the Socket.IO server.",
+            f"{_who(c)} answers {c.response.status} in the place of the Socket.IO server, which does not run or is not where the proxy looks for it. Its error page has no CORS headers.",
+            advise(Topic.REACH, c.proxy),
+        ),
     ),
     Rule(
         "post-refused",
         lambda c: c.response.status in (404, 405) and c.last.method == "POST",
-        _only_get,
+        lambda c: Words(
+            "POST requests do not pass.",
+            f"GET requests come to the Socket.IO server, and POST is answered {c.response.status} {c.response.reason}: a proxy, or a rule before the server, lets GET alone pass. By POST the client sends all that it has to say.",
+            advise(Topic.POST, c.proxy, path=c.path),
+        ),
     ),
 )
 FAILS: Final = (Rule("server-error", lambda c: c.response.status >= 500, _server_error),)
@@ -687,10 +607,7 @@ FAILS: Final = (Rule("server-error", lambda c: c.response.status >= 500, _server
 
 # --- Where the server is ---------------------------------------------------------------------
 
-_COMPARE: Final = (
-    "Compare path in the client's options with the server's (resource, path), and the proxy's "
-    "location."
-)
+_COMPARE: Final = "Compare path in the client's options with the server's (resource, path), and the proxy's location."
 _EXPRESS: Final = """\
 const httpServer = createServer(app);   // require("http")
 const io = new Server(httpServer);
@@ -727,11 +644,7 @@ def _nothing(case: Case) -> str:
     if response.is_ok:
         return _something_else(case)
     if response.body.find(b"Cannot GET /") >= 0:
-        return (
-            "Express answers, as to a path that nobody serves: the Socket.IO server has another "
-            "path, or is attached to another HTTP server than the one that listens. app.listen() "
-            "makes one of its own."
-        )
+        return "Express answers, as to a path that nobody serves: the Socket.IO server has another path, or is attached to another HTTP server than the one that listens. app.listen() makes one of its own."
     if case.is_preflight:
         return f"The browser's question before the request was answered {response.status}."
     status = f"{response.status} {response.reason}".rstrip()
@@ -757,9 +670,8 @@ def _cut_off(case: Case) -> Words:
     name = own.rstrip("/")
     return Words(
         f"A proxy cuts {name} off.",
-        f"{_nothing(case)} The server answers at {path}, since a proxy cuts {name} off before it "
-        "passes a request on.",
-        Fix(elsewhere=advise(Topic.PATH, case.author.proxy, path=own)),
+        f"{_nothing(case)} The server answers at {path}, since a proxy cuts {name} off before it passes a request on.",
+        advise(Topic.PATH, case.proxy, path=own),
         (asked,),
     )
 
@@ -774,11 +686,9 @@ def _below(case: Case) -> Words:
     own = case.facts.target.path
     return Words(
         _at(case),
-        f"{_nothing(case)} The Socket.IO server is at {path}. What answers at {own} is the proxy "
-        f"itself: it passes on what is below {path.removesuffix(own)}/, perhaps without that "
-        "prefix.",
+        f"{_nothing(case)} The Socket.IO server is at {path}. What answers at {own} is the proxy itself: it passes on what is below {path.removesuffix(own)}/, perhaps without that prefix.",
         Fix(
-            elsewhere=f"Or: {advise(Topic.PATH, case.author.proxy, path=own)}",
+            elsewhere=f"Or: {advise(Topic.PATH, case.proxy, path=own)}",
             address=f"{case.facts.target.base}{path}",
         ),
         (asked,),
@@ -802,18 +712,16 @@ def _elsewhere(case: Case) -> Words:
 def _passed_on(case: Case) -> Words:
     """Tell of a path that a proxy does not translate into the server's own."""
     path, named = case.facts.target.path, named_path(case.author) or ""
-    proxy = case.author.proxy
+    proxy = case.proxy
     if path == named:
         return Words(
             _at(case),
-            f"The application says that its server is at {named}, and that it is asked for "
-            "something else: a proxy changes the path, perhaps its last slash only.",
-            Fix(elsewhere=advise(Topic.PATH, proxy, path=named)),
+            f"The application says that its server is at {named}, and that it is asked for something else: a proxy changes the path, perhaps its last slash only.",
+            advise(Topic.PATH, proxy, path=named),
         )
     return Words(
         _at(case),
-        f"{_nothing(case)} The application says that its server is at {named}, which leads nowhere "
-        "from here: a proxy passes the path on as it is.",
+        f"{_nothing(case)} The application says that its server is at {named}, which leads nowhere from here: a proxy passes the path on as it is.",
         Fix(
             f'socketio = SocketIO(app, path="{path.strip("/")}")',
             "",
@@ -828,23 +736,22 @@ def _wrong_path(case: Case) -> Words:
         return Words(_at(case), cause, Fix("", _EXPRESS, _COMPARE))
     prefix = path.removesuffix(DEFAULT_PATH)
     if is_own_page(case.response):
-        passing = advise(Topic.PATH, case.author.proxy, path=path)
-        upgrade = advise(Topic.UPGRADE, case.author.proxy, path=path)
+        passing = advise(Topic.PATH, case.proxy, path=path)
+        upgrade = advise(Topic.UPGRADE, case.proxy, path=path)
         return Words(
             _at(case),
             f"{cause} It is {proxy} itself: no rule of it passes that path on.",
-            Fix(elsewhere=f"{_COMPARE} {passing} {upgrade}"),
+            f"{_COMPARE} {passing} {upgrade}",
         )
     if prefix in ("", path) or not proxy:
-        return Words(_at(case), cause, Fix(elsewhere=_COMPARE))
+        return Words(_at(case), cause, _COMPARE)
     return Words(
         _at(case),
-        f"{cause} It came by a proxy ({proxy}), which may pass {prefix} on, so that the server is "
-        f"asked for {path} and knows {DEFAULT_PATH} only.",
+        f"{cause} It came by a proxy ({proxy}), which may pass {prefix} on, so that the server is asked for {path} and knows {DEFAULT_PATH} only.",
         Fix(
             f'socketio = SocketIO(app, path="{path.strip("/")}")',
             "",
-            advise(Topic.CUT, case.author.proxy, prefix=prefix),
+            advise(Topic.CUT, case.proxy, prefix=prefix),
         ),
     )
 
@@ -871,11 +778,7 @@ def _something_else(case: Case) -> str:
     length = f"{size} byte{'s' * (size != 1)}" if size else "nothing"
     what = f"a page called “{title[1][:60]}”" if title else f"{length}, {kind}"
     server = response.combined("Server")
-    return (
-        f"What answers there{f' by {server}' if server else ''} is something else: {what}. A "
-        "development server, a single-page application's host or a proxy's default site answers "
-        "every path like that."
-    )
+    return f"What answers there{f' by {server}' if server else ''} is something else: {what}. A development server, a single-page application's host or a proxy's default site answers every path like that."
 
 
 def another_server(case: Case) -> Words:

@@ -21,7 +21,6 @@ from ..who import (
     is_engineio_preflight,
     is_extension,
     is_python,
-    proxy_of,
     says,
     shown_proxy,
     who,
@@ -44,10 +43,6 @@ def _checks(*checks: Check) -> Callable[[Case], bool]:
 
 def _is_open(asked: Exchange | None) -> bool:
     return session_of(asked) is not None
-
-
-def _proxy(case: Case) -> str:
-    return proxy_of(case.response)
 
 
 # --- Redirects -------------------------------------------------------------------------------
@@ -120,10 +115,7 @@ def _judge(case: Case, found: Exchange) -> tuple[str, Fix]:
 
 def _redirected(case: Case) -> Words:
     location = case.response.location or ""
-    cause = (
-        f"The server redirects to {location or 'nowhere'}, without CORS headers on the redirect "
-        "itself."
-    )
+    cause = f"The server redirects to {location or 'nowhere'}, without CORS headers on the redirect itself."
     return leading(case, "The server redirects.", cause, location)
 
 
@@ -146,10 +138,7 @@ def _is_lost(case: Case) -> bool:
 
 def _lost(case: Case) -> Words:
     first = case.fetched.exchanges[0].url
-    cause = (
-        f"{origin_of(first)} redirects to {origin_of(case.url)}; after such a redirect the browser "
-        "sends “Origin: null”, which the second server does not allow (and should not)."
-    )
+    cause = f"{origin_of(first)} redirects to {origin_of(case.url)}; after such a redirect the browser sends “Origin: null”, which the second server does not allow (and should not)."
     title, found = "The redirect loses the page's origin.", case.aside("elsewhere")
     if found is None:
         return Words(title, cause, Fix(address=case.url))
@@ -162,7 +151,7 @@ def _out_of_the_web(case: Case) -> Words:
     return Words(
         "The server redirects out of the web.",
         f"The server redirects to {value}, where no page can follow.",
-        Fix(elsewhere="Remove the redirect, or let it lead to an http: or https: address."),
+        "Remove the redirect, or let it lead to an http: or https: address.",
     )
 
 
@@ -173,7 +162,7 @@ def _to_nowhere(case: Case) -> Words:
     return Words(
         "The server redirects to nowhere.",
         f"The server answers with a redirect ({case.response.status}), and its Location is {what}.",
-        Fix(elsewhere="Remove the redirect, or let its Location be an http: or https: address."),
+        "Remove the redirect, or let its Location be an http: or https: address.",
     )
 
 
@@ -237,9 +226,8 @@ def _by_starlette(case: Case, cause: str) -> Words:
     }.get(said.split()[2], f"allow_headers=[{', '.join(names)}]")
     return Words(
         "The preflight fails.",
-        f"{cause} Starlette's CORSMiddleware (FastAPI's) says “{said}”: it answers preflights for "
-        "the whole application, the Socket.IO path included.",
-        Fix(elsewhere=f"In app.add_middleware(CORSMiddleware, …): {asked}"),
+        f"{cause} Starlette's CORSMiddleware (FastAPI's) says “{said}”: it answers preflights for the whole application, the Socket.IO path included.",
+        f"In app.add_middleware(CORSMiddleware, …): {asked}",
     )
 
 
@@ -284,15 +272,11 @@ def _has_come_twice(case: Case) -> bool:
 
 def cached(case: Case) -> Words:
     """Tell of a cache that gives one visitor's answer to another."""
-    proxy = (
-        f"{advise(Topic.CACHE, _proxy(case), path=case.path)} A server with SioCors asks for that, "
-        "by Cache-Control: no-store."
-    )
+    proxy = f"{advise(Topic.CACHE, case.proxy, path=case.path)} A server with SioCors asks for that, by Cache-Control: no-store."
     fix = replace(allowing(case.facts.page, elsewhere=proxy), node="", installed="")
     return Words(
         "A cache answers instead of the server.",
-        "Two handshakes got the same session, so a cache between answers in the server's place. It "
-        "gives the answer, CORS header and session, of one visitor to the next.",
+        "Two handshakes got the same session, so a cache between answers in the server's place. It gives the answer, CORS header and session, of one visitor to the next.",
         fix,
         (case.aside("again"),),
     )
@@ -313,17 +297,6 @@ def _is_answered_before(case: Case) -> bool:
     return case.is_preflight and case.response.is_ok and is_bare and case.is_let_in("own")
 
 
-def _answered_before(case: Case) -> Words:
-    return Words(
-        "Something before the server answers the preflight.",
-        "The preflight is answered without any CORS header, and the Socket.IO server itself does "
-        f"let {case.facts.page.origin} in: a proxy, or a middleware, answers OPTIONS requests in "
-        "its place.",
-        Fix(elsewhere=advise(Topic.OPTIONS, _proxy(case))),
-        (case.aside("own"),),
-    )
-
-
 def _told_origin(case: Case) -> str | None:
     """Return the origin that this extension was told, as its answer shows."""
     asked = case.aside("own")
@@ -338,9 +311,8 @@ def _rewritten(case: Case) -> Words:
     value = _told_origin(case) or (case.block.value if case.block is not None else "")
     return Words(
         "The page's Origin is rewritten.",
-        f"The server answers {value}, though it only ever answers the origin that it was asked "
-        "with: a proxy writes that into the request's Origin header.",
-        Fix(elsewhere=advise(Topic.ORIGIN, _proxy(case))),
+        f"The server answers {value}, though it only ever answers the origin that it was asked with: a proxy writes that into the request's Origin header.",
+        advise(Topic.ORIGIN, case.proxy),
         (case.aside("own"),),
     )
 
@@ -366,16 +338,18 @@ def _names_itself(case: Case) -> bool:
     return case.facts.is_own and is_bare and case.author.error is Error.ORIGIN
 
 
-def _named(case: Case) -> Words:
-    return Words(
-        "The page's Origin is rewritten.",
-        "The browser names no Origin when a page asks its own server with GET, and the server "
-        f'refuses one: "{case.author.message}". A proxy writes an Origin into the request.',
-        Fix(elsewhere=advise(Topic.ORIGIN, _proxy(case))),
-    )
-
-
-NAMED: Final = (Rule("origin-rewritten", _names_itself, _named),)
+NAMED: Final = (
+    Rule(
+        "origin-rewritten",
+        _names_itself,
+        lambda c: Words(
+            "The page's Origin is rewritten.",
+            "The browser names no Origin when a page asks its own server with GET, and the server "
+            f'refuses one: "{c.author.message}". A proxy writes an Origin into the request.',
+            advise(Topic.ORIGIN, c.proxy),
+        ),
+    ),
+)
 
 
 def _is_dropped(case: Case) -> bool:
@@ -390,10 +364,8 @@ def _dropped(case: Case) -> Words:
     stranger = dict(asked.headers)["Origin"] if asked is not None else ""
     return Words(
         "The page's Origin does not arrive.",
-        f"The server opens a session for anybody, even for a page of {stranger}, and allows no "
-        "origin to read it: that is how it treats requests without an Origin header. A proxy drops "
-        "that header. (If every origin is allowed, the answer's header may be lost instead.)",
-        Fix(elsewhere=advise(Topic.ORIGIN, _proxy(case))),
+        f"The server opens a session for anybody, even for a page of {stranger}, and allows no origin to read it: that is how it treats requests without an Origin header. A proxy drops that header. (If every origin is allowed, the answer's header may be lost instead.)",
+        advise(Topic.ORIGIN, case.proxy),
         (asked,),
     )
 
@@ -409,9 +381,8 @@ def _own_refused(case: Case) -> Words:
     own = origin_of(case.facts.target.base)
     return Words(
         "The page's Origin or the server's Host is rewritten.",
-        f"The server refuses even the pages of its own origin, {own}, which it never does: a proxy "
-        "writes something else into the request's Origin header, or into Host.",
-        Fix(elsewhere=f"{advise(Topic.ORIGIN, _proxy(case))} {advise(Topic.HOST, _proxy(case))}"),
+        f"The server refuses even the pages of its own origin, {own}, which it never does: a proxy writes something else into the request's Origin header, or into Host.",
+        f"{advise(Topic.ORIGIN, case.proxy)} {advise(Topic.HOST, case.proxy)}",
         (case.aside("own pages"),),
     )
 
@@ -426,9 +397,8 @@ def _stripped(case: Case) -> Words:
     name = "Access-Control-Allow-Origin"
     return Words(
         "The CORS header is lost on its way.",
-        "The Socket.IO server has let this origin in (it would have answered 403 or 400) and sent "
-        f"{there}, but the header itself is gone: a proxy or a middleware removes it.",
-        Fix(elsewhere=advise(Topic.HIDES, _proxy(case), header=name)),
+        f"The Socket.IO server has let this origin in (it would have answered 403 or 400) and sent {there}, but the header itself is gone: a proxy or a middleware removes it.",
+        advise(Topic.HIDES, case.proxy, header=name),
     )
 
 
@@ -464,25 +434,16 @@ def _without(case: Case) -> Words:
     title = f"The answer to {method} has no CORS headers."
     if case.fetched.failure is not None:
         failure = case.fetched.failure
-        cause = (
-            "The answer comes without any CORS header, which is all that browsers tell. Its body "
-            f"is broken as well: {failure.trouble.value} ({failure.detail})."
-        )
+        cause = f"The answer comes without any CORS header, which is all that browsers tell. Its body is broken as well: {failure.trouble.value} ({failure.detail})."
         return Words("The server sends no CORS headers.", cause, allowing(page))
     if case.fetched.exchanges[0].method == "OPTIONS" != method:
         before = "preflight"
     elif _sid(case):
         before = "handshake"
     else:
-        cause = (
-            "The Socket.IO server answers, but without any CORS header: nothing allows other "
-            "origins there, or a proxy removes the headers."
-        )
+        cause = "The Socket.IO server answers, but without any CORS header: nothing allows other origins there, or a proxy removes the headers."
         return Words("The server sends no CORS headers.", cause, allowing(page))
-    cause = (
-        f"The answer to the {before} has CORS headers, that to {method} has none: what adds them "
-        "(often a proxy) does so for some requests only. The server itself does it for all."
-    )
+    cause = f"The answer to the {before} has CORS headers, that to {method} has none: what adds them (often a proxy) does so for some requests only. The server itself does it for all."
     # The place that adds them to some is the place to add them to all.
     elsewhere = f"Let what adds them (nginx: add_header … always) add them to {method}, too."
     return Words(title, cause, allowing(page, elsewhere=elsewhere))
@@ -521,7 +482,16 @@ MISSING: Final = tuple(
         Rule("error-hidden", _is_hidden, _hidden),
         Rule("another-server", _is_other, another_server),
         Rule("cached", _has_come_twice, cached, is_whole=True),
-        Rule("preflight-answered", _is_answered_before, _answered_before),
+        Rule(
+            "preflight-answered",
+            _is_answered_before,
+            lambda c: Words(
+                "Something before the server answers the preflight.",
+                f"The preflight is answered without any CORS header, and the Socket.IO server itself does let {c.facts.page.origin} in: a proxy, or a middleware, answers OPTIONS requests in its place.",
+                advise(Topic.OPTIONS, c.proxy),
+                (c.aside("own"),),
+            ),
+        ),
         Rule("origin-not-allowed", lambda c: c.facts.near and not _knows_cors(c), _others_alone),
         Rule("header-stripped", _is_stripped, _stripped),
         Rule("origin-not-allowed", _knows_cors, _unlisted),
@@ -538,10 +508,7 @@ def _values(case: Case) -> list[str]:
 
 
 def _alone(case: Case) -> str:
-    return (
-        f"Let the Socket.IO server alone send it. {advise(Topic.ADDS, _proxy(case))} And remove "
-        "from the application what adds it besides cors (Node.js: setHeader, app.use(cors()))."
-    )
+    return f"Let the Socket.IO server alone send it. {advise(Topic.ADDS, case.proxy)} And remove from the application what adds it besides cors (Node.js: setHeader, app.use(cors()))."
 
 
 def _times(count: int) -> str:
@@ -550,10 +517,7 @@ def _times(count: int) -> str:
 
 def _repeated(case: Case) -> Words:
     page, values = case.facts.page, _values(case)
-    cause = (
-        f"The header comes {_times(len(values))} ({', '.join(values)}): two places add it, "
-        "most often the application and the proxy before it."
-    )
+    cause = f"The header comes {_times(len(values))} ({', '.join(values)}): two places add it, most often the application and the proxy before it."
     # Whichever of them stays, it lets the page in, or not.
     lets = {page.origin} if page.credentials else {page.origin, "*"}
     alone = _alone(case)
@@ -587,16 +551,14 @@ def _written_over(case: Case) -> Words:
     value = f"“{case.block.value}”" if case.block is not None else ""
     return Words(
         words.title,
-        f"{words.cause} But the Socket.IO server never sends {value} like that, as what else it "
-        "answers shows: something behind it writes its own Access-Control-Allow-Origin over the "
-        "server's.",
-        Fix(elsewhere=f"Remove what writes the header, or a middleware. {_removing(case)}"),
+        f"{words.cause} But the Socket.IO server never sends {value} like that, as what else it answers shows: something behind it writes its own Access-Control-Allow-Origin over the server's.",
+        f"Remove what writes the header, or a middleware. {_removing(case)}",
         (case.aside("own"), case.aside("stranger")),
     )
 
 
 def _removing(case: Case) -> str:
-    return advise(Topic.ADDS, _proxy(case))
+    return advise(Topic.ADDS, case.proxy)
 
 
 def _is_for_another(case: Case) -> bool:
@@ -610,14 +572,11 @@ def _for_another(case: Case) -> Words:
     words = _mismatch(case)
     what = "a cache gives one visitor's answer to another, although it varies by Origin"
     if not _is_from_cache(case):
-        what += (
-            "; or a proxy answers some requests itself; or several servers with different lists "
-            "take turns"
-        )
+        what += "; or a proxy answers some requests itself; or several servers with different lists take turns"
     return Words(
         "The answer was meant for another page.",
         f"{words.cause} But the server does answer the page with its own origin: {what}.",
-        Fix(elsewhere=advise(Topic.CACHE, _proxy(case), path=case.path)),
+        advise(Topic.CACHE, case.proxy, path=case.path),
         (case.aside("preflight" if case.is_preflight else "own"),),
     )
 
@@ -664,7 +623,7 @@ def _where_written(case: Case) -> tuple[str, str]:
     proxy = shown_proxy(case.response)
     who_else = f"the proxy ({proxy})" if proxy else "the proxy, or a middleware,"
     said = f" The Socket.IO server does not send that by itself: {who_else} writes it."
-    advice = advise(Topic.ALLOWS, _proxy(case), origin=case.facts.page.origin)
+    advice = advise(Topic.ALLOWS, case.proxy, origin=case.facts.page.origin)
     return said, f"{advice} (Or remove it there, and let the server itself send it:)"
 
 
@@ -683,22 +642,16 @@ def _mismatch(case: Case) -> Words:
             f' The Socket.IO server itself refuses: "{refusal.message}". Something else adds the '
             "header."
         )
-        adds = (
-            "And remove what adds the CORS header to this answer: beside the server's own it would "
-            f"be one too many. {_removing(case)}"
-        )
+        adds = f"And remove what adds the CORS header to this answer: beside the server's own it would be one too many. {_removing(case)}"
         fix = allowing(page, elsewhere=adds)
     elif case.is_preflight and case.is_let_in("own"):
         cause += _NOT_ITS_OWN
-        fix = allowing(page, elsewhere=advise(Topic.OPTIONS, _proxy(case)))
+        fix = allowing(page, elsewhere=advise(Topic.OPTIONS, case.proxy))
     return Words(title, cause, fix)
 
 
 def _list(case: Case) -> Words:
-    cause = (
-        "The header holds a list. It can hold one origin only: the server has to choose the one "
-        "that asks."
-    )
+    cause = "The header holds a list. It can hold one origin only: the server has to choose the one that asks."
     return replace(_mismatch(case), cause=cause)
 
 
@@ -714,10 +667,7 @@ def _difference(origin: str, value: str) -> str:
         return "The two differ in the port, which is a part of the origin."
     if is_loopback(own.hostname or "") and is_loopback(other.hostname or ""):
         return f"{own.hostname} and {other.hostname} are one machine, but two origins."
-    return (
-        "The server always sends that origin, whoever asks; or a proxy tells it that one, with "
-        "a request header Origin of its own."
-    )
+    return "The server always sends that origin, whoever asks; or a proxy tells it that one, with a request header Origin of its own."
 
 
 def _split(value: str) -> SplitResult:
@@ -728,24 +678,18 @@ def _split(value: str) -> SplitResult:
         return urlsplit("")
 
 
-_ELSEWHERE_TOO: Final = (
-    "Where the server's configuration reads so already, something else sets the header: look for "
-    "a second cors(…) or CORS(…), a middleware or a proxy."
-)
+_ELSEWHERE_TOO: Final = "Where the server's configuration reads so already, something else sets the header: look for a second cors(…) or CORS(…), a middleware or a proxy."
 
 
 def _wildcard(case: Case) -> Words:
     page = case.facts.page
-    cause = (
-        "The page asks with cookies (withCredentials: true), and the server allows “*”, which "
-        "browsers do not take for that: the server has to name the origin."
-    )
+    cause = "The page asks with cookies (withCredentials: true), and the server allows “*”, which browsers do not take for that: the server has to name the origin."
     said, elsewhere = _where_written(case) if is_python(case.response) else ("", "")
     cause += said
     fix = allowing(page, adds=False, elsewhere=elsewhere or _ELSEWHERE_TOO)
     if case.is_preflight and _is_not_its_own(case):
         cause += _NOT_ITS_OWN
-        fix = allowing(page, adds=False, elsewhere=advise(Topic.OPTIONS, _proxy(case)))
+        fix = allowing(page, adds=False, elsewhere=advise(Topic.OPTIONS, case.proxy))
     return Words("“*” does not go with credentials.", cause, fix)
 
 
@@ -754,12 +698,8 @@ def _not_true(case: Case) -> Words:
     values = case.response.values("Access-Control-Allow-Credentials")
     if len(values) > 1 and set(values) == {"true"}:
         cause = f"Access-Control-Allow-Credentials comes {_times(len(values))}: two places add it."
-        return Words("The credentials header is doubled.", cause, Fix(elsewhere=_alone(case)))
-    cause = (
-        "The page asks with cookies (withCredentials: true), and the server sends "
-        f"{f'“{value}”' if value else 'nothing'} where Access-Control-Allow-Credentials: true is "
-        "needed."
-    )
+        return Words("The credentials header is doubled.", cause, _alone(case))
+    cause = f"The page asks with cookies (withCredentials: true), and the server sends {f'“{value}”' if value else 'nothing'} where Access-Control-Allow-Credentials: true is needed."
     elsewhere = ""
     if not value:
         said, elsewhere = _perhaps_hidden(case)
@@ -780,7 +720,7 @@ def _perhaps_hidden(case: Case) -> tuple[str, str]:
         said = " Flask-SocketIO sends that by itself, unless it is given cors_credentials=False."
     said += f" Or {f'the proxy ({proxy})' if proxy else 'a proxy'} removes it on its way."
     name = "Access-Control-Allow-Credentials"
-    advice = advise(Topic.HIDES, _proxy(case), header=name)
+    advice = advise(Topic.HIDES, case.proxy, header=name)
     return said, f"If the server does send {name}: {advice}"
 
 
@@ -806,10 +746,7 @@ ANOTHER: Final = (
 
 # --- What a preflight lists ------------------------------------------------------------------
 
-_NOT_ITS_OWN: Final = (
-    " The Socket.IO server itself would let the page in; that answer is not its own, but that of a "
-    "proxy or a middleware, where the lists stand."
-)
+_NOT_ITS_OWN: Final = " The Socket.IO server itself would let the page in; that answer is not its own, but that of a proxy or a middleware, where the lists stand."
 
 
 def _is_not_its_own(case: Case) -> bool:
@@ -831,18 +768,12 @@ def _is_completed(case: Case) -> bool:
 def _lists(case: Case, title: str, cause: str, fix: Fix) -> Words:
     """Complete what is told of a list with whose it is."""
     if _is_completed(case):
-        cause += (
-            " The Socket.IO server itself has no CORS: what lets the page in is added to its "
-            "answers by a proxy or a middleware."
-        )
-        elsewhere = (
-            "Let one place alone send the headers: with these lines in the server, remove "
-            f"add_header Access-Control-… from the proxy. {_removing(case)}"
-        )
+        cause += " The Socket.IO server itself has no CORS: what lets the page in is added to its answers by a proxy or a middleware."
+        elsewhere = f"Let one place alone send the headers: with these lines in the server, remove add_header Access-Control-… from the proxy. {_removing(case)}"
         fix = replace(fix, elsewhere=elsewhere)
     elif _is_not_its_own(case):
         cause += _NOT_ITS_OWN
-        fix = replace(fix, elsewhere=advise(Topic.OPTIONS, _proxy(case)))
+        fix = replace(fix, elsewhere=advise(Topic.OPTIONS, case.proxy))
     return Words(title, cause, fix, (case.aside("own"),))
 
 
@@ -895,16 +826,6 @@ def _is_reflecting(case: Case) -> bool:
     return response.body == b"OK" and "origin" in varies
 
 
-def _question(case: Case) -> Words:
-    return Words(
-        "The preflight's question does not arrive.",
-        "The server allows whatever headers a preflight asks for, and has allowed none: a proxy "
-        "drops the preflight's Access-Control-Request-Method or -Headers (or the answer's "
-        "Access-Control-Allow-Headers).",
-        Fix(elsewhere=advise(Topic.QUESTION, _proxy(case))),
-    )
-
-
 def _header_not_listed(case: Case) -> Words:
     page, block = case.facts.page, case.block
     missing = block.names if block is not None else ()
@@ -932,7 +853,11 @@ LISTS: Final = (
     Rule(
         "preflight-question-dropped",
         lambda c: c.check is Check.HEADER_NOT_LISTED and _is_reflecting(c),
-        _question,
+        lambda c: Words(
+            "The preflight's question does not arrive.",
+            "The server allows whatever headers a preflight asks for, and has allowed none: a proxy drops the preflight's Access-Control-Request-Method or -Headers (or the answer's Access-Control-Allow-Headers).",
+            advise(Topic.QUESTION, c.proxy),
+        ),
     ),
     Rule("header-not-listed", _checks(Check.HEADER_NOT_LISTED), _header_not_listed),
 )

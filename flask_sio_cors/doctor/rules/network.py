@@ -28,45 +28,25 @@ def _host(case: Case) -> str:
 # --- What never leaves the browser -----------------------------------------------------------
 
 
-def _not_web(case: Case) -> Words:
-    return Words(
-        "The address is not of the web.",
-        "Pages can only ask http: and https: addresses of other origins.",
-        Fix(elsewhere="Give the client an address like https://api.example.com."),
-    )
-
-
-def _bad_port(case: Case) -> Words:
-    return Words(
-        f"Browsers do not talk to port {urlsplit(case.url).port}.",
-        "The port belongs to another protocol (Fetch standard, “bad port”); no request is sent.",
-        Fix("socketio.run(app, port=5000)", "httpServer.listen(3000)", "Use another port."),
-    )
-
-
 def _unspecified(case: Case) -> Words:
     parts = urlsplit(case.url)
     here = f"http://localhost{f':{parts.port}' if parts.port else ''}{parts.path}"
     return Words(
         f"{parts.hostname} is no server's address.",
-        f"{parts.hostname} means “all addresses of this machine” to the server that listens there; "
-        "it is nobody's address. Firefox does not ask it; Chromium takes it for this machine.",
+        f"{parts.hostname} means “all addresses of this machine” to the server that listens there; it is nobody's address. Firefox does not ask it; Chromium takes it for this machine.",
         Fix(elsewhere="Or the name under which visitors reach the server.", address=here),
     )
 
 
 def _mixed_content(case: Case) -> Words:
-    cause = (
-        f"The page is served over https:, and asks {origin_of(case.url)} without; browsers forbid "
-        "it."
-    )
+    cause = f"The page is served over https:, and asks {origin_of(case.url)} without; browsers forbid it."
     asked = next(
         (case.aside(name) for name in ("secure, port", "secure") if _is_open(case.aside(name))),
         None,
     )
     if asked is None:
         fix = "Serve the Socket.IO server over TLS, for example behind the page's own proxy."
-        return Words("An https: page asks for http:.", cause, Fix(elsewhere=fix))
+        return Words("An https: page asks for http:.", cause, fix)
     base = origin_of(asked.url)
     return Words(
         "An https: page asks for http:.",
@@ -82,8 +62,24 @@ def _is_open(asked: Exchange | None) -> bool:
 
 #: In their order; only the first that applies is told.
 UNSENT: Final = (
-    Rule("not-http", lambda c: urlsplit(c.url).scheme not in ("http", "https"), _not_web),
-    Rule("bad-port", lambda c: urlsplit(c.url).port in BAD_PORTS, _bad_port),
+    Rule(
+        "not-http",
+        lambda c: urlsplit(c.url).scheme not in ("http", "https"),
+        lambda c: Words(
+            "The address is not of the web.",
+            "Pages can only ask http: and https: addresses of other origins.",
+            "Give the client an address like https://api.example.com.",
+        ),
+    ),
+    Rule(
+        "bad-port",
+        lambda c: urlsplit(c.url).port in BAD_PORTS,
+        lambda c: Words(
+            f"Browsers do not talk to port {urlsplit(c.url).port}.",
+            "The port belongs to another protocol (Fetch standard, “bad port”); no request is sent.",
+            Fix("socketio.run(app, port=5000)", "httpServer.listen(3000)", "Use another port."),
+        ),
+    ),
     Rule("unspecified-address", lambda c: _host(c) in UNSPECIFIED, _unspecified),
     Rule("mixed-content", lambda c: c.facts.is_mixed, _mixed_content),
 )
@@ -99,21 +95,14 @@ def _name(case: Case) -> Words:
     if host in ("http", "https", "ws", "wss"):
         return Words(
             f"“{host}” is no host.",
-            f"io() was given an address with a misspelt beginning, of which “{host}” was taken for "
-            "the host: one slash instead of two, or capitals, as in HTTP://.",
-            Fix(
-                elsewhere='In the client: io("https://api.example.com"), with https:// in small '
-                "letters."
-            ),
+            f"io() was given an address with a misspelt beginning, of which “{host}” was taken for the host: one slash instead of two, or capitals, as in HTTP://.",
+            'In the client: io("https://api.example.com"), with https:// in small letters.',
         )
     cause = f"No name server that this machine asks knows {host}."
     if "." not in host or host.rpartition(".")[2] in _INSIDE:
-        cause += (
-            " Such a name exists in one network only, as a container's or a Kubernetes service's: "
-            "a page runs in the visitor's browser, which is elsewhere."
-        )
+        cause += " Such a name exists in one network only, as a container's or a Kubernetes service's: a page runs in the visitor's browser, which is elsewhere."
     fix = "Use the name or address under which visitors reach the server, in the client's URL."
-    return Words(f"The name {host} was not found.", cause, Fix(elsewhere=fix))
+    return Words(f"The name {host} was not found.", cause, fix)
 
 
 def _refused(case: Case) -> Words:
@@ -122,8 +111,7 @@ def _refused(case: Case) -> Words:
     host = "" if is_loopback(parts.hostname or "") else 'host="0.0.0.0", '
     return Words(
         f"Nothing listens at {where}.",
-        "Nothing listens there: the server is not running, has crashed, listens on another port or "
-        "on another address of its machine (in a container: on 127.0.0.1).",
+        "Nothing listens there: the server is not running, has crashed, listens on another port or on another address of its machine (in a container: on 127.0.0.1).",
         Fix(
             f"socketio.run(app, {host}port={port})",
             f"httpServer.listen({port})",
@@ -135,33 +123,7 @@ def _refused(case: Case) -> Words:
 def _unreachable(case: Case) -> Words:
     fix = "Check the address, the network and the firewall between this machine and the server."
     cause = f"The network knows no way there ({_failure(case).detail})."
-    return Words(f"{origin_of(case.url)} cannot be reached.", cause, Fix(elsewhere=fix))
-
-
-def _no_connection(case: Case) -> Words:
-    return Words(
-        f"{origin_of(case.url)} does not answer.",
-        "The connection was neither accepted nor refused: a firewall drops it, or the address "
-        "belongs to a network that only others are in. Browsers wait for more than a minute, "
-        "Socket.IO's client gives up before, after its timeout, 20 seconds by default.",
-        Fix(
-            elsewhere="Open the port in the firewall or security group, or use the server's public "
-            "address."
-        ),
-    )
-
-
-def _certificate(case: Case) -> Words:
-    return Words(
-        "The server's certificate is not trusted.",
-        f"The certificate is not trusted: {_failure(case).detail}. A page's requests fail without "
-        "asking the visitor.",
-        Fix(
-            elsewhere="Get a certificate for this name from a public authority (Let's Encrypt), "
-            "install it with its intermediate certificates; while developing, open the URL in a "
-            "tab once and accept it."
-        ),
-    )
+    return Words(f"{origin_of(case.url)} cannot be reached.", cause, fix)
 
 
 def _speaks(case: Case) -> bool:
@@ -197,8 +159,7 @@ _TLS: Final = (
     (
         "UNRECOGNIZED_NAME",
         "The server has no certificate for this name.",
-        "Add the name to the server's configuration (nginx: server_name), or use the one that it "
-        "has.",
+        "Add the name to the server's configuration (nginx: server_name), or use the one that it has.",
     ),
     (
         "PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL",
@@ -212,8 +173,7 @@ _TLS: Final = (
     ),
     (
         "CERTIFICATE_REQUIRED|BAD_CERTIFICATE",
-        "The server wants a certificate of the visitor's, which pages do not send without "
-        "credentials.",
+        "The server wants a certificate of the visitor's, which pages do not send without credentials.",
         "Exempt the Socket.IO path from client certificates; preflights never bring one.",
     ),
     (
@@ -249,23 +209,13 @@ def _silent(case: Case) -> Words:
     if root is not None and root.response is not None:
         return Words(
             "The Socket.IO server does not answer, though the web server does.",
-            "The web server answers other requests at once, the Socket.IO server none within "
-            f"{case.facts.patience.page:g} seconds, after which its client gives up; the browser "
-            "prints nothing. Something is waited for without end: in Node.js, the function of "
-            "cors.origin, allowRequest or a middleware that never calls back; in Python, a "
-            "function that blocks.",
-            Fix(
-                elsewhere="Let each such function come to an end, and call its callback in every "
-                "case."
-            ),
+            f"The web server answers other requests at once, the Socket.IO server none within {case.facts.patience.page:g} seconds, after which its client gives up; the browser prints nothing. Something is waited for without end: in Node.js, the function of cors.origin, allowRequest or a middleware that never calls back; in Python, a function that blocks.",
+            "Let each such function come to an end, and call its callback in every case.",
             (root,),
         )
     return Words(
         "The server does not answer.",
-        "The server accepts the connection and does not answer in time: Socket.IO's client gives "
-        "up after its timeout, 20 seconds by default, preflight included, and the browser prints "
-        "nothing. A server that is busy with something else does that: one worker, blocked by a "
-        "slow request or by all its long polls.",
+        "The server accepts the connection and does not answer in time: Socket.IO's client gives up after its timeout, 20 seconds by default, preflight included, and the browser prints nothing. A server that is busy with something else does that: one worker, blocked by a slow request or by all its long polls.",
         Fix(
             "socketio.run(app)  # with eventlet installed: pip install eventlet",
             "",
@@ -281,57 +231,16 @@ def _not_http(case: Case) -> Words:
         f"What listens there is no web server; it says {shown!r}.{_other_scheme(case)}",
         _there(
             case,
-            "Compare the port in the client's URL with the one that the server prints at its "
-            "start.",
+            "Compare the port in the client's URL with the one that the server prints at its start.",
         ),
         (case.aside("other scheme"),) if _speaks(case) else (),
-    )
-
-
-def _too_large(case: Case) -> Words:
-    return Words(
-        "The answer's headers are too large.",
-        f"The answer has more headers, or longer ones, than the doctor reads "
-        f"({_failure(case).detail}). Browsers read some more; proxies, as nginx, often less.",
-        Fix(elsewhere="Look for a cookie or a header that grows with every request."),
-    )
-
-
-def _malformed(case: Case) -> Words:
-    return Words(
-        "The answer is malformed.",
-        f"The answer cannot be read ({_failure(case).detail}): its headers contradict each other, "
-        "or its body is not in pieces as they say.",
-        Fix(
-            elsewhere="Look for a proxy or a middleware that changes the body, or sets "
-            "Content-Length itself."
-        ),
     )
 
 
 def _cut_short(case: Case) -> Words:
     fix = "Look into the server's and the proxy's log: one of them broke off."
     cause = f"The answer ended before its end ({_failure(case).detail})."
-    return Words("The answer is incomplete.", cause, Fix(elsewhere=fix))
-
-
-def _garbled(case: Case) -> Words:
-    return Words(
-        "The answer cannot be decoded.",
-        f"The body is not encoded as its headers say ({_failure(case).detail}).",
-        Fix(
-            elsewhere="A proxy or a middleware compresses, or says so, twice: switch one of them "
-            "off."
-        ),
-    )
-
-
-def _loop(case: Case) -> Words:
-    return Words(
-        "The server redirects without end.",
-        "Each answer redirects to another one; browsers give up after 20.",
-        Fix(elsewhere="Look for two rules that send to each other: http to https, slash to none."),
-    )
+    return Words("The answer is incomplete.", cause, fix)
 
 
 def wants_tls(body: bytes) -> bool:
@@ -349,42 +258,90 @@ def _fails(*troubles: Trouble) -> Test:
     )
 
 
-LOOP: Final = (Rule("redirect-loop", lambda c: c.fetched.redirected_for_good, _loop),)
+LOOP: Final = (
+    Rule(
+        "redirect-loop",
+        lambda c: c.fetched.redirected_for_good,
+        lambda c: Words(
+            "The server redirects without end.",
+            "Each answer redirects to another one; browsers give up after 20.",
+            "Look for two rules that send to each other: http to https, slash to none.",
+        ),
+    ),
+)
 #: Of answers that no browser can read, down to their headers.
-UNREADABLE: Final = (Rule("malformed", _fails(Trouble.MALFORMED), _malformed),)
+UNREADABLE: Final = (
+    Rule(
+        "malformed",
+        _fails(Trouble.MALFORMED),
+        lambda c: Words(
+            "The answer is malformed.",
+            f"The answer cannot be read ({_failure(c).detail}): its headers contradict each other, or its body is not in pieces as they say.",
+            "Look for a proxy or a middleware that changes the body, or sets Content-Length itself.",
+        ),
+    ),
+)
 FAILURES: Final = (
     Rule("name-not-found", _fails(Trouble.NAME), _name),
     Rule("not-listening", _fails(Trouble.REFUSED), _refused),
     Rule("unreachable", _fails(Trouble.UNREACHABLE), _unreachable),
-    Rule("no-connection", _fails(Trouble.NO_CONNECTION), _no_connection),
-    Rule("certificate", _fails(Trouble.CERTIFICATE), _certificate),
+    Rule(
+        "no-connection",
+        _fails(Trouble.NO_CONNECTION),
+        lambda c: Words(
+            f"{origin_of(c.url)} does not answer.",
+            "The connection was neither accepted nor refused: a firewall drops it, or the address belongs to a network that only others are in. Browsers wait for more than a minute, Socket.IO's client gives up before, after its timeout, 20 seconds by default.",
+            "Open the port in the firewall or security group, or use the server's public address.",
+        ),
+    ),
+    Rule(
+        "certificate",
+        _fails(Trouble.CERTIFICATE),
+        lambda c: Words(
+            "The server's certificate is not trusted.",
+            f"The certificate is not trusted: {_failure(c).detail}. A page's requests fail without asking the visitor.",
+            "Get a certificate for this name from a public authority (Let's Encrypt), install it with its intermediate certificates; while developing, open the URL in a tab once and accept it.",
+        ),
+    ),
     Rule("tls", _fails(Trouble.TLS), _tls),
     Rule("connection-closed", _fails(Trouble.CLOSED), _closed),
     Rule("silent", _fails(Trouble.SILENT), _silent),
     Rule("another-protocol", _fails(Trouble.NOT_HTTP, Trouble.BAD_STATUS), _not_http),
-    Rule("too-large", _fails(Trouble.TOO_LARGE), _too_large),
+    Rule(
+        "too-large",
+        _fails(Trouble.TOO_LARGE),
+        lambda c: Words(
+            "The answer's headers are too large.",
+            f"The answer has more headers, or longer ones, than the doctor reads ({_failure(c).detail}). Browsers read some more; proxies, as nginx, often less.",
+            "Look for a cookie or a header that grows with every request.",
+        ),
+    ),
     Rule("cut-short", _fails(Trouble.CUT_SHORT), _cut_short),
-    Rule("garbled", _fails(Trouble.GARBLED), _garbled),
+    Rule(
+        "garbled",
+        _fails(Trouble.GARBLED),
+        lambda c: Words(
+            "The answer cannot be decoded.",
+            f"The body is not encoded as its headers say ({_failure(c).detail}).",
+            "A proxy or a middleware compresses, or says so, twice: switch one of them off.",
+        ),
+    ),
 )
 
 
 def _two(case: Case) -> Words:
     first, second = case.aside("first address"), case.aside("second address")
     told = " and ".join(
-        f"at {urlsplit(asked.url).netloc} "
-        f"{'a Socket.IO server' if who(asked).is_socketio else 'something else'}"
+        f"at {urlsplit(asked.url).netloc} {'a Socket.IO server' if who(asked).is_socketio else 'something else'}"
         for asked in (first, second)
         if asked is not None
     )
     host = urlsplit(case.facts.target.base).netloc
     return Words(
         f"Two servers listen at {host}.",
-        f"{host} has two addresses, and another server listens at each: {told}. Browsers ask "
-        "whichever answers first.",
-        Fix(
-            elsewhere="Stop one of them, or let the client ask the address itself, as "
-            f'io("http://127.0.0.1:{urlsplit(case.facts.target.base).port or 80}").'
-        ),
+        f"{host} has two addresses, and another server listens at each: {told}. Browsers ask whichever answers first.",
+        "Stop one of them, or let the client ask the address itself, as "
+        f'io("http://127.0.0.1:{urlsplit(case.facts.target.base).port or 80}").',
         (first, second),
     )
 

@@ -60,34 +60,19 @@ def is_kept_out(facts: Facts) -> bool:
     return bool(space_of(facts)) and _is_public(facts) and is_plain
 
 
-def _insecure(case: Case) -> Words:
-    return Words(
-        "A public page asks a private network.",
-        f"The page is public and served by http:, the server is not public ({space_of(case.facts)})"
-        ". Chromium lets no such page ask it; a page served by https: may, if its visitor permits "
-        "it.",
-        Fix(elsewhere="Serve the page by https:, or give the server a public address."),
-        client="xhr poll error",
-    )
-
-
 def _permission(facts: Facts) -> str:
     line = wording.chromium_local_network(
         facts.target.polling(), facts.page.origin, space_of(facts), is_secure=True
     )[0]
-    return (
-        "Chromium asks the visitors of a public page for permission first; where they do not give "
-        f"it, its console says: “{line.partition('policy: ')[2]}”"
-    )
+    return f"Chromium asks the visitors of a public page for permission first; where they do not give it, its console says: “{line.partition('policy: ')[2]}”"
 
 
 def _only_here(case: Case) -> Words:
     facts, host = case.facts, urlsplit(case.facts.target.base).hostname
     return Words(
         f"{host} is a different machine for everyone.",
-        f"{host} is {', '.join(facts.addresses)} here: every visitor's own machine. For anyone but "
-        f"you nothing listens there. {_permission(facts)}",
-        Fix(elsewhere="Use the name under which visitors reach the server."),
+        f"{host} is {', '.join(facts.addresses)} here: every visitor's own machine. For anyone but you nothing listens there. {_permission(facts)}",
+        "Use the name under which visitors reach the server.",
     )
 
 
@@ -95,9 +80,8 @@ def _only_inside(case: Case) -> Words:
     facts, host = case.facts, urlsplit(case.facts.target.base).hostname
     return Words(
         f"{host} is not public.",
-        f"{host} is {', '.join(facts.addresses)}, an address of a private network: only visitors "
-        f"inside it reach the server. {_permission(facts)}",
-        Fix(elsewhere="Give the server a public address, or serve the page from inside as well."),
+        f"{host} is {', '.join(facts.addresses)}, an address of a private network: only visitors inside it reach the server. {_permission(facts)}",
+        "Give the server a public address, or serve the page from inside as well.",
     )
 
 
@@ -109,7 +93,18 @@ def _is_open(facts: Facts) -> bool:
     return is_open and not (facts.is_spent or is_kept_out(facts))
 
 
-KEPT_OUT: Final = (Rule("local-network", lambda c: is_kept_out(c.facts), _insecure),)
+KEPT_OUT: Final = (
+    Rule(
+        "local-network",
+        lambda c: is_kept_out(c.facts),
+        lambda c: Words(
+            "A public page asks a private network.",
+            f"The page is public and served by http:, the server is not public ({space_of(c.facts)}). Chromium lets no such page ask it; a page served by https: may, if its visitor permits it.",
+            "Serve the page by https:, or give the server a public address.",
+            client="xhr poll error",
+        ),
+    ),
+)
 
 
 # --- What is not known -----------------------------------------------------------------------
@@ -121,21 +116,9 @@ def _spent(case: Case) -> Words:
     slowest = max((one.seconds for one in facts.exchanges), default=0.0)
     if slowest <= facts.patience.aside:
         return Words("The examination is incomplete.", cause)
-    cause += (
-        f" The server is slow: one answer took {slowest:.0f} seconds. Socket.IO's client waits "
-        f"{facts.patience.page:g} seconds for a connection, so that pages may get one."
-    )
+    cause += f" The server is slow: one answer took {slowest:.0f} seconds. Socket.IO's client waits {facts.patience.page:g} seconds for a connection, so that pages may get one."
     fix = Fix(elsewhere="Ask again when the server is less busy.")
     return Words("The examination is incomplete.", cause, fix)
-
-
-def _unanswered(case: Case) -> Words:
-    return Words(
-        "The examination is incomplete.",
-        f"Some requests that tell causes apart got no answer within {case.facts.patience.aside:g} "
-        "seconds, or were turned away, so that the cause may be another one.",
-        Fix(elsewhere="Ask again when the server is less busy."),
-    )
 
 
 def _is_late(facts: Facts) -> bool:
@@ -144,6 +127,8 @@ def _is_late(facts: Facts) -> bool:
     failure = stopped.fetched.failure if stopped is not None else None
     # A server that is silent is so to all.
     is_silent = failure is not None and failure.is_late
+    # So is one that is slow from the beginning.
+    is_silent |= stopped is not None and stopped.last.seconds > facts.patience.aside
     late = (one.outcome for one in facts.asides.values())
     return not is_silent and any(isinstance(one, Failure) and one.is_late for one in late)
 
@@ -169,18 +154,17 @@ def _asks_with_authorization(case: Case) -> bool:
     return "authorization" in names and "*" in listed
 
 
-def _authorization(case: Case) -> Words:
-    return Words(
-        "“*” will not cover the Authorization header for ever.",
-        "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers "
-        "let it pass still, and Firefox warns.",
-        allowing(case.facts.page, headers=[name for name, _ in case.facts.page.headers]),
-    )
-
-
 #: All that apply are told.
 NOTES: Final = (
-    Rule("authorization-wildcard", _asks_with_authorization, _authorization),
+    Rule(
+        "authorization-wildcard",
+        _asks_with_authorization,
+        lambda c: Words(
+            "“*” will not cover the Authorization header for ever.",
+            "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers let it pass still, and Firefox warns.",
+            allowing(c.facts.page, headers=[name for name, _ in c.facts.page.headers]),
+        ),
+    ),
     Rule(
         "only-here",
         lambda c: space_of(c.facts) == _LOOPBACK and _is_open(c.facts),
@@ -191,5 +175,13 @@ NOTES: Final = (
         lambda c: space_of(c.facts) == _LOCAL and _is_public(c.facts) and _is_open(c.facts),
         _only_inside,
     ),
-    Rule("incomplete", lambda c: _is_late(c.facts) or _is_turned_away(c.facts), _unanswered),
+    Rule(
+        "incomplete",
+        lambda c: _is_late(c.facts) or _is_turned_away(c.facts),
+        lambda c: Words(
+            "The examination is incomplete.",
+            f"Some requests that tell causes apart got no answer within {c.facts.patience.aside:g} seconds, or were turned away, so that the cause may be another one.",
+            "Ask again when the server is less busy.",
+        ),
+    ),
 )

@@ -11,7 +11,7 @@ from ..facts import Case, Stage
 from ..findings import Rule, Test, Words
 from ..fixes import Fix
 from ..protocol import session_of
-from ..who import Error, proxy_of
+from ..who import Error
 from .answers import OLD_FIX
 from .cors import cached
 
@@ -51,17 +51,6 @@ def _is_held(case: Case) -> bool:
     return _in_session(case) and any(one is not None and one.is_held for one in joined)
 
 
-def _one_at_a_time(case: Case) -> Words:
-    return Words(
-        "The server answers one request at a time.",
-        "While one request of the page waits for news, as a client always has one waiting, the "
-        f"server answered no other within {case.facts.patience.application:g} seconds: it has one "
-        "worker that does one thing at a time, as gunicorn's usual one. The page waits; when "
-        "gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.",
-        Fix(ONE_WORKER),
-    )
-
-
 def _is_body_lost(case: Case) -> bool:
     """Tell of a redirect that turned a POST into a GET (Fetch, "HTTP-redirect fetch")."""
     asked = [one for one in case.fetched.exchanges if one.method != "OPTIONS"]
@@ -74,9 +63,7 @@ def _body_lost(case: Case) -> Words:
     response = first.response or Response(0)
     return Words(
         "The server redirects, and what the page sends is lost.",
-        f"The server redirects to {response.location}. A POST that is answered {response.status} "
-        "goes on as a GET, without what the page has sent. (Where 307 and 308 are answered it "
-        "keeps that; but no WebSocket follows a redirect.)",
+        f"The server redirects to {response.location}. A POST that is answered {response.status} goes on as a GET, without what the page has sent. (Where 307 and 308 are answered it keeps that; but no WebSocket follows a redirect.)",
         Fix(address=case.url),
     )
 
@@ -98,19 +85,13 @@ def _is_told_address(case: Case) -> bool:
 
 
 def _scheme_hidden(case: Case) -> Words:
-    told, proxy = case.aside("told the scheme"), proxy_of(case.response)
+    told, proxy = case.aside("told the scheme"), case.proxy
     is_believed = session_of(told) is not None
-    cause = (
-        f"The server refuses the pages of its own origin, {case.facts.page.origin}: a proxy speaks "
-        "TLS in its place, and it takes itself for an http: server. "
-    )
+    cause = f"The server refuses the pages of its own origin, {case.facts.page.origin}: a proxy speaks TLS in its place, and it takes itself for an http: server. "
     if is_believed:
         cause += "Told the scheme by X-Forwarded-Proto, it lets them in: the proxy does not say it."
     else:
-        cause += (
-            "X-Forwarded-Proto does not get there: a second proxy, behind the one with TLS, writes "
-            "its own scheme over it."
-        )
+        cause += "X-Forwarded-Proto does not get there: a second proxy, behind the one with TLS, writes its own scheme over it."
     fix = Fix(elsewhere=advise(Topic.SCHEME if is_believed else Topic.OUTER_SCHEME, proxy))
     proof = (told if is_believed else case.aside("as http"),)
     return Words("The server does not know that it is at https://.", cause, fix, proof)
@@ -118,19 +99,15 @@ def _scheme_hidden(case: Case) -> Words:
 
 def _host_rewritten(case: Case) -> Words:
     own, asked = case.facts.page.origin, case.aside("told the address")
-    proxy, is_believed = proxy_of(case.response), session_of(asked) is not None
-    cause = (
-        f"The server refuses the pages of its own origin, {own}: a proxy asks it under another "
-        "name, in the Host header, so that it takes them for strangers. (A GET request of the "
-        "page's own server names no Origin, and passes; POST and WebSocket do.)"
-    )
+    proxy, is_believed = case.proxy, session_of(asked) is not None
+    cause = f"The server refuses the pages of its own origin, {own}: a proxy asks it under another name, in the Host header, so that it takes them for strangers. (A GET request of the page's own server names no Origin, and passes; POST and WebSocket do.)"
     if is_believed:
         cause += " Told the address by X-Forwarded-Host, it lets them in."
     fix = advise(Topic.HOST, proxy)
     if own.startswith("https:"):
         fix = f"{fix} {advise(Topic.SCHEME, proxy)}"
     proof = (asked,) if is_believed else ()
-    return Words("The server does not know its own address.", cause, Fix(elsewhere=fix), proof)
+    return Words("The server does not know its own address.", cause, fix, proof)
 
 
 def _is_lost(case: Case) -> bool:
@@ -152,8 +129,7 @@ def _impatient(case: Case) -> Words:
     shown = f"{session.interval * 1000:g} and {session.patience * 1000:g}" if session else ""
     return Words(
         "The server gives its clients no time.",
-        f"Its pingInterval and pingTimeout are {shown} milliseconds: whoever does not answer a "
-        "ping within that is forgotten. In Node.js both are in milliseconds, in Python in seconds.",
+        f"Its pingInterval and pingTimeout are {shown} milliseconds: whoever does not answer a ping within that is forgotten. In Node.js both are in milliseconds, in Python in seconds.",
         Fix(
             "socketio = SocketIO(app, ping_interval=25, ping_timeout=20)",
             "new Server(httpServer, {\n  pingInterval: 25000,\n  pingTimeout: 20000,\n})",
@@ -167,10 +143,7 @@ def _is_cached(case: Case) -> bool:
 
 
 def _forgets(case: Case) -> str:
-    cause = (
-        "The session that the handshake opened is unknown to the process that got the next "
-        "request: several workers or machines serve this address, without sticky sessions."
-    )
+    cause = "The session that the handshake opened is unknown to the process that got the next request: several workers or machines serve this address, without sticky sessions."
     if not case.facts.page.credentials:
         cause += (
             " (Sticky sessions that rest on a cookie need withCredentials: true in the client.)"
@@ -182,7 +155,7 @@ _STICKY: Final = "// one process; of several, as cluster makes them: npm install
 
 
 def _session_lost(case: Case) -> Words:
-    fix = Fix(ONE_WORKER, _STICKY, advise(Topic.STICKY, proxy_of(case.response)))
+    fix = Fix(ONE_WORKER, _STICKY, advise(Topic.STICKY, case.proxy))
     return Words("The server forgets the session.", _forgets(case), fix)
 
 
@@ -190,21 +163,28 @@ def _cookies(case: Case) -> Words:
     names = ", ".join(case.facts.rejected)
     return Words(
         "The server forgets the session.",
-        f"{_forgets(case)} An answer sets a cookie ({names}), as load balancers do to find the "
-        "same server again, but not by https with SameSite=None; Secure: for pages of another "
-        f"site, as {case.facts.page.origin}, a browser neither keeps it nor sends it.",
+        f"{_forgets(case)} An answer sets a cookie ({names}), as load balancers do to find the same server again, but not by https with SameSite=None; Secure: for pages of another site, as {case.facts.page.origin}, a browser neither keeps it nor sends it.",
         Fix(
             ONE_WORKER,
             _STICKY,
-            f"{advise(Topic.COOKIE, proxy_of(case.response), cookie=names)} (Safari keeps none all "
-            "the same.) Or serve the page from the server's own site.",
+            f"{advise(Topic.COOKIE, case.proxy, cookie=names)} (Safari keeps none all the same.) Or serve the page from the server's own site.",
         ),
     )
 
 
 #: Asked of requests within a session, before all else.
 SESSIONS: Final = (
-    Rule("one-at-a-time", _is_held, _one_at_a_time, is_silent=True, is_whole=True),
+    Rule(
+        "one-at-a-time",
+        _is_held,
+        lambda c: Words(
+            "The server answers one request at a time.",
+            f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.",
+            Fix(ONE_WORKER),
+        ),
+        is_silent=True,
+        is_whole=True,
+    ),
     Rule("redirected", _is_body_lost, _body_lost, is_silent=True, is_whole=True),
     Rule("scheme-hidden", _is_at_http, _scheme_hidden),
     Rule("host-rewritten", _is_told_address, _host_rewritten),
@@ -220,9 +200,7 @@ SESSIONS: Final = (
 #: Socket.IO's own words for a namespace that nobody has defined: in Python, and in Node.js.
 _UNKNOWN: Final = frozenset({"Unable to connect", "Invalid namespace"})
 _BRING: Final = Fix(
-    elsewhere="Let the client bring what the handler asks for: io(url, { auth: { token: … } }), or "
-    "withCredentials: true where it looks at cookies. The doctor sends what it is given by --auth, "
-    "--header and in the URL, and no cookies but those of the server's first answer."
+    elsewhere="Let the client bring what the handler asks for: io(url, { auth: { token: … } }), or withCredentials: true where it looks at cookies. The doctor sends what it is given by --auth, --header and in the URL, and no cookies but those of the server's first answer."
 )
 
 
@@ -283,20 +261,10 @@ def _refused(case: Case) -> Words:
     said = _said(case)
     return Words(
         "The application itself refuses the client.",
-        "CORS is in order. The application's own connect handler (in Node.js, a middleware: "
-        f"io.use) for the namespace {_name(case)} refuses"
+        f"CORS is in order. The application's own connect handler (in Node.js, a middleware: io.use) for the namespace {_name(case)} refuses"
         + (f': "{said}".' if said else ", without a word."),
         _BRING,
         client=_message(case),
-    )
-
-
-def _disconnected(case: Case) -> Words:
-    return Words(
-        "The application itself ends the connection.",
-        f"CORS is in order. The application's own handler for the namespace {_name(case)} ends the "
-        'connection; the page gets connect, and then disconnect: "io server disconnect".',
-        _BRING,
     )
 
 
@@ -306,59 +274,17 @@ def connect(auth=None):  # None where the client is given no auth
     ..."""
 
 
-def _unanswered(case: Case) -> Words:
-    return Words(
-        "The connect handler does not come to an end.",
-        "CORS is in order, and the server answers; but the application has not said within "
-        f"{case.facts.patience.application:g} seconds whether the client may join {_name(case)}. "
-        "Most often its connect handler raises an exception: the page then gets no event at all, "
-        "neither connect nor connect_error. Or it takes that long.",
-        Fix(
-            _HANDLER,
-            "",
-            "Look for a traceback in the server's log. A handler that needs auth raises where a "
-            "client sends none; the doctor sends what it is given by --auth.",
-        ),
-    )
-
-
-def _never_told(case: Case) -> Words:
-    return Words(
-        "The client is never told that it is in.",
-        "CORS is in order, and the server answers; but none of its answers says whether the client "
-        "is in. A proxy or a middleware changes them, or what answers is no Socket.IO server.",
-        Fix(elsewhere="Look into the server's log."),
-    )
-
-
 def _never_woken(case: Case) -> Words:
     anew = case.aside("anew")
     return Words(
         "The server does not run in the mode that it has chosen.",
-        "A request that waits for news gets none, though the next one would get them: the server "
-        "does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as it "
-        "does wherever they are installed, and the application is run by something else, as by "
-        "app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor "
-        "connect_error.",
+        "A request that waits for news gets none, though the next one would get them: the server does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as it does wherever they are installed, and the application is run by something else, as by app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor connect_error.",
         Fix(starting(anew.response if anew is not None else None)),
         (anew,),
     )
 
 
-_OLD_CLIENT_MESSAGE: Final = (
-    "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are "
-    "not compatible (more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)"
-)
-
-
-def _old(case: Case) -> Words:
-    return Words(
-        "The server is older than the client.",
-        "The server is one of Socket.IO 2 or older: it lets a client in without giving it an id, "
-        "which a client of version 3 or 4 refuses.",
-        OLD_FIX,
-        client=_OLD_CLIENT_MESSAGE,
-    )
+_OLD_CLIENT_MESSAGE: Final = "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible (more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)"
 
 
 def _is_left(case: Case) -> bool:
@@ -372,16 +298,37 @@ def _says(kind: str) -> Test:
 
 #: What the application makes of a client that the transports have let in.
 APPLICATION: Final = (
-    Rule("connect-refused", _says("41"), _disconnected, is_silent=True),
+    Rule("connect-refused", _says("41"), lambda c: Words(
+        "The application itself ends the connection.",
+        f'CORS is in order. The application\'s own handler for the namespace {_name(c)} ends the connection; the page gets connect, and then disconnect: "io server disconnect".',
+        _BRING,
+    ), is_silent=True),
     Rule("namespace-refused", lambda c: _says("44")(c) and _said(c) in _UNKNOWN, _unknown,
          is_silent=True),
     Rule("connect-refused", _says("44"), _refused, is_silent=True),
-    Rule("old-server", _says("40"), _old, is_silent=True),
+    Rule("old-server", _says("40"), lambda c: Words(
+        "The server is older than the client.",
+        "The server is one of Socket.IO 2 or older: it lets a client in without giving it an id, which a client of version 3 or 4 refuses.",
+        OLD_FIX,
+        client=_OLD_CLIENT_MESSAGE,
+    ), is_silent=True),
     Rule("cached", _is_cached, cached, is_silent=True),
     Rule("never-woken", lambda c: c.aside("anew"), _never_woken, is_silent=True),
-    Rule("connect-unanswered", lambda c: _is_left(c) or c.stage is Stage.WEBSOCKET, _unanswered,
+    Rule("connect-unanswered", lambda c: _is_left(c) or c.stage is Stage.WEBSOCKET, lambda c: Words(
+        "The connect handler does not come to an end.",
+        f"CORS is in order, and the server answers; but the application has not said within {c.facts.patience.application:g} seconds whether the client may join {_name(c)}. Most often its connect handler raises an exception: the page then gets no event at all, neither connect nor connect_error. Or it takes that long.",
+        Fix(
+            _HANDLER,
+            "",
+            "Look for a traceback in the server's log. A handler that needs auth raises where a client sends none; the doctor sends what it is given by --auth.",
+        ),
+    ),
          is_silent=True),
-    Rule("connect-unanswered", lambda c: True, _never_told, is_silent=True),
+    Rule("connect-unanswered", lambda c: True, lambda c: Words(
+        "The client is never told that it is in.",
+        "CORS is in order, and the server answers; but none of its answers says whether the client is in. A proxy or a middleware changes them, or what answers is no Socket.IO server.",
+        "Look into the server's log.",
+    ), is_silent=True),
 )  # fmt: skip
 
 
@@ -389,28 +336,20 @@ APPLICATION: Final = (
 
 
 def _cut_off(case: Case) -> Words:
-    ended, proxy = case.facts.ended, ""
+    ended = case.facts.ended
     lasted = ended.seconds if ended is not None else 0.0
-    opened = case.facts.handshake or case.fetched
-    proxy = proxy_of(opened.response)
-    advice = advise(Topic.WAIT, proxy, path=case.facts.target.path)
+    advice = advise(Topic.WAIT, case.proxy, path=case.facts.target.path)
     if case.facts.lives_on == "websocket":
         how = f" ({ended.how})" if ended is not None and ended.how else ""
         return Words(
             "Something ends connections that wait.",
-            f"The WebSocket on which the page lives was ended after {lasted:.0f} seconds{how}, and "
-            "not by the Socket.IO server, which asks every "
-            f"{_interval(case):g} seconds whether the client is there: something between has a "
-            "shorter time limit. The page connects, and loses the connection again each time: "
-            "disconnect: transport close.",
-            Fix(elsewhere=advice),
+            f"The WebSocket on which the page lives was ended after {lasted:.0f} seconds{how}, and not by the Socket.IO server, which asks every {_interval(case):g} seconds whether the client is there: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport close.",
+            advice,
         )
     return Words(
         "Something ends connections that wait.",
-        f"A request that waited for news was ended after {lasted:.0f} seconds, and not by the "
-        "Socket.IO server, which lets it wait for 25: something between has a shorter time limit. "
-        "The page connects, and loses the connection again each time: disconnect: transport error.",
-        Fix(elsewhere=advice),
+        f"A request that waited for news was ended after {lasted:.0f} seconds, and not by the Socket.IO server, which lets it wait for 25: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport error.",
+        advice,
     )
 
 

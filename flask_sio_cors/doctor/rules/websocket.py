@@ -9,7 +9,7 @@ from ..advice import Topic, advise
 from ..facts import Case
 from ..findings import Rule, Words
 from ..fixes import Fix, allowing
-from ..who import Error, proxy_of, shown_proxy, who
+from ..who import Error, shown_proxy, who
 from ..wire import Failure, Trouble
 from .answers import EXEMPT, GATEKEEPERS, LOGIN, LOGIN_CAUSE
 from .cors import is_slash, leading, to_login
@@ -21,19 +21,11 @@ def _failure(case: Case) -> Failure | None:
 
 
 def _upgrade(case: Case) -> str:
-    return advise(Topic.UPGRADE, proxy_of(case.response), path=case.facts.target.path)
+    return advise(Topic.UPGRADE, case.proxy, path=case.facts.target.path)
 
 
 def _fails(test: Callable[[Failure], bool]) -> Callable[[Case], bool]:
     return lambda case: case.fetched.failure is not None and test(case.fetched.failure)
-
-
-def _silent(case: Case) -> Words:
-    return Words(
-        "The WebSocket handshake is never answered.",
-        "The handshake got no answer: the server or a proxy holds it back.",
-        Fix(elsewhere=_upgrade(case)),
-    )
 
 
 def _failed(case: Case) -> Words:
@@ -42,7 +34,7 @@ def _failed(case: Case) -> Words:
     return Words(
         "The WebSocket handshake fails.",
         f"The handshake got no proper answer: {why}.",
-        Fix(elsewhere=_upgrade(case)),
+        _upgrade(case),
     )
 
 
@@ -51,9 +43,8 @@ def _mute(case: Case) -> Words:
     why = asked.closed if asked is not None and asked.closed else Trouble.SILENT.value
     return Words(
         "The WebSocket carries nothing.",
-        "The handshake succeeds, and then nothing comes through: a proxy between holds the frames "
-        f"back ({why}).",
-        Fix(elsewhere=_upgrade(case)),
+        f"The handshake succeeds, and then nothing comes through: a proxy between holds the frames back ({why}).",
+        _upgrade(case),
     )
 
 
@@ -94,19 +85,14 @@ def _application(case: Case) -> Words:
     said = f' and says "{case.author.message}"' if case.author.message else ""
     return Words(
         "The WebSocket handshake is refused.",
-        f"The Socket.IO server answers {case.response.status}{said}: the application's own "
-        "decision on who may connect is against it (allowRequest, SIO_CORS_ALLOW_REQUEST), or "
-        "something that it does before.",
-        Fix(elsewhere="See the server's log; the message is the server's own."),
+        f"The Socket.IO server answers {case.response.status}{said}: the application's own decision on who may connect is against it (allowRequest, SIO_CORS_ALLOW_REQUEST), or something that it does before.",
+        "See the server's log; the message is the server's own.",
     )
 
 
 def _session_lost(case: Case) -> Words:
-    cause = (
-        "The session is unknown to the process that got the WebSocket handshake: several workers "
-        "or machines serve this address, without sticky sessions."
-    )
-    fix = Fix(ONE_WORKER, "", advise(Topic.STICKY, proxy_of(case.response)))
+    cause = "The session is unknown to the process that got the WebSocket handshake: several workers or machines serve this address, without sticky sessions."
+    fix = Fix(ONE_WORKER, "", advise(Topic.STICKY, case.proxy))
     return Words("The server forgets the session.", cause, fix, (case.aside("websocket alone"),))
 
 
@@ -128,22 +114,10 @@ def _dropped(case: Case) -> Words:
     title = "The Upgrade header does not arrive."
     if proxy:
         cause = f"{asked}the proxy before it ({proxy}) removes the Upgrade header."
-        return Words(title, cause, Fix(elsewhere=_upgrade(case)))
+        return Words(title, cause, _upgrade(case))
     cause = f"{asked}a proxy before it removes the Upgrade header, or it has no WebSocket support."
-    elsewhere = f"If there is a proxy before the server: {_upgrade(case)}"
+    elsewhere = f"Where there is a proxy: {_upgrade(case)}"
     return Words(title, cause, Fix(starting(case.response, SIMPLE), "", elsewhere))
-
-
-def _misled(case: Case) -> Words:
-    return Words(
-        "The proxy does not reach the server.",
-        f"A proxy ({shown_proxy(case.response) or 'unnamed'}) answers {case.response.status}: it "
-        "gets no answer from where it passes WebSockets on to.",
-        Fix(
-            elsewhere="Let the proxy pass WebSockets on to the server to which the other requests "
-            "go."
-        ),
-    )
 
 
 def _unsupported(case: Case) -> Words:
@@ -151,10 +125,7 @@ def _unsupported(case: Case) -> Words:
     status = f"{case.response.status} {case.response.reason}".rstrip()
     return Words(
         "The server cannot do WebSocket as it was started.",
-        f"The server answers {status}: it fails at the handshake. Flask-SocketIO does where "
-        "eventlet or gevent is installed, and the application is started by something else: by "
-        "app.run() or flask run, or by gunicorn without that worker. (The server's log has a "
-        "traceback.)",
+        f"The server answers {status}: it fails at the handshake. Flask-SocketIO does where eventlet or gevent is installed, and the application is started by something else: by app.run() or flask run, or by gunicorn without that worker. (The server's log has a traceback.)",
         Fix(starting(case.response, f"{RUN}\n# or, by gunicorn:\n{GUNICORN}")),
     )
 
@@ -164,8 +135,8 @@ def _other_status(case: Case) -> Words:
     cause = f"The server answers {status}, where 101 is needed."
     elsewhere = _upgrade(case)
     if not shown_proxy(case.response):
-        elsewhere = f"If there is a proxy before the server: {elsewhere}"
-    return Words("The WebSocket handshake fails.", cause, Fix(elsewhere=elsewhere))
+        elsewhere = f"Where there is a proxy: {elsewhere}"
+    return Words("The WebSocket handshake fails.", cause, elsewhere)
 
 
 def _is_open(case: Case) -> bool:
@@ -182,7 +153,11 @@ WEBSOCKETS: Final = (
     Rule(
         "websocket-silent",
         _fails(lambda f: f.is_late and f.response is None),
-        _silent,
+        lambda c: Words(
+            "The WebSocket handshake is never answered.",
+            "The handshake got no answer: the server or a proxy holds it back.",
+            _upgrade(c),
+        ),
     ),
     Rule("websocket-failed", _fails(lambda f: True), _failed),
     Rule("websocket-mute", _is_open, _mute),
@@ -195,33 +170,44 @@ WEBSOCKETS: Final = (
     Rule("websocket-refused", lambda c: c.author.error is Error.FORBIDDEN, _application),
     Rule("upgrade-dropped", _is_dropped, _dropped),
     *(rule.where(lambda c: c.author.error is None) for rule in GATEKEEPERS),
-    Rule("proxy-error", lambda c: c.response.status in (502, 504), _misled),
+    Rule(
+        "proxy-error",
+        lambda c: c.response.status in (502, 504),
+        lambda c: Words(
+            "The proxy does not reach the server.",
+            f"A proxy ({shown_proxy(c.response) or 'unnamed'}) answers {c.response.status}: it gets no answer from where it passes WebSockets on to.",
+            "Let the proxy pass WebSockets on to the server to which the other requests go.",
+        ),
+    ),
     Rule("websocket-unsupported", lambda c: c.response.status == 500, _unsupported),
     Rule("websocket-failed", lambda c: True, _other_status),
 )
 
 
-def _another(case: Case) -> Words:
-    return Words(
-        "What answers is no Socket.IO server.",
-        "A WebSocket opens, and what comes by it is not Socket.IO's: a development server's own, "
-        "as Vite's, or another application's.",
-        Fix(elsewhere="Compare host, port and path of the client with those of the server."),
-        client="websocket error",
-    )
-
-
 #: Of a WebSocket that has opened, and brought something else than a session.
-FOREIGN: Final = (Rule("another-server", lambda c: True, _another, is_silent=True),)
+FOREIGN: Final = (
+    Rule(
+        "another-server",
+        lambda c: True,
+        lambda c: Words(
+            "What answers is no Socket.IO server.",
+            "A WebSocket opens, and what comes by it is not Socket.IO's: a development server's own, as Vite's, or another application's.",
+            "Compare host, port and path of the client with those of the server.",
+            client="websocket error",
+        ),
+        is_silent=True,
+    ),
+)
 
 
-def _not_offered(case: Case) -> Words:
-    return Words(
-        "The server offers no WebSocket.",
-        "The handshake offers no upgrade, so that clients stay with polling: WebSocket is not "
-        "installed, or the server's option transports leaves it out.",
-        Fix("# pip install simple-websocket   (or eventlet, or gevent)"),
-    )
-
-
-NOT_OFFERED: Final = (Rule("websocket-not-offered", lambda c: True, _not_offered),)
+NOT_OFFERED: Final = (
+    Rule(
+        "websocket-not-offered",
+        lambda c: True,
+        lambda c: Words(
+            "The server offers no WebSocket.",
+            "The handshake offers no upgrade, so that clients stay with polling: WebSocket is not installed, or the server's option transports leaves it out.",
+            Fix("# pip install simple-websocket   (or eventlet, or gevent)"),
+        ),
+    ),
+)
