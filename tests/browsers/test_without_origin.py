@@ -134,7 +134,7 @@ def visits(engine, collector, guarded, plain) -> dict[tuple[str, str], Visit]:
     for place, name in reversed(itinerary):
         asked = {
             "target": f"http://localhost:{servers[name].port}",
-            "visit": f"{engine}, {place}",
+            "visit": f"{engine}, {place}, {name}",
             "collector": f"http://127.0.0.1:{collector.port}/report",
             "next": address,
         }
@@ -144,7 +144,7 @@ def visits(engine, collector, guarded, plain) -> dict[tuple[str, str], Visit]:
     with Browser(engine, address) as browser:
         for place, name in itinerary:
             report = collector.report(browser)
-            assert report["visit"] == f"{engine}, {place}"
+            assert report["visit"] == f"{engine}, {place}, {name}"
             assert report["origin"] == place_of_page(place, collector, servers[name])
             attempts = {attempt["way"]: attempt for attempt in report["attempts"]}
             requests = {asked["way"]: asked for asked in noted(servers[name], report["visit"])}

@@ -33,9 +33,10 @@ class Collector:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
+                # Before the page goes on, and the next one reports.
+                collector.reports.put(json.loads(body))
                 self.send_response(204)
                 self.end_headers()
-                collector.reports.put(json.loads(body))
 
             def log_message(self, *_: object) -> None:
                 pass
