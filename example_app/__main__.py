@@ -8,37 +8,19 @@ import secrets
 from collections.abc import Sequence
 
 from .addresses import Addresses
+from .assembly import assemble, furnish
 from .chat import create_app
-from .client import CDN, client_blueprint, installed_client
-from .doorplate import doorplate_blueprint
-from .lab import probe_blueprint
-from .pages import create_pages
-from .plain import create_plain_app
-from .recorder import Recorder
-from .serving import listen, serve
+from .client import CDN, installed_client
+from .serving import serve
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the chat and its pages until somebody presses Ctrl+C."""
     chosen = parse(arguments)
     addresses = Addresses(chosen.port, chosen.page_port, chosen.other_port, chosen.plain_port)
-    secret_key, recorder = secrets.token_hex(), Recorder()
-    chat = create_app(addresses, secret_key)
-    plain = create_plain_app(addresses, secret_key)
-    for server in (chat, plain):
-        # The lab has a page on the server's own origin too.
-        server.register_blueprint(client_blueprint(installed_client()))
-        server.register_blueprint(probe_blueprint(addresses))
-        server.register_blueprint(doorplate_blueprint(addresses, guarded=server is chat))
-        server.wsgi_app = recorder.watch(server.wsgi_app)  # type: ignore[assignment,method-assign]
-    pages = create_pages(chat, plain, recorder, addresses)
-
-    listening = [
-        (chat, listen(addresses.server_port, "--port")),
-        (plain, listen(addresses.plain_port, "--plain-port")),
-        (pages, listen(addresses.page_port, "--page-port")),
-        (pages, listen(addresses.other_port, "--other-port")),
-    ]
+    secret_key = secrets.token_hex()
+    chat = furnish(create_app(addresses, secret_key), addresses)
+    listening = assemble(chat, addresses, secret_key, addresses.server_port)
     print(_greeting(addresses), flush=True)
     serve(listening)
 

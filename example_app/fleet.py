@@ -6,30 +6,25 @@ import eventlet
 
 eventlet.monkey_patch()
 
-import os  # noqa: E402
-import secrets  # noqa: E402
-import shutil  # noqa: E402
-import subprocess  # noqa: E402
-import sys  # noqa: E402
-import tempfile  # noqa: E402
-from collections.abc import Iterator, Sequence  # noqa: E402
-from contextlib import contextmanager  # noqa: E402
-from pathlib import Path  # noqa: E402
-from typing import Any, Final  # noqa: E402
-from urllib.request import urlopen  # noqa: E402
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.request import urlopen
 
-from flask import Flask  # noqa: E402
+from flask import Flask
 
-from .__main__ import parse  # noqa: E402
-from .addresses import Addresses  # noqa: E402
-from .chat import create_app  # noqa: E402
-from .client import client_blueprint, installed_client  # noqa: E402
-from .doorplate import doorplate_blueprint  # noqa: E402
-from .lab import probe_blueprint  # noqa: E402
-from .pages import create_pages  # noqa: E402
-from .plain import create_plain_app  # noqa: E402
-from .recorder import Recorder  # noqa: E402
-from .serving import listen, serve  # noqa: E402
+from .__main__ import parse
+from .addresses import Addresses
+from .assembly import assemble, furnish
+from .chat import create_app
+from .serving import listen, serve
 
 WORKERS: Final = 3
 #: What a worker is told, in its environment: `Addresses`, the secret, Redis, and its port.
@@ -81,11 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _worker(addresses: Addresses, secret_key: str, redis: str) -> Flask:
-    chat = create_app(addresses, secret_key, redis)
-    chat.register_blueprint(client_blueprint(installed_client()))
-    chat.register_blueprint(probe_blueprint(addresses))
-    chat.register_blueprint(doorplate_blueprint(addresses, guarded=True))
-    return chat
+    return furnish(create_app(addresses, secret_key, redis), addresses)
 
 
 def _work(ports: str, secret_key: str, redis: str, port: str) -> None:
@@ -98,20 +89,8 @@ def _serve_pages(
     addresses: Addresses, secret_key: str, redis: str, ports: list[int], pids: list[int]
 ) -> None:
     """Be the first of the workers, and serve the pages."""
-    recorder = Recorder()
-    chat, plain = _worker(addresses, secret_key, redis), create_plain_app(addresses, secret_key)
-    plain.register_blueprint(client_blueprint(installed_client()))
-    plain.register_blueprint(probe_blueprint(addresses))
-    plain.register_blueprint(doorplate_blueprint(addresses, guarded=False))
-    for server in (chat, plain):
-        server.wsgi_app = recorder.watch(server.wsgi_app)  # type: ignore[assignment,method-assign]
-    pages = create_pages(chat, plain, recorder, addresses)
-    listening = [
-        (chat, listen(ports[0], "--port")),
-        (plain, listen(addresses.plain_port, "--plain-port")),
-        (pages, listen(addresses.page_port, "--page-port")),
-        (pages, listen(addresses.other_port, "--other-port")),
-    ]
+    chat = _worker(addresses, secret_key, redis)
+    listening = assemble(chat, addresses, secret_key, ports[0])
     eventlet.spawn(_greet, ports, _greeting(addresses, redis, pids))
     serve(listening)
 
