@@ -8,6 +8,20 @@ def echo(words):
     return words
 """
 
+#: A login, and who it is that a client acts for.
+ACCOUNT = """
+
+@app.route("/login")
+def login():
+    session["user"] = "ada"
+    return "welcome"
+
+
+@socketio.on("whoami")
+def whoami():
+    return session.get("user")
+"""
+
 #: Flask-Login, and everybody.
 LOGIN = {
     "app.py": """\
@@ -139,18 +153,8 @@ socketio = SocketIO(
     cors_allowed_origins=os.environ["ALLOWED_ORIGINS"].split(","),
     async_mode="threading",
 )
-
-
-@app.route("/login")
-def login():
-    session["user"] = "ada"
-    return "welcome"
-
-
-@socketio.on("whoami")
-def whoami():
-    return session.get("user")
 """
+    + ACCOUNT
     + HANDLERS
 }
 
@@ -187,17 +191,7 @@ def is_customer(origin, environ):
 app = Flask(__name__)
 app.secret_key = "change me"
 socketio = SocketIO(app, cors_allowed_origins=is_customer, async_mode="threading")
-
-
-@app.route("/login")
-def login():
-    session["user"] = "ada"
-    return "welcome"
-
-
-@socketio.on("whoami")
-def whoami():
-    return session.get("user")
 """
+    + ACCOUNT
     + HANDLERS
 }
