@@ -592,6 +592,10 @@ def _not_understood(text: str, attempt: _Attempt) -> Failure:
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 
 
+#: Seconds that a server has to end a WebSocket of which leave was taken.
+_FAREWELL: Final = 0.5
+
+
 class ClosedError(Exception):
     """The other side has ended the WebSocket, or something between has."""
 
@@ -662,5 +666,10 @@ class WebSocket:
             # Engine.IO's own farewell first, which ends the session at once.
             await self.send("1")
             await self._write(self._frames.send(CloseConnection(code=1000)))
+            # Its server hangs up (RFC 6455, section 7.1.1). One that is hung up on meanwhile fails
+            # to answer, and logs that.
+            end = time.monotonic() + _FAREWELL
+            while await self.receive(end - time.monotonic()) is not None:
+                pass
         with suppress(Exception):
             await self._stack.aclose()
