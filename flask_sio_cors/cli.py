@@ -27,6 +27,7 @@ from .browser.fetch import (
     is_forbidden_header,
     normalized_method,
 )
+from .browser.pages import sent_for
 from .config.policies import DEFAULT
 from .config.problems import ConfigError
 from .door.policies import Policies
@@ -36,6 +37,7 @@ from .live.shared import SharedOrigins
 from .live.status import status_of
 from .live.store import StoreError
 from .origins.grammar import is_well_formed, parse_pattern
+from .origins.sets import OriginSet
 from .origins.spelling import correct
 
 if TYPE_CHECKING:
@@ -64,11 +66,10 @@ def _origin(text: str) -> str:
         return text
     if "*" in text or pattern is not None:
         raise click.BadParameter(f"{text!r} is a pattern. Write one of the origins that it means.")
-    if re.match("(?i)file:/*[^/]", text):
-        raise click.BadParameter(
-            f"{_shown(text)} is a file, and browsers send the origin null for those. Write null; "
-            "or file://, for the web view of an app that sends that."
-        )
+    sent = sent_for(text)
+    if sent is not None:
+        click.echo(f"Taken for {sent.origin}: {sent.told}.", err=True)
+        return sent.origin
     misspelling = correct(text)
     mended = misspelling.correction[0] if len(misspelling.correction) == 1 else ""
     if not _is_respelt(text, mended):
@@ -78,6 +79,13 @@ def _origin(text: str) -> str:
         )
     click.echo(f"Taken for {mended}, as browsers send it.", err=True)
     return mended
+
+
+def _page(text: str) -> str:
+    """Return the origin of a page; ``file://`` is null, unless somebody has listed that."""
+    origins = _policies().default.options.origins
+    is_listed = isinstance(origins, OriginSet) and text in origins
+    return _origin(text if text != "file://" or is_listed else "file:///")
 
 
 def _is_respelt(text: str, mended: str) -> bool:
@@ -322,7 +330,7 @@ def explain(
         raise click.UsageError(f"A WebSocket starts with GET, never with {method}.")
     server, is_scheme_known = (None, False) if host is None else _server(host)
     asked = Question(
-        _origin(origin), server, method, headers, with_credentials, transport, is_scheme_known
+        _page(origin), server, method, headers, with_credentials, transport, is_scheme_known
     )
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     shared = _shared_if_any()

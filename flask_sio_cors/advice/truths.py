@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from ..browser.pages import of_same_app
 from ..config.functions import OriginFunction
 from ..config.options import Options
 from ..config.origins import entries_of
@@ -51,6 +52,8 @@ def of_page(asking: Asking, options: Options, step: Step) -> Iterator[Truth]:
     :param step: what its last request met.
     """
     app, question, server = asking.app, asking.question, asking.server
+    if told := of_same_app(question.origin):
+        yield Truth("app-elsewhere", told)
     if question.is_websocket and question.headers:
         yield _no_headers(question)
     is_own = question.origin == server or question.origin in options.own_origins

@@ -25,12 +25,14 @@ class Fault(NamedTuple):
     :param value: the entry in question, or the whole value.
     :param correction: what to write instead; see above.
     :param target: the key to write it to, where that is another one.
+    :param place: where else it is written, and not in the configuration at all.
     """
 
     value: object
     reason: Said
     correction: Any
     target: str = ""
+    place: str = ""
 
 
 class Report:
@@ -47,12 +49,14 @@ class Report:
         self.faults: list[Fault] = []
         self._is_text = isinstance(value, str) and listed_in(value) is None
 
-    def __call__(self, value: object, reason: str, correction: object, target: str = "") -> None:
+    def __call__(
+        self, value: object, reason: str, correction: object, target: str = "", place: str = ""
+    ) -> None:
         """Add a fault, whose code is its sentence's, or else that of the setting."""
         if not isinstance(reason, Said):
             names = re.findall("[A-Z_]+", self.own_key.removeprefix(PREFIX)) or ["ORIGINS"]
             reason = Said(Code(f"{names[-1].lower().replace('_', '-')}-invalid"), reason)
-        self.faults.append(Fault(value, reason, correction, target))
+        self.faults.append(Fault(value, reason, correction, target, place))
 
     def for_another(self, own_key: str) -> Report:
         """Return a report of the same value, for whoever inherits it."""
@@ -64,6 +68,10 @@ class Report:
         """Say what is wrong, and what to write."""
         for fault in self.faults:
             correction, value = fault.correction, fault.value
+            if fault.place:
+                written, code = as_source(correction), fault.reason.code
+                yield Problem(self.key, value, fault.reason, written, code, place=fault.place)
+                continue
             target = fault.target or (self.own_key if self.own_key != self.key else "")
             is_entry = isinstance(correction, tuple)
             reason: str = fault.reason
@@ -104,7 +112,8 @@ class Report:
 
     def _mended(self) -> list[Any]:
         """Return all entries, each as it should be."""
-        mended = {_key(fault.value): fault.correction for fault in self.faults if not fault.target}
+        entries_alone = [one for one in self.faults if not (one.target or one.place)]
+        mended = {_key(fault.value): fault.correction for fault in entries_alone}
         entries: dict[object, Any] = {}
         for item in self.items or [self.value]:
             instead = mended.get(_key(item), (item,))

@@ -13,7 +13,8 @@ from werkzeug.utils import import_string
 
 from ..origins.grammar import DEFAULT_PORTS, Example
 from .corrections import Report
-from .sources import Source
+from .signatures import rewritten
+from .sources import ExampleSource
 from .values import kind_of
 
 #: ``(request) -> bool``: decides about a handshake (Socket.IO's ``allowRequest``).
@@ -23,8 +24,8 @@ AllowRequest = Callable[[Request], bool]
 ChoosePolicy = Callable[[Request], "str | None"]
 
 #: Keeps everybody out until the function that was meant is there.
-_REFUSE_ALL: Final[Example] = Source("lambda request: False")
-_REFUSE_ALL_ORIGINS: Final[Example] = Source("lambda origin: False")
+_REFUSE_ALL: Final[Example] = ExampleSource("lambda request: False")
+_REFUSE_ALL_ORIGINS: Final[Example] = ExampleSource("lambda origin: False")
 #: The same as text: what every request or origin is answered, as neither is empty.
 _REFUSE_ALL_BY_NAME: Final = Example("operator:not_")
 
@@ -61,7 +62,7 @@ def read_allow_request(value: Any, report: Report) -> AllowRequest | None:
         function = imported[0]
     reason = _why_no_allow_request(function)
     if reason:
-        report(value, reason, (correction,))
+        _report_unfit(value, function, ("request",), reason, correction, report)
         return None
     return function  # type: ignore[no-any-return]
 
@@ -93,7 +94,7 @@ def read_origin_function(value: Any, report: Report) -> OriginFunction | None:
         function = imported[0]
     reason = _why_no_origin_function(function)
     if reason:
-        report(value, reason, (correction,))
+        _report_unfit(value, function, ("origin", "environ"), reason, correction, report)
         return None
     return _asked(function)
 
@@ -159,6 +160,25 @@ _BY_NAME: Final = (inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.POSITIONAL_
 
 
 # --- Of either ---------------------------------------------------------------------------------
+
+
+def _report_unfit(
+    value: Any,
+    function: Any,
+    wanted: tuple[str, ...],
+    reason: str,
+    keep_out: Example,
+    report: Report,
+) -> None:
+    """Report a function that cannot be asked, with how it is to be written.
+
+    :param keep_out: what to write where nothing tells who was meant.
+    """
+    written = rewritten(function, wanted) if callable(function) else None
+    if written is None or (isinstance(value, str) and not written.place):
+        report(value, reason, (keep_out,))
+    else:
+        report(value, reason, (written.source,), place=written.place)
 
 
 def _import(

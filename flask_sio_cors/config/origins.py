@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from itertools import chain
 from typing import Any, Final, NamedTuple
@@ -19,7 +19,7 @@ from ..origins.grammar import (
     parse_pattern,
 )
 from ..origins.sets import OriginSet
-from ..origins.texts import REGEX, are_origins, regex_in, torn_regex
+from ..origins.texts import REGEX, are_origins, listed_in, regex_in, torn_regex
 from .corrections import Report
 from .functions import OriginFunction, names_function, read_origin_function
 from .sources import as_text, regex_as_text
@@ -68,8 +68,45 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin:
 
 
 def _items(value: Any, report: Report) -> list[Any]:
-    is_single = callable(value) or isinstance(value, re.Pattern)
-    return read_items([value] if is_single else value, report, "origins", (EXAMPLE,), are_origins)
+    is_single = callable(value) or isinstance(value, re.Pattern) or _is_broken_list(value)
+    within = chain.from_iterable(_corrected_item(one) for one in _within(value))
+    shown = tuple(dict.fromkeys(within)) or (EXAMPLE,)
+    return read_items([value] if is_single else value, report, "origins", shown, are_origins)
+
+
+def _is_broken_list(value: Any) -> bool:
+    """Tell whether a text is a list that neither JSON nor Python reads, to be told as a whole."""
+    is_text = isinstance(value, str) and re.match(r"""\s*[\[(]\s*(?:["']|[a-z]+://)""", value)
+    return bool(is_text) and listed_in(value) is None
+
+
+def _within(value: Any) -> Iterable[Any]:
+    """Yield what is meant in a value that is neither a list nor a text, as far as it shows."""
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            if str(key).lower() in ("origin", "origins"):
+                yield from one if isinstance(one, (list, tuple, set)) else [one]
+            elif isinstance(one, Mapping):
+                yield from _within(one)
+    elif isinstance(value, Iterable) and not isinstance(value, _READ):
+        yield from value
+    elif _shows_origin(value):
+        yield value
+
+
+_READ: Final = (str, bytes, list, tuple, set, frozenset)
+
+
+def _shows_origin(value: object) -> bool:
+    """Tell whether a value is an address of another library, which shows it as text."""
+    is_other = not isinstance(value, (*_READ, re.Pattern)) and not callable(value)
+    return is_other and "://" in str(value)
+
+
+def _corrected_item(item: Any) -> tuple[Any, ...]:
+    if isinstance(item, str) or _shows_origin(item):
+        return _corrected(str(item))
+    return (item,) if callable(item) or isinstance(item, re.Pattern) else ()
 
 
 def entries_of(value: Any) -> list[Any]:
@@ -276,4 +313,5 @@ def _report_origin(item: Any, report: Report) -> None:
     elif isinstance(item, (list, tuple, set, frozenset)) and item:
         report(item, Code.ORIGIN_IS_LIST.said(kind_of(item)), tuple(item))
     else:
-        report(item, Code.ORIGIN_OF_WRONG_TYPE.said(kind_of(item)), (EXAMPLE,))
+        shown = _corrected(str(item)) if _shows_origin(item) else (EXAMPLE,)
+        report(item, Code.ORIGIN_OF_WRONG_TYPE.said(kind_of(item)), shown)

@@ -11,8 +11,14 @@ from ..origins.grammar import Example
 from ..origins.texts import REGEX, joined
 
 
-class Source(Example):
-    """Python source that shows how something is written, where no value could."""
+class Source(str):
+    """Python source, where no value could say the same."""
+
+    __slots__ = ()
+
+
+class ExampleSource(Source, Example):
+    """Python source that shows how something is written, where nobody can know what was meant."""
 
     __slots__ = ()
 
@@ -27,6 +33,8 @@ def as_text(value: object) -> str:
         return regex_as_text(value)
     if callable(value):
         return name_of(value)
+    if isinstance(value, str):
+        return str.__str__(value)  # which a member of an Enum is, too
     return "" if value is None else str(value)
 
 

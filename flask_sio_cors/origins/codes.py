@@ -41,6 +41,7 @@ class Code(str, Enum):
         "is {} within the list, where its items belong into the list itself",
     )
     ORIGIN_MISSPELT = "origin-misspelt", "is not spelled as browsers send it"
+    ORIGIN_IS_COMMENT = "origin-is-comment", "is a comment, which this text cannot have"
     ORIGIN_IS_SCHEME = "origin-is-scheme", "is a scheme alone, and an origin names a host too"
     ORIGIN_MEANS_ALL = (
         "origin-means-all",
@@ -118,13 +119,13 @@ class Code(str, Enum):
     )
     PORT_DEFAULT = (
         "port-default",
-        'names the default port of "{1}:", which browsers leave out',
+        'names the default port of "{0}:", which browsers leave out',
     )
     HOST_HAS_ZONE = "host-has-zone", "has an IPv6 zone, which no origin contains"
     HOST_LACKS_BRACKETS = "host-lacks-brackets", "has an IPv6 address without its brackets"
     HOST_PERCENT_ENCODED = (
         "host-percent-encoded",
-        "has percent-encoding in its host, which browsers decode",
+        "has percent-encoding, which browsers decode in a host",
     )
     HOST_NOT_ASCII = (
         "host-not-ascii",

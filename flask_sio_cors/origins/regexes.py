@@ -13,11 +13,14 @@ from typing import Final
 
 from .codes import Code, Said
 from .expressions import ExpressionError, translate
-from .grammar import DEFAULT_PORTS, EXAMPLE, is_loopback, parse_pattern
+from .grammar import DEFAULT_PORTS, EXAMPLE, is_app_scheme, is_loopback, parse_pattern
 from .texts import REGEX
 
+#: What is said of a text, and what to write instead; nothing where it is something else.
+Explained = tuple[Said, tuple[str, ...]] | None
+
 _SIGNS: Final = re.compile(
-    r"[\\^$()|{}]|\.[*+?]|\][*+]|\[[^\]:]{0,99}(?:\]\?|[|,])|\[[a-z0-9]-[a-z0-9]"
+    r"[\\^$()|{}]|\.[*+?]|\][*+]|\[[^\]:]{0,99}(?:\]\?|[|,])|\[[a-z0-9]-[a-z0-9]|:\[\*\]"
     r"|[a-z0-9]\?(?:://|\.)"
 )
 _NO_REGEX: Final = re.compile(
@@ -25,17 +28,17 @@ _NO_REGEX: Final = re.compile(
 )
 _START: Final = r"(?:(?<=://)|^)"
 _ANYTHING: Final = r"(?:\.[*+]\??|(?:\[[^\]]+\]|\\w|\\S)(?:[*+]\??|\{[0-9,]+\}))(?:\\?\.)?"
-_DIGITS: Final = r":(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})"
+_DIGITS: Final = r":(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})|:\[\*\]"
 # In the order in which they are replaced: what people write, and what a list of origins has for it.
 _MEANINGS: Final = (
-    (r"^/(.+)/[a-z]*$", r"\1"),
+    (r"^~\*?\s?|^(?:%r|~r|@)?[/{](.+)[/}][a-z]*$", r"\1"),  # as nginx, Ruby, JavaScript have them
     (r"\\/", "/"),
-    (r"^\^|(?<!\\)\$$", ""),
+    (r"^(?:\^|\\A)|(?:(?<!\\)\$|\\[zZ])$", ""),
     (rf"^(?!{_ANYTHING})\\?\.", "*."),  # in a search, what any subdomain ends in
     (r"^http(?:s\?|\(s\)\??)", "(https|http)"),
     (rf"{_START}\((?:\?:)?{_ANYTHING}\)[?*]", "(|*.)"),
     (rf"{_START}\(?(?:\?:)?{_ANYTHING}\)?(?:\\?\.)?\)?\+?(?=[a-z0-9])", "*."),
-    (rf"{_DIGITS}$|\((?:\?:)?{_DIGITS}\)\?$", ":*"),
+    (rf"(?:{_DIGITS})$|\((?:\?:)?(?:{_DIGITS})\)\?$", ":*"),
     (r"\\\.", "."),
 )
 _CHOICE: Final = re.compile(r"[({\[](?:\?:)?([a-z0-9*.-]*(?:[,|][a-z0-9*.-]+)+)[)}\]]")
@@ -44,27 +47,26 @@ _DOT_IN_A_NAME: Final = re.compile(r"(?<=[A-Za-z0-9)\]}+*?])\.(?=[A-Za-z0-9(\[])
 _STRANGER: Final = "https://a.invalid"
 
 
-def explain_regex(text: str) -> tuple[Said, tuple[str, ...]] | None:
+def explain_regex(text: str) -> Explained:
     """Return why a text that looks like an expression is no origin, and what to write."""
     if _NO_REGEX.fullmatch(text) or not _SIGNS.search(text):
         return None
-    more = ""
     if origins := _origins(text):
-        return Code.REGEX_AS_TEXT.said(more), tuple(origins)
+        return Code.REGEX_AS_TEXT.said(""), tuple(origins)
     for sign, meaning in _MEANINGS[:3]:
         text = re.sub(sign, meaning, text)
     escaped = _DOT_IN_A_NAME.sub(r"\\.", text)
-    if escaped != text:
-        more = '; and in one "." is any character, so that other domains match too'
+    more = "" if escaped == text else _DOT_MATCHES
     if "://" not in escaped:
         escaped = f"https://{escaped}"
     if error := _why_invalid(escaped):
-        return Code.REGEX_AS_TEXT.said(f"{more}, and is not a valid one either ({error})"), (
-            EXAMPLE,
-        )
-    if re.fullmatch(escaped, _STRANGER):
-        return Code.REGEX_AS_TEXT.said(f"{more}, and as one it lets every site in"), (EXAMPLE,)
-    return Code.REGEX_AS_TEXT.said(more), regex_text(escaped)
+        more += f", and is not a valid one either ({error})"
+    elif re.fullmatch(escaped, _STRANGER):
+        more, escaped = f"{more}, and as one it lets every site in", ""
+    return Code.REGEX_AS_TEXT.said(more), regex_text(escaped) if escaped else (EXAMPLE,)
+
+
+_DOT_MATCHES: Final = '; and in one "." is any character, so that other domains match too'
 
 
 def _origins(regex: str) -> list[str]:
@@ -99,20 +101,27 @@ def _why_invalid(pattern: str) -> str:
     return ""
 
 
-def correct_glob(scheme: str, site: str) -> tuple[str, tuple[str, ...]]:
+def explain_glob(scheme: str, site: str) -> Explained:
     """Return an expression for stars that no wildcard can say, or why not, and an example.
 
-    :param site: host and port; the host has a star other than before its first dot.
+    :param site: host and port.
     """
+    is_app = is_app_scheme(scheme)
+    if "*" not in (site if is_app else site.removeprefix("*.").removesuffix(":*")):
+        return None
+    if not (is_app or scheme in DEFAULT_PORTS):
+        return None
     host, colon, port = site.partition(":")
-    star = "[a-z0-9-]+" if scheme in DEFAULT_PORTS else "[A-Za-z0-9._-]+"
     fixed = host.strip(".").rpartition("*")[2].partition(".")[2]
-    if scheme in DEFAULT_PORTS and not fixed:
-        return "; and at the end of a host it lets in whichever domain anyone registers", (EXAMPLE,)
-    if scheme in DEFAULT_PORTS and "." not in fixed and not is_loopback(fixed):
-        return "; and here it lets in domains that anyone can register", (EXAMPLE,)
+    said = Code.STAR_IN_APP.said() if is_app else Code.STAR_MISPLACED.said()
+    if not is_app and not fixed:
+        told = "; and at the end of a host it lets in whichever domain anyone registers"
+        return said.more(told), (EXAMPLE,)
+    if not is_app and "." not in fixed and not is_loopback(fixed):
+        return said.more("; and here it lets in domains that anyone can register"), (EXAMPLE,)
     if not re.fullmatch(r"[A-Za-z0-9_.*-]+(?::[0-9*]+)?", site):
-        return "", (EXAMPLE,)
+        return said, (EXAMPLE,)
+    star = "[A-Za-z0-9._-]+" if is_app else "[a-z0-9-]+"
     name = f"{scheme}://{host}".replace(".", r"\.").replace("+", r"\+")
     pattern = re.sub(r"\*+", lambda _: star, name) + colon + port.replace("*", "[0-9]+")
-    return "", regex_text(pattern)
+    return said, regex_text(pattern)

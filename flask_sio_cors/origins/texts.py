@@ -17,8 +17,12 @@ _LINE_END: Final = re.compile(
     r"[\r\n\x0b\x0c\x85\u2028\u2029]+|(?:\\r)?\\n(?=[A-Za-z][A-Za-z0-9+.-]*:)"
 )
 _REGEX_TO_THE_END: Final = re.compile(rf"(?:^|(?<=[\s,;])){REGEX}.*", re.IGNORECASE)
-#: Not within brackets, as in "[a-z]{2,3}", nor in a misspelt "https;//".
-_SEPARATOR: Final = re.compile(r"[,;](?!//)(?![^\[({]{0,99}[\])}])")
+#: Not within brackets, as in "[a-z]{2,3}", nor in a misspelt "https;//", nor before one more port.
+_SEPARATOR: Final = re.compile(
+    r"[,;](?!//)(?![^\[({]{0,99}[\])}])(?!(?<=[0-9].)[ ]{0,9}[0-9]{2,5}[ ]{0,9}(?:[,;]|$))"
+)
+#: What shells and files of variables leave out, and Docker and systemd do not.
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))(?:#|//\s).*")
 # Behind a regular expression on its line: what is no part of one, as no origin has such characters.
 _BEHIND_A_REGEX: Final = re.compile(
     r"[\s,;]+(?=regex:|[a-z][a-z0-9+.-]*://|null(?:[\s,;]|$))", re.IGNORECASE
@@ -36,12 +40,16 @@ def entries(text: str, are_entries: Callable[[list[str]], bool]) -> Iterator[str
         something wrong with the whole that they are pieces of.
     """
     for line in _LINE_END.split(text):
+        comment = _COMMENT.search(line)
+        line = line[: comment.start()] if comment else line
         regex = _REGEX_TO_THE_END.search(line)
         for section in _SEPARATOR.split(line[: regex.start()] if regex else line):
             pieces = section.split()
             yield from pieces if len(pieces) < 2 or are_entries(pieces) else [section.strip()]
         if regex:
             yield regex[0].strip()
+        if comment:
+            yield comment[0].strip()
 
 
 def are_origins(pieces: list[str]) -> bool:

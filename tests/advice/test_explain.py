@@ -278,11 +278,53 @@ def test_explain_takes_the_opaque_origin() -> None:
     assert run(application(**LISTED), "explain", "null").exit_code == 1
 
 
-@pytest.mark.parametrize("path", ["file:///home/ada/index.html", "file:C:/index.html"])
-def test_a_page_that_is_a_file_is_no_origin(path: str) -> None:
-    result = run(application(**LISTED), "explain", path)
-    assert result.exit_code == 2
-    assert "browsers send the origin null for those. Write null" in result.stderr
+@pytest.mark.parametrize(
+    ("address", "origin", "told"),
+    [
+        ("file:///home/ada/index.html", "null", "browsers send null for pages from files"),
+        ("file:C:/index.html", "null", "browsers send null for pages from files"),
+        ("file://", "null", "browsers send null for pages from files"),
+        ("FILE:///C:/a%20b.html", "null", "browsers send null for pages from files"),
+        ("about:blank", "null", "the origin of the page that opened it"),
+        ("about:srcdoc", "null", "the origin of the page that opened it"),
+        ("data:text/html,<p>hello", "null", "an origin that nobody shares"),
+        ("blob:null/0-1", "null", "what made it has the origin null"),
+        ("blob:https://app.example.com/0-1", FRIEND, "as browsers send it"),
+        ("chrome-extension://abcdefgh/popup.html", "chrome-extension://abcdefgh", "browsers send"),
+        ("null", "null", ""),
+        ("capacitor://localhost", "capacitor://localhost", ""),
+        ("tauri://localhost/index.html", "tauri://localhost", "as browsers send it"),
+    ],
+)
+def test_explain_answers_for_what_browsers_send_for_a_page(
+    address: str, origin: str, told: str
+) -> None:
+    app = application(**LISTED)
+    assert run_json(app, "explain", address)["origin"] == origin
+    assert told in run(app, "explain", address).stderr
+
+
+def test_explain_takes_a_listed_file_for_the_web_view_that_sends_it() -> None:
+    result = run(application(SIO_CORS_ORIGINS=["file://"]), "explain", "file://")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("origin", "elsewhere"),
+    [
+        ("capacitor://localhost", "on Android they have https://localhost"),
+        ("ionic://localhost", "http://localhost on Android"),
+        ("tauri://localhost", "http://tauri.localhost"),
+        ("app://bundle", "null where it was not"),
+        ("moz-extension://0f1e-2d", "Each installation of Firefox"),
+        ("chrome-extension://abcdefgh", "a content script) has the page's origin"),
+    ],
+)
+def test_explain_says_which_other_origins_an_app_has(origin: str, elsewhere: str) -> None:
+    [note] = run_json(application(SIO_CORS_ORIGINS=[origin]), "explain", origin)["notes"]
+    assert note["code"] == "app-elsewhere"
+    assert elsewhere in note["text"]
 
 
 def test_lines_that_read_the_configuration_belong_below_it() -> None:

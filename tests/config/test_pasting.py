@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from flask_sio_cors import ConfigError
 from flask_sio_cors.config.options import Options
+from flask_sio_cors.config.origins import entries_of
+from flask_sio_cors.config.sources import as_text
+from flask_sio_cors.origins.sets import OriginSet
 from tests.support.config_mistakes import CREDENTIALS, MISTAKES, ORIGINS
 from tests.support.pasting import from_environment, paste, problems_in
+from tests.support.real_life import IN_A_VARIABLE, IN_PYTHON, UNFILLED
 
 bounded = settings(
     max_examples=120,
@@ -155,6 +159,8 @@ def in_other_forms():
 def test_a_correction_works_in_every_form(config):
     pasted = mended(config)
     assert problems_in(pasted) == ()
+    if any(problem.place for problem in problems_in(config)):
+        return  # The function has changed, and not the configuration.
     theirs = [key for key in config if key.startswith("CORS_")]
     assert {key: pasted[key] for key in theirs} == {key: config[key] for key in theirs}
 
@@ -205,3 +211,40 @@ def test_what_is_written_in_python_is_corrected_in_python_and_a_variable_as_it_i
 def test_nothing_is_half_read():
     with pytest.raises(ConfigError):
         Options.from_config({ORIGINS: "regex:https://a.example, https://b.example"})
+
+
+# --- As it is found in deployments --------------------------------------------------------------
+
+
+def entries_in(config):
+    """The entries of a configuration, an expression as its text."""
+    options = Options.from_config(config)
+    assert isinstance(options.origins, OriginSet)
+    return sorted(set(map(as_text, entries_of(config[ORIGINS]))))
+
+
+@pytest.mark.parametrize(("text", "meant"), IN_A_VARIABLE.values(), ids=IN_A_VARIABLE)
+def test_what_stands_in_a_variable_means_the_same_when_it_is_mended(monkeypatch, text, meant):
+    written = first = {ORIGINS: text}
+    for problem in problems_in(from_environment(written, monkeypatch)):
+        assert not problem.is_example
+        written = paste(written, problem, first)
+    assert entries_in(from_environment(written, monkeypatch)) == sorted(meant)
+
+
+@pytest.mark.parametrize("text", UNFILLED)
+def test_what_nobody_has_filled_in_is_told(monkeypatch, text):
+    [problem] = problems_in(from_environment({ORIGINS: text}, monkeypatch))
+    assert problem.code == "origin-unfilled"
+    assert problem.is_example
+
+
+@pytest.mark.parametrize(("value", "meant"), IN_PYTHON.values(), ids=IN_PYTHON)
+def test_what_stands_in_python_means_the_same_when_it_is_mended(value, meant):
+    config = {ORIGINS: value}
+    assert entries_in(mended(config) if problems_in(config) else config) == sorted(meant)
+
+
+def test_what_can_be_gone_through_once_is_read_once():
+    [problem] = problems_in({ORIGINS: (f"{one}/" for one in ("https://a.example", "b.example"))})
+    assert problem.correction == '["https://a.example", "https://b.example"]'

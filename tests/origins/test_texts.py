@@ -76,7 +76,11 @@ def test_any_text_is_read_or_explained(text):
     ("text", "expected"),
     [
         ("https://exa mple.com", ["https://exa mple.com"]),
-        ("https://a.example # in production", ["https://a.example # in production"]),
+        ("https://a.example # in production", ["https://a.example", "# in production"]),
+        ("https://a.example#b, d.example", ["https://a.example#b", "d.example"]),
+        ("# a, b\nregex:https://a # c", ["# a, b", "regex:https://a", "# c"]),
+        ("//a.example // the front end", ["//a.example", "// the front end"]),
+        ("http://a:81, 82,d.example,80", ["http://a:81, 82", "d.example", "80"]),
         ("https://a.example\\nhttps://b.example", ["https://a.example", "https://b.example"]),
         (r"regex:https://[^\n]+\.a\.example", [r"regex:https://[^\n]+\.a\.example"]),
         ("https;//a.example", ["https;//a.example"]),

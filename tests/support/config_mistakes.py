@@ -284,13 +284,14 @@ def _functions_of_origins() -> Iterator[Mistake]:
     refuse = "lambda origin: False"
     wanted = "with the origin, nor with the origin and the WSGI environ"
     yield Mistake("a class", {ORIGINS: NotAFunction}, "is a class", refuse)
-    yield Mistake("three arguments", {ORIGINS: three_arguments}, wanted, refuse)
-    yield Mistake("no argument", {ORIGINS: lambda: True}, wanted, refuse)
-    yield Mistake(
-        "the wrong way round", {ORIGINS: environ_first}, "takes the environ first", refuse
-    )
-    yield Mistake("asynchronous", {ORIGINS: asynchronous}, "is asynchronous", refuse)
-    yield _origin("asynchronous, listed", asynchronous, "is asynchronous", refuse)
+    yield Mistake("three arguments", {ORIGINS: three_arguments}, wanted,
+                  "def three_arguments(origin, environ, more=None):")  # fmt: skip
+    yield Mistake("no argument", {ORIGINS: lambda: True}, wanted, "lambda origin: True")
+    yield Mistake("the wrong way round", {ORIGINS: environ_first}, "takes the environ first",
+                  "def environ_first(origin, environ):")  # fmt: skip
+    plain = "def asynchronous(request):  # without await in it"
+    yield Mistake("asynchronous", {ORIGINS: asynchronous}, "is asynchronous", plain)
+    yield _origin("asynchronous, listed", asynchronous, "is asynchronous", plain)
     here = "tests.support.config_mistakes"
     yield _origin("no module", "no_such_module:allow", "No module named", '"operator:not_"')
     yield _origin("a typo", f"{here}:alow", "no attribute", f'"{here}:allow"')
@@ -441,11 +442,16 @@ def _callbacks() -> Iterator[Mistake]:
     yield _value("a path", "ALLOW_REQUEST", "my/auth.py", "module:name", by_name)
     yield _value("a constant", "ALLOW_REQUEST", "re:IGNORECASE", "is a RegexFlag", by_name)
     yield _value("a switch", "ALLOW_REQUEST", True, "is a bool", refuse)
-    yield _value("asynchronous", "ALLOW_REQUEST", asynchronous, "nobody would await", refuse)
-    yield _value("an asynchronous object", "ALLOW_REQUEST", AsynchronousObject(), "await", refuse)
-    yield _value("a generator", "ALLOW_REQUEST", generator, "is a generator", refuse)
-    yield _value("two arguments", "ALLOW_REQUEST", two_arguments, "request alone", refuse)
-    yield _value("no argument", "ALLOW_REQUEST", lambda: True, "request alone", refuse)
+    yield _value("asynchronous", "ALLOW_REQUEST", asynchronous, "nobody would await",
+                 "def asynchronous(request):  # without await in it")  # fmt: skip
+    yield _value("an asynchronous object", "ALLOW_REQUEST", AsynchronousObject(), "await",
+                 "def __call__(self, request):  # without await in it")  # fmt: skip
+    yield _value("a generator", "ALLOW_REQUEST", generator, "is a generator",
+                 "def generator(request):  # with return in the place of yield")  # fmt: skip
+    yield _value("two arguments", "ALLOW_REQUEST", two_arguments, "request alone",
+                 "def two_arguments(request, origin=None):")  # fmt: skip
+    yield _value("no argument", "ALLOW_REQUEST", lambda: True, "request alone",
+                 "lambda request: True")  # fmt: skip
     yield _value("a class", "ALLOW_REQUEST", NotAFunction, "is a class", refuse)
     yield _value("a partial", "ALLOW_REQUEST", partial(two_arguments, 1, 2), "alone", refuse)
 

@@ -11,6 +11,7 @@ from flask import Flask
 from flask_sio_cors import ConfigError, Problem
 from flask_sio_cors.config.keys import FALLBACK_PREFIX
 from flask_sio_cors.config.options import SETTINGS, Options
+from flask_sio_cors.origins.texts import listed_in
 
 _KNOWN_KEYS = {s.key for s in SETTINGS} | {f"{FALLBACK_PREFIX}{s.name}" for s in SETTINGS}
 
@@ -32,12 +33,15 @@ def paste(
     :param first: the one that the problem was found in, where others have been mended since.
     """
     pasted = dict(config)
+    if problem.place:
+        return pasted | {problem.key: _with_rewritten(pasted[problem.key], problem)}
     if problem.key not in _KNOWN_KEYS and not problem.key.startswith("SIO_CORS_POLICIES"):
         value = pasted.pop(problem.key)
         return pasted | ({problem.correction: value} if problem.correction else {})
     present = pasted[problem.key]
-    is_text = isinstance(present, str) and present.lstrip()[:1] not in ("[", "(")
-    is_whole = _bare((first or config).get(problem.key)) == _bare(problem.value)
+    is_text = isinstance(present, str) and listed_in(present) is None
+    is_read = isinstance(present, str) and isinstance(problem.value, dict)
+    is_whole = is_read or _bare((first or config).get(problem.key)) == _bare(problem.value)
     if problem.target or present is problem.value or is_whole:
         key = problem.target or problem.key
         is_bare = is_text and (first or config)[problem.key] in os.environ.values()
@@ -53,6 +57,17 @@ def paste(
             return pasted | {problem.key: entries}
     assert isinstance((first or config)[problem.key], str)  # of which all has been mended at once
     return pasted
+
+
+def _with_rewritten(value: Any, problem: Problem) -> Any:
+    """Return a value with a function whose first line was written anew, and which says yes."""
+    scope: dict[str, Any] = {}
+    exec(f"{problem.correction}\n    return True", scope)
+    name = problem.correction.partition("(")[0].removeprefix("def ")
+    function = type("Rewritten", (), scope)() if "(self" in problem.correction else scope[name]
+    if isinstance(value, list):
+        return [function if one is problem.value else one for one in value]
+    return function
 
 
 def _bare(value: Any) -> Any:

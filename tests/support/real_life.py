@@ -1,0 +1,117 @@
+"""``SIO_CORS_ORIGINS`` as it is found in deployments, and whom its writers mean."""
+
+import enum
+from collections import deque
+from typing import Any
+
+A, B = "https://a.example", "https://b.example"
+LOCAL = "http://localhost:3000"
+SUBDOMAINS = "https://*.a.example"
+
+
+class Url:
+    """As settings libraries have an address."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __str__(self) -> str:
+        return f"{self.text}/"
+
+
+class Page(str, enum.Enum):
+    FRONTEND = A
+
+
+#: What stands in a variable → the entries that are meant.
+IN_A_VARIABLE: dict[str, tuple[str, list[str]]] = {
+    "single quotes that Docker keeps": (f"'{A}'", [A]),
+    "quotes around several": (f"'{A}, {B}'", [A, B]),
+    "escaped quotes": (rf"\"{A}\"", [A]),
+    "quotes around each": (f'"{A}","{B}"', [A, B]),
+    "double quotes that a file keeps": (f'"{A}, {B}"', [A, B]),
+    "a comment": (f"{A} # production", [A]),
+    "a comment with commas": (f"{A}, {B} # production, staging", [A, B]),
+    "a line that is a comment": (f"{A}\n# https://old.example", [A]),
+    "an expression and a comment": (r"regex:https://pr-\d+\.a\.example # previews",
+                                    [r"regex:https://pr-\d+\.a\.example"]),
+    "lines of Windows": (f"{A}\r\n{B}\r\n", [A, B]),
+    "a byte order mark": (f"\ufeff{A}", [A]),
+    "a zero width space": (f"{A}\u200b,{B}", [A, B]),
+    "typographic quotes": (f"\u201c{A}\u201d, \u2018{B}\u2019", [A, B]),
+    "no-break spaces": (f"{A},\xa0{B}", [A, B]),
+    "tabs": (f"{A}\t{B}", [A, B]),
+    "line ends as two characters": (rf"{A}\n{B}", [A, B]),
+    "pipes": (f"{A}|{B}", [A, B]),
+    "commas that Helm escapes": (rf"{A}\,{B}", [A, B]),
+    "words between": (f"{A} and {B}", [A, B]),
+    "words between hosts": ("localhost:3000 or localhost:5173", [LOCAL, "http://localhost:5173"]),
+    "remarks in brackets": (f"{A} (production), {B} (staging)", [A, B]),
+    "a JSON list": (f'["{A}", "{B}"]', [A, B]),
+    "a JSON list with a comma more": (f'["{A}",]', [A]),
+    "a JSON list that is not closed": (f'["{A}", "{B}"', [A, B]),
+    "JSON in JSON": (f'"[\\"{A}\\"]"', [A]),
+    "a Python list": (f"['{A}', '{B}',]", [A, B]),
+    "a YAML list in a line": (f"[{A}, {B}]", [A, B]),
+    "a YAML list": (f"- {A}\n- {B}", [A, B]),
+    "a YAML list with quotes": (f"- '{A}'\n- \"*.b.example\"", [A, "https://*.b.example"]),
+    "a name before it": (f"CORS_ORIGINS={A},{B}", [A, B]),
+    "export before it": (f"export FLASK_SIO_CORS_ORIGINS={A}", [A]),
+    "Express's options": (f'{{"origin": ["{A}", "{LOCAL}"], "methods": ["GET"]}}', [A, LOCAL]),
+    "Express's options as JavaScript": (f"{{ origin: ['{A}', '{LOCAL}'] }}", [A, LOCAL]),
+    "Flask-CORS's resources": (f'{{"/api/*": {{"origins": "{A}"}}}}', [A]),
+    "ports behind commas": ("http://localhost:3000,3001,https://a.example",
+                            [LOCAL, "http://localhost:3001", A]),
+    "ports in brackets": ("http://localhost:[3000,3001]", [LOCAL, "http://localhost:3001"]),
+    "Spring's ports": (f"{SUBDOMAINS}:[*]", [f"{SUBDOMAINS}:*"]),
+    "any port, without a scheme": ("localhost:*", ["http://localhost:*"]),
+    "braces": ("https://{app,www}.a.example", ["https://app.a.example", "https://www.a.example"]),
+    "a preview's host": ("https://*.pages.dev", ["https://*.pages.dev"]),
+    "Django's ALLOWED_HOSTS": (".a.example", [SUBDOMAINS]),
+    "a literal of JavaScript": (r"/\.a\.example$/", [SUBDOMAINS]),
+    "a whole literal of JavaScript": (r"/^https:\/\/([a-z0-9-]+\.)?a\.example$/i", [A, SUBDOMAINS]),
+    "a literal of Ruby": (r"%r{\Ahttps://.*\.a\.example\z}", [SUBDOMAINS]),
+    "nginx's": (r"~^https://.*\.a\.example$", [SUBDOMAINS]),
+    "Elixir's": ("//*.a.example", [SUBDOMAINS]),
+    "a whole address": (f"{A}/socket.io/?EIO=4&transport=polling", [A]),
+    "the socket's address": ("wss://a.example/socket.io/", [A]),
+    "percent-encoded": ("https%3A%2F%2Fa.example", [A]),
+    "a link of a chat": (f"<{A}|a.example>", [A]),
+    "a link of Markdown": (f"[{A}]({A})", [A]),
+    "a name in both spellings": ("https://bücher.example, https://xn--bcher-kva.example",
+                                 ["https://xn--bcher-kva.example"]),
+    "networks and addresses": ("192.168.0.0/16, 10.0.0.1:81",
+                               ["http://192.168.0.0/16:*", "http://10.0.0.1:81"]),
+    "addresses of version 6": ("::1, [::1]:3000", ["http://[::1]", "http://[::1]:3000"]),
+    "a slash and a full stop": (f"{A}/, {B}.", [A, B]),
+    "an underscore": ("https://my_app.a.example", ["https://my_app.a.example"]),
+    "a service of Compose": ("frontend:3000", ["http://frontend:3000"]),
+}  # fmt: skip
+
+#: What nobody has filled in: one message says so.
+UNFILLED: tuple[str, ...] = (
+    "process.env.FRONTEND_URL", "import.meta.env.VITE_ORIGIN", "${FRONTEND_URL}", "$(FRONTEND_URL)",
+    "${FRONTEND_URL:-https://a.example}", "$FRONTEND_URL", "{{ .Values.origin }}", "{{ origin }}",
+    "${{ secrets.ORIGIN }}", "<%= ENV['ORIGIN'] %>", "https://<your-domain>", "https://YOUR_DOMAIN",
+    "%ORIGIN%", 'os.environ["ORIGIN"]', "https://{tenant}.a.example", "https://example.com:${PORT}",
+)  # fmt: skip
+
+#: What stands in Python, or in a file that Flask reads → the entries that are meant.
+IN_PYTHON: dict[str, tuple[Any, list[str]]] = {
+    "a comma that is missing": ([A + B, "http://localhost:3000https://b.example"], [A, B, LOCAL]),
+    "a text that was split": (f"{A}, {B}".split(","), [A, B]),
+    "nothing that was split": ("".split(","), []),
+    "a variable that is not set": ([None, A], [A]),
+    "the keys of a dict": ({A: 1, B: 2}.keys(), [A, B]),
+    "a queue": (deque([A, B]), [A, B]),
+    "an address of a library": ([Url(A), B], [A, B]),
+    "an address alone": (Url(A), [A]),
+    "a member of an Enum": ([Page.FRONTEND], [A]),
+    "Flask-CORS's resources": ({r"/api/*": {"origins": [A, B]}}, [A, B]),
+    "Express's options": ({"origin": A, "methods": ["GET"]}, [A]),
+    "a list in a list": ([[A, B]], [A, B]),
+    "a tuple": ((A, f"{B}/"), [A, B]),
+    "a set": ({A}, [A]),
+    "several in one text of a list": ([f"{A}, {B}"], [A, B]),
+    "Django's expressions": ([r"^https://\w+\.a\.example$"], [SUBDOMAINS]),
+}  # fmt: skip
