@@ -150,7 +150,9 @@ def _changes(options: Options, asking: Asking, step: Step, written: Written) -> 
         # Another policy's own pages are in the list that all inherit, and stay there.
         is_share = options.inherits("OWN_ORIGINS")
         all_named = entries_of(options.written.get("OWN_ORIGINS") or [])
-        own = [*(sorted(options.own_origins) if is_share else all_named), question.origin]
+        own = sorted(options.own_origins) if is_share else all_named
+        added = entries_for(question.origin, OriginSet())
+        own = [*own, *(entry for entry in added if entry not in own)]
         return [_change(f"{PREFIX}OWN_ORIGINS", own)]
     if reason is Reason.ORIGIN_INSECURE:
         return [_change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True)]

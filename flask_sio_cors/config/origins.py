@@ -127,10 +127,9 @@ def read_own_origins(value: Any, report: Report) -> frozenset[str]:
         elif pattern.subdomains or pattern.is_partial or pattern.is_network or pattern.port == "*":
             reason = "stands for many origins; a server has those that its users see, each by name"
             report(item, reason, (EXAMPLE if pattern.is_network else _plain(pattern),))
-        elif ends_with_dot(pattern):
-            _report_origin(item, report)
         else:
             own.add(item)
+    _report_dotted([item for item in own if item.endswith(".")], own, report)
     return frozenset(own)
 
 
@@ -199,7 +198,7 @@ def _read(items: list[Any], report: Report) -> Listed:
     return Listed(origins, texts, expressions, [one for one in functions if one is not None])
 
 
-def _report_dotted(dotted: list[str], texts: list[str], report: Report) -> None:
+def _report_dotted(dotted: list[str], texts: Iterable[str], report: Report) -> None:
     """Report hosts with a dot at their end, unless it is meant: the same without it is listed too.
 
     Browsers do send the dot, for a page that was opened with it; it is hardly ever the only one,

@@ -35,7 +35,15 @@ _UNREAD: Final = {
     "X-Scheme": "HTTP_X_SCHEME",
     "X-Url-Scheme": "HTTP_X_URL_SCHEME",
     "Front-End-Https": "HTTP_FRONT_END_HTTPS",
+    "X-Forwarded-Https": "HTTP_X_FORWARDED_HTTPS",
+    "X-Original-Proto": "HTTP_X_ORIGINAL_PROTO",
+    "X-ARR-SSL": "HTTP_X_ARR_SSL",
+    "CF-Visitor": "HTTP_CF_VISITOR",
+    "CloudFront-Forwarded-Proto": "HTTP_CLOUDFRONT_FORWARDED_PROTO",
+    "Fastly-SSL": "HTTP_FASTLY_SSL",
+    "WL-Proxy-SSL": "HTTP_WL_PROXY_SSL",
     "X-Original-Host": "HTTP_X_ORIGINAL_HOST",
+    "X-Host": "HTTP_X_HOST",
     "X-Forwarded-Port": "HTTP_X_FORWARDED_PORT",
 }
 #: What shows that a proxy stands before the server.
@@ -190,7 +198,8 @@ def _is_behind(server: Server, origin: str, *, is_proxied: bool) -> bool:
     own, (scheme, host, _) = name_and_port(server.address.host)[0], split(origin)
     if own == host:
         return is_proxied and scheme == server.address.scheme
-    return _rank(own) < _rank(host)
+    # nginx's $host has lost the dot at the end of a name.
+    return own == host.removesuffix(".") or _rank(own) < _rank(host)
 
 
 def _rank(host: str) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..origins.near import split
+from ..origins.near import entries_for, split
+from ..origins.sets import OriginSet
 from .address import FORWARDED_HOST, HOST, name_and_port
 from .hidden import Clue, Lost, Said, Server
 
@@ -31,7 +32,9 @@ def explain_own(origin: str, server: Server, key: str) -> str:
     if server.untrusted:
         return _explain_untrusted(origin, server, key)
     if server.named:
-        listed = ", ".join(map(repr, [*sorted(server.named)[:_SHOWN], origin]))
+        known = sorted(server.named)[:_SHOWN]
+        missing = [entry for entry in entries_for(origin, OriginSet()) if entry not in server.named]
+        listed = ", ".join(map(repr, [*known, *missing]))
         more = ", …" * (len(server.named) > _SHOWN)
         return (
             f"{origin!r} is this server's own, as the browser says, and {key} does not name it "
@@ -105,7 +108,7 @@ def _cures(origin: str, server: Server, key: str) -> str:
         host = split(origin)[1]
         other = f"Then the policy {server.home!r} applies, which {host} is a host of."
     else:
-        other = f"Or set {key} = [{origin!r}]."
+        other = f"Or set {key} = {list(entries_for(origin, OriginSet()))!r}."
     return f"{' '.join([*cures, ''])}{other}{ignored}"
 
 
@@ -129,7 +132,7 @@ def _scheme_cure(origin: str, said: Said) -> str:
     if said.is_fixed and scheme in values:
         place = len(values) - values.index(scheme)
         return f"Let ProxyFix apply the scheme: ProxyFix(app.wsgi_app, x_proto={place})."
-    if said.proto:
+    if values[0] in ("http", "ws"):
         return (
             "Let the inner proxy pass on what the outer one says (nginx: proxy_set_header "
             "X-Forwarded-Proto $http_x_forwarded_proto;)."

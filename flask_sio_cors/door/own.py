@@ -125,7 +125,7 @@ class OwnOrigin:
         """Return those of ``SIO_CORS_OWN_ORIGINS`` that the request's ``Host`` names, if any."""
         host = environ.get("HTTP_HOST", "").lower()
         found = self._origins_of_host.get(host)
-        if found is None and "." in host:  # A dot at the end of a name makes no other server of it.
+        if found is None and "." in host:
             name, colon, port = host.partition(":")
             found = self._origins_of_host.get(f"{name.removesuffix('.')}{colon}{port}")
         return found
@@ -213,10 +213,15 @@ def _hostname(origin: str) -> str:
 
 
 def _by_host(origins: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Return origins by what requests have as ``Host``, with the default port and without it."""
+    """Return origins by what requests have as ``Host``, with the default port and without it.
+
+    A dot at the end of a name, which some proxies take off, makes no other server of it.
+    """
     found: dict[str, set[str]] = {}
     for origin in origins:
         scheme, _, host = origin.partition("://")
+        name, colon, port = host.partition(".:")
+        host = f"{name}:{port}" if colon else host.removesuffix(".")
         for name in (host, f"{host}:{DEFAULT_PORTS[scheme]}"):
             found.setdefault(name, set()).add(origin)
     return {host: frozenset(own) for host, own in found.items()}

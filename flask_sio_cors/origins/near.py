@@ -186,7 +186,7 @@ def entries_for(origin: str, origins: OriginSet) -> tuple[str, ...]:
         return ()
     without = origin.removesuffix(".")
     # A dot at the end is taken for a slip where the host without it is not listed.
-    is_alone = ends_with_dot(pattern) and without not in origins.exact
+    is_alone = without != origin and ends_with_dot(pattern) and without not in origins.exact
     return (without, origin) if is_alone else (origin,)
 
 

@@ -637,10 +637,12 @@ def test_a_host_with_a_dot_at_its_end_is_listed_where_it_is_meant(listed):
     "text", ["https://a.example.", "https://*.a.example.", "http://localhost."]
 )
 def test_a_dot_at_the_end_is_taken_for_a_slip_where_the_host_without_it_is_not_listed(text):
-    [problem] = problems(ORIGINS=[B, text])
-    assert "list both" in problem.reason
-    assert problem.correction == f'"{text.removesuffix(".")}"'
-    read(ORIGINS=[B, text, text.removesuffix(".")])
+    keys = ["ORIGINS"] if "*" in text else ["ORIGINS", "OWN_ORIGINS"]
+    for key in keys:
+        [problem] = problems(**{key: [B, text]})
+        assert "list both" in problem.reason
+        assert problem.correction == f'"{text.removesuffix(".")}"'
+        read(**{key: [B, text, text.removesuffix(".")]})
 
 
 def test_with_credentials_a_dot_at_the_end_makes_nothing_safer():

@@ -155,6 +155,16 @@ def test_a_host_that_names_one_of_them_has_that_one_alone(host, own):
     assert told == [own]
 
 
+@pytest.mark.parametrize("dot", ["", "."])
+@pytest.mark.parametrize("port", ["", ":8443"])
+def test_a_dot_at_the_end_of_its_name_makes_no_other_server_of_a_host(dot, port):
+    both = [f"https://chat.example.com{end}{port}" for end in ("", ".")]
+    named = {"SIO_CORS_OWN_ORIGINS": [*both, "https://shop.example.com"]}
+    asked = {"host": f"chat.example.com{dot}{port}", "config": named}
+    assert [shown_by(origin, **asked) for origin in both] == ["Origin", "Origin"]
+    assert shown_by("https://shop.example.com", **asked) == ""
+
+
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_and_no_browser_says_of_that_one_that_it_is_anothers(site):
     """A proxy may have written the server's origin over a stranger's."""

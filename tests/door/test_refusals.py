@@ -207,10 +207,13 @@ def test_what_no_list_can_name_is_not_told_to_be_listed(origin, instead, listed)
 
 
 @pytest.mark.parametrize("listed", [[], ["https://a.example"], ["https://example.com"]])
-def test_what_is_told_to_be_listed_can_be_listed_with_a_dot_at_its_end(listed):
-    origin = "https://example.com."
+@pytest.mark.parametrize("port", ["", ":8443"])
+def test_what_is_told_to_be_listed_can_be_listed_with_a_dot_at_its_end(listed, port):
+    origin = f"https://example.com.{port}"
     told = explain(origin, ORIGINS=listed)
-    added = re.findall(r"'(https://example\.com\.?)'", told)
+    added = re.findall(rf"'(https://example\.com\.?{port})'", told)
+    assert added.count(origin) >= 1
+    assert f"{origin!r} and {origin!r}" not in told
     assert origin in Options.from_config({"SIO_CORS_ORIGINS": [*listed, *added]}).origins
 
 

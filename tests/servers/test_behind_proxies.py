@@ -45,11 +45,12 @@ FIRST, SECOND, INNER = [
 class Case(NamedTuple):
     """A page, and how its server is reached.
 
-    :param page: its scheme and port; `PORT` stands for the proxy's own, and its host is made up.
+    :param page: its origin; `PORT` stands for the proxy's own, and no host for one that is made up.
     :param proxy: the lines in nginx's location, or a whole location.
     :param told: words of its refusal; none where the page gets in.
     :param server: which of the servers.
     :param before: the lines in the location of a proxy that stands before that one.
+    :param mount: the path below which the proxy has the server.
     """
 
     page: str
@@ -57,6 +58,7 @@ class Case(NamedTuple):
     told: tuple[str, ...] = ()
     server: str = "plain"
     before: str = ""
+    mount: str = ""
 
 
 DEBIAN = sets(
@@ -76,10 +78,19 @@ ALL_FOUR = sets(
 FORWARDED = "for=$remote_addr;host=$http_host;proto=$scheme"
 UPSTREAM = sets(X_Forwarded_Proto="$scheme", Upstream="yes")
 TRAEFIK = sets(Host="$http_host", X_Forwarded_Proto="$traefiks_scheme")
+MOUNTED = "location /chat/ {{ {} proxy_pass UP/; }}".format
+TWICE = sets(Host="$http_host", X_Forwarded_Host="$http_host", X_Forwarded_Proto="$scheme")
+VISITOR = {"CF_Visitor": r"{\"scheme\":\"https\"}"}
+INNERMOST = sets(
+    Host="$http_host",
+    X_Forwarded_Host="$http_host",
+    X_Forwarded_Proto="$http_x_forwarded_proto",
+)
 ADDING = sets(Host="$http_host", X_Forwarded_Proto="$http_x_forwarded_proto, $scheme")
 
 NO_SCHEME = ("the page says https:", "no X-Forwarded-Proto came", "X-Forwarded-Proto $scheme;")
 NO_HOST = ("Let the proxy pass Host on as it came", "Host $http_host;")
+NO_PORT = ("the page says port 8443", "Host $http_host;")
 OVERWRITTEN = ("X-Forwarded-Proto says 'http'", "X-Forwarded-Proto $http_x_forwarded_proto;")
 
 CASES = {
@@ -137,6 +148,88 @@ CASES = {
     "a Host with the proxy's port": Case(
         "https://:", sets(Host="$host:$server_port", X_Forwarded_Proto="$scheme"), NO_HOST
     ),
+    "$proxy_host": Case(
+        "https://:", sets(Host="$proxy_host", X_Forwarded_Proto="$scheme"), NO_HOST
+    ),
+    "two proxies, of which the outer one tells the host": Case(
+        "https://:8443", UPGRADE, before=TWICE
+    ),
+    "two proxies, of which the inner one tells its own": Case(
+        "https://:8443", INNERMOST, NO_HOST, before=sets(X_Forwarded_Proto="$scheme")
+    ),
+    "X-Forwarded-Port alone": Case(
+        "https://:8443",
+        sets(Host="$host", X_Forwarded_Port="8443"),
+        ("https: and port 8443", "$scheme;", "$http_host;", "the X-Forwarded-Port header"),
+    ),
+    "IPv6": Case("https://[fd00::1]:8443", COMPLETE),
+    "IPv6, Debian's proxy_params": Case("https://[fd00::1]:", DEBIAN),
+    "IPv6, Debian's proxy_params, another port": Case("https://[fd00::2]:8443", DEBIAN, NO_PORT),
+    "IPv6, Socket.IO's block": Case("https://[2001:db8::1]:", SOCKETIO, NO_SCHEME),
+    "a port that is mapped to the proxy's": Case(
+        "https://:8443", sets(Host="$host:$server_port", X_Forwarded_Proto="$scheme"), NO_HOST
+    ),
+    "a name with a dot at its end": Case("https://dot.example.:8443", COMPLETE),
+    "a name with a dot at its end, Debian's proxy_params": Case(
+        "https://dot.example.:", DEBIAN, NO_HOST
+    ),
+    "below a path": Case("https://:", MOUNTED(COMPLETE), mount="/chat"),
+    "below a path, no scheme": Case("https://:", MOUNTED(SOCKETIO), NO_SCHEME, mount="/chat"),
+    "below a path, ProxyFix": Case(
+        "https://:8443",
+        MOUNTED(f"{COMPLETE} proxy_set_header X-Forwarded-Prefix /chat;"),
+        server="x_prefix",
+        mount="/chat",
+    ),
+    "a socket of Unix": Case("https://:", COMPLETE, server="unix"),
+    "a socket of Unix, upgrade only": Case(
+        "https://:", UPGRADE, (*NO_HOST, "X-Forwarded-Proto $scheme;", "http://localhost"), "unix"
+    ),
+    "Cloudflare, and an inner proxy that overwrites": Case(
+        "https://:",
+        COMPLETE,
+        (*OVERWRITTEN, "the CF-Visitor header"),
+        before=sets(Host="$http_host", X_Forwarded_Proto="$scheme", **VISITOR),
+    ),
+    "CF-Visitor alone": Case(
+        "https://:", sets(Host="$http_host", **VISITOR), (*NO_SCHEME, "the CF-Visitor header")
+    ),
+    "X-Forwarded-Ssl": Case(
+        "https://:",
+        sets(Host="$http_host", X_Forwarded_Ssl="on"),
+        (*NO_SCHEME, "the X-Forwarded-Ssl header"),
+    ),
+    "Front-End-Https": Case(
+        "https://:",
+        sets(Host="$http_host", Front_End_Https="on"),
+        (*NO_SCHEME, "the Front-End-Https header"),
+    ),
+    "X-Scheme": Case(
+        "https://:8443",
+        sets(Host="$http_host", X_Scheme="$scheme"),
+        (*NO_SCHEME, "the X-Scheme header"),
+    ),
+    "CloudFront's scheme": Case(
+        "https://:",
+        sets(Host="$http_host", CloudFront_Forwarded_Proto="https"),
+        (*NO_SCHEME, "the CloudFront-Forwarded-Proto header"),
+    ),
+    "two schemes": Case("https://:", sets(Host="$http_host", X_Forwarded_Proto="https,http")),
+    "two schemes, the browser's last": Case(
+        "https://:",
+        sets(Host="$http_host", X_Forwarded_Proto="$scheme,$http_x_forwarded_proto"),
+        ("X-Forwarded-Proto says 'http,https'", *OVERWRITTEN[1:]),
+        before=COMPLETE,
+    ),
+    "a scheme in capitals": Case("https://:", sets(Host="$http_host", X_Forwarded_Proto="HTTPS")),
+    "a scheme in capitals, ProxyFix": Case(
+        "https://:8443", sets(Host="$http_host", X_Forwarded_Proto="HTTPS"), server="x_host"
+    ),
+    "what is no scheme": Case(
+        "https://:",
+        sets(Host="$http_host", X_Forwarded_Proto="on"),
+        ("X-Forwarded-Proto says 'on'", "the page says https:", "X-Forwarded-Proto $scheme;"),
+    ),
     "the page's first block": Case("https://:8443", in_place(FIRST)),
     "the page's first block, ProxyFix": Case("https://:", in_place(FIRST), server="x_host"),
     "the page's second block": Case("https://:8443", in_place(SECOND)),
@@ -144,18 +237,25 @@ CASES = {
     "the page's inner proxy": Case("https://:8443", in_place(INNER), before=COMPLETE),
     "the page's inner proxy, alone": Case("http://:8080", in_place(INNER)),
 }
-#: How many proxies the ProxyFix that stands outside trusts with scheme, host and port.
+#: How many proxies the ProxyFix that stands outside trusts with scheme, host, port and prefix.
 TRUSTED = {
-    "x_host": (1, 1, 0),
-    "x_port": (1, 1, 1),
-    "x_proto": (1, 0, 0),
+    "x_host": (1, 1, 0, 0),
+    "x_port": (1, 1, 1, 0),
+    "x_prefix": (1, 1, 0, 1),
+    "x_proto": (1, 0, 0, 0),
     # As refusals tell.
-    "x_host=1": (1, 1, 0),
-    "x_proto=2": (2, 1, 0),
+    "x_host=1": (1, 1, 0, 0),
+    "x_proto=2": (2, 1, 0, 0),
 }
 INSIDE = """
 from werkzeug.middleware.proxy_fix import ProxyFix
 app.wsgi_app = ProxyFix(app.wsgi_app, x_proto=1, x_host=1)
+"""
+#: It listens at a socket of Unix, too.
+UNIX = """
+import socket, eventlet, eventlet.wsgi
+listener = eventlet.listen({path!r}, socket.AF_UNIX)
+eventlet.spawn(eventlet.wsgi.server, listener, app, log_output=False)
 """
 OUTSIDE = """
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -170,6 +270,8 @@ class Site:
         self, servers: dict[str, Server], cases: dict[str, Case], home: Path, stack: ExitStack
     ) -> None:
         self.servers, self.cases = servers, cases
+        self._unix = home / "unix"
+        servers["plain"].run(UNIX.format(path=str(self._unix)))
         authority = trustme.CA()
         both = home / "both.pem"
         authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(both))
@@ -189,6 +291,7 @@ class Site:
         for name, case in self.cases.items():
             up = f"http://127.0.0.1:{self.server(case).port}"
             up = "http://flask_app" if "Upstream" in case.proxy else up
+            up = f"http://unix:{self._unix}:" if case.server == "unix" else up
             place = case.proxy
             if "location" not in place:
                 place = f"location / {{ {place} proxy_pass UP; }}"
@@ -201,13 +304,15 @@ class Site:
             yield from ((name, f"{tls} {outer}"), (f"{name}, inside", place))
 
     def server(self, case: Case) -> Server:
-        return self.servers["outside" if case.server in TRUSTED else case.server]
+        name = "outside" if case.server in TRUSTED else case.server
+        return self.servers["plain" if name == "unix" else name]
 
     def origin(self, name: str) -> str:
-        scheme, port = self.cases[name].page.split(":", 1)
+        scheme, _, place = self.cases[name].page.partition("://")
+        host, _, port = place.rpartition(":")
         slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-        port = port.removeprefix("//").replace("PORT", self.addresses[name].rpartition(":")[2])
-        return f"{scheme}://{slug}.example{port.rstrip(':')}"
+        port = port.replace("PORT", self.addresses[name].rpartition(":")[2])
+        return f"{scheme}://{host or f'{slug}.example'}{port and f':{port}'}"
 
     def ask(
         self, name: str, method: str, target: str, headers: list[Header], body: bytes = b""
@@ -215,6 +320,7 @@ class Site:
         """Ask as a browser does, to which the page's host leads to the proxy."""
         address = self.addresses[name]
         port, host = int(address.rpartition(":")[2]), self.origin(name).partition("://")[2]
+        target = f"{self.cases[name].mount}{target}"
         raw = compose(method, target, [("Host", host), *headers], body, port=port)
         return raw_http.exchange(port, raw, tls=self.tls if address[4] == "s" else None)
 
@@ -249,7 +355,9 @@ def prepare(site: Site, name: str, config: str = "") -> Server:
     server.configure(f"app.debug = True\n{config}")
     if case.server in TRUSTED:
         fix = "app.config['FIX']"
-        server.run(f"{fix}.x_proto, {fix}.x_host, {fix}.x_port = {TRUSTED[case.server]}")
+        server.run(
+            f"{fix}.x_proto, {fix}.x_host, {fix}.x_port, {fix}.x_prefix = {TRUSTED[case.server]}"
+        )
     return server
 
 
@@ -278,7 +386,8 @@ def test_the_own_page_gets_in_or_is_told_why_not(site, name):
             if answer.status == 403:
                 message = json.loads(answer.body)["message"]
                 assert all(words in message for words in told), message
-                assert f"SIO_CORS_OWN_ORIGINS = ['{origin}']" in message
+                named = [origin.removesuffix("."), origin] if origin[-1] == "." else [origin]
+                assert f"SIO_CORS_OWN_ORIGINS = {named}" in message
     lines = [line for line in server.log().splitlines() if "Refused" in line and origin in line]
     assert bool(lines) == bool(told)
     assert all(words in lines[0] for words in told), lines
@@ -302,11 +411,19 @@ def refusal(site: Site, name: str) -> str:
 
 
 def pasted(case: Case, told: str) -> Case:
-    proxy = case.proxy
+    proxy, before = case.proxy, case.before
     for line, header in re.findall(r"(proxy_set_header (\S+) [^;]+;)", told):
-        proxy = re.sub(rf"proxy_set_header {header} [^;]*;", "", proxy) + line
+        proxy = with_line(proxy, line, header)
+        if header == "Host" and before:  # Each proxy is to pass it on.
+            before = with_line(before, line, header)
     fix = re.search(r"ProxyFix\(app\.wsgi_app, (x_\w+=\d)\)", told)
-    return case._replace(proxy=proxy, told=(), server=fix[1] if fix else case.server)
+    server = fix[1] if fix else case.server
+    return case._replace(proxy=proxy, before=before, told=(), server=server)
+
+
+def with_line(proxy: str, line: str, header: str) -> str:
+    kept = re.sub(rf"proxy_set_header {header} [^;]*;", "", proxy)
+    return kept.replace("{", f"{{ {line}", 1) if "location" in kept else f"{kept} {line}"
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -321,8 +438,9 @@ def test_what_a_refusal_tells_to_write_lets_the_page_in_and_no_other(mended, nam
 
 @pytest.mark.parametrize("name", CASES)
 def test_where_it_is_named_the_own_page_gets_in(site, name):
-    named = [site.origin(other) for other in CASES]
-    prepare(site, name, f"app.config['SIO_CORS_OWN_ORIGINS'] = {named}")
+    named = {site.origin(other) for other in CASES}
+    named |= {origin.removesuffix(".") for origin in named}
+    prepare(site, name, f"app.config['SIO_CORS_OWN_ORIGINS'] = {sorted(named)}")
     for browser in browsers(name):
         assert statuses(site.visit(name, site.origin(name), browser)) == IN, browser
 
@@ -331,7 +449,8 @@ def test_where_it_is_named_the_own_page_gets_in(site, name):
 @pytest.mark.parametrize("is_named", [False, True], ids=["unnamed", "named"])
 def test_a_stranger_never_gets_in(site, name, is_named):
     own = site.origin(name)
-    prepare(site, name, f"app.config['SIO_CORS_OWN_ORIGINS'] = '{own}'" if is_named else "")
+    named = f"{own} {own.removesuffix('.')}"
+    prepare(site, name, f"app.config['SIO_CORS_OWN_ORIGINS'] = '{named}'" if is_named else "")
     host = own.partition("://")[2].partition(":")[0]
     elsewhere = ("Sec-Fetch-Site", "cross-site")
     for sent in (
