@@ -7,12 +7,14 @@ known.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, Protocol, TypeVar
@@ -39,22 +41,28 @@ class Pace(NamedTuple):
     :param healing: how long the workers leave word in a store that has lost everything, before the
         one that knows most writes it back.
     :param report: between two reports of a worker, where nothing new happens.
-    :param kept: for how long a report counts.
+    :param silent: after which time without one it is taken for ended, or hanging.
+    :param kept: for how long a report is kept.
     :param retry: the longest between two looks at a store that cannot be reached.
     """
 
     every: float = 1.0
     healing: float = 5.0
     report: float = 5.0
-    kept: float = 60.0
-    retry: float = 8.0
+    silent: float = 15.0
+    kept: float = 300.0
+    retry: float = 3.0
 
     @classmethod
     def of(cls, every: float) -> Pace:
         """Return the pace of one that looks so often; who looks more seldom reports so, too."""
-        slower = max(every, 1.0)
-        usual = cls(every=every)
-        return usual._replace(report=usual.report * slower, kept=usual.kept * slower)
+        usual, slower = cls(), max(every, 1.0)
+        return usual._replace(
+            every=every,
+            report=usual.report * slower,
+            silent=usual.silent * slower,
+            kept=usual.kept * slower,
+        )
 
 
 class Condition(Enum):
@@ -137,7 +145,9 @@ class Follower:
         self.version: Version | None = None
         self.skipped: dict[str, None] = {}
         self._is_read = False
-        self._must_load = False
+        self._must_refill = False
+        # Whether the store has answered in this step, be it that it fails afterwards.
+        self._answers = False
         self._is_in_haste = False
         self._worker = _Worker()
         self._standing = _Standing()
@@ -160,14 +170,15 @@ class Follower:
         )
 
     def reload(self) -> None:
-        """Have the whole set read again, as other settings may permit other entries."""
-        self._must_load = True
+        """Have all that is known checked again, as other settings may permit other entries."""
+        self._must_refill = True
         self.background.wake()
 
     # --- One step ----------------------------------------------------------------------------
 
     def _step(self) -> float:
         begun = time.monotonic()
+        self._answers = False
         try:
             is_settled = self._look()
         except Exception as error:  # noqa: BLE001 - a store may raise anything
@@ -180,12 +191,18 @@ class Follower:
 
     def _look(self) -> bool:
         """Ask for the version and do what follows; tell whether all is done for now."""
-        head, known = self.ask(self.store.version), self.version
+        if self._must_refill:
+            self._refill()
+        known = self.version
+        # Before the version: else it may be older than what is reported, and nothing be wrong.
+        elsewhere = self._versions_elsewhere() if known is None else []
+        head = self.ask(self.store.version)
+        self._answers = True
         if head is None:
             return self._is_empty()
-        if known is None or self._must_load:
-            return self._load(head)
-        if head == known:
+        if known is None:
+            return self._begin(head, elsewhere)
+        if head.id == known.id:
             return self._is_current()
         if head.is_before(known):
             return self._is_older(f"it has version {head.number}, and {known.number} is known here")
@@ -208,26 +225,50 @@ class Follower:
 
     # --- Taking over -------------------------------------------------------------------------
 
+    def _begin(self, head: Version, elsewhere: Iterable[Version]) -> bool:
+        """Read the store for the first time, unless it is older than what others have in force."""
+        newest = max(filter(head.is_before, elsewhere), key=lambda one: one.number, default=None)
+        if newest is None:
+            return self._load(head)
+        return self._is_older(
+            f"it has version {head.number}, and other workers know {newest.number}"
+        )
+
     def _load(self, head: Version) -> bool:
-        self._must_load = False
         skipped: dict[str, None] = {}
-        try:
-            for _ in self.target.fill(self._entries(skipped)):
-                self.background.pause()
-        except BaseException:
-            self._must_load = True
-            raise
-        self.skipped = skipped
-        # Who has written meanwhile is met at the next look, which comes at once.
-        self._is_in_force(head)
+        with suppress(_TornError):
+            self._fill(self._entries(head, skipped))
+            self.skipped = skipped
+            # Who has written meanwhile is met at the next look, which comes at once.
+            self._is_in_force(head)
         return False
 
-    def _entries(self, skipped: dict[str, None]) -> Iterator[str]:
+    def _fill(self, texts: Iterable[str]) -> None:
+        for _ in self.target.fill(texts):
+            self.background.pause()
+
+    def _entries(self, head: Version, skipped: dict[str, None]) -> Iterator[str]:
         pages = self.ask(lambda: iter(self.store.load()))
         while (page := self.ask(lambda: next(pages, None))) is not None:
             for text in page:
                 if self._is_fit(text, skipped):
                     yield text
+        # What is lost while it is read ends early, and must not look like a smaller set.
+        now = self.ask(self.store.version)
+        if now is None or now.history != head.history or now.is_before(head):
+            raise _TornError
+
+    def _refill(self) -> None:
+        """Put in force what the settings permit of all that is known, whatever the store does."""
+        self._must_refill = False
+        skipped: dict[str, None] = {}
+        known = itertools.chain(self.target, tuple(self.skipped))
+        try:
+            self._fill(text for text in known if self._is_fit(text, skipped))
+        except BaseException:
+            self._must_refill = True
+            raise
+        self.skipped = skipped
 
     def _is_fit(self, text: str, skipped: dict[str, None]) -> bool:
         fault = self.target.fault(text)
@@ -299,6 +340,8 @@ class Follower:
                     age,
                 )
             logger.debug("The store's error", exc_info=error)
+        if self._answers:
+            self._report()
         self._failures += 1
         delay = self.pace.every * 2.0 ** min(self._failures - 1, 10)
         return min(delay, self.pace.retry) * _chance.uniform(0.5, 1.0)
@@ -306,10 +349,9 @@ class Follower:
     def _is_empty(self) -> bool:
         known = self.version
         if known is None:
-            known_elsewhere = [one for one in self._reports() if one.version]
-            if not known_elsewhere:
+            if not self._versions_elsewhere():
                 return self._is_current()
-            reason = f"it has lost what {known_elsewhere[0].worker} has in force"
+            reason = "it has lost what other workers have in force"
         else:
             reason = f"it has lost version {known.number} and all before"
         if self._standing.becomes(Condition.LOST, reason):
@@ -331,8 +373,7 @@ class Follower:
             return True
         if waited < self.pace.healing:
             return False
-        versions = [Version.parse(one.version) for one in self._reports() if one.version]
-        knows_most = all(version.number <= known.number for version in versions)
+        knows_most = all(one.number <= known.number for one in self._versions_elsewhere())
         return knows_most or waited >= 2 * self.pace.healing
 
     def _is_older(self, reason: str) -> bool:
@@ -370,13 +411,9 @@ class Follower:
 
     def _heal(self, over: Version | None, known: Version) -> bool:
         """Write back what is known here, with what was written into the store since its loss."""
-        changes: Sequence[Change] = ()
-        if over is not None:
-            before = over.began - 1
-            logged = self.ask(lambda: self.store.changes_since(before))
-            changes = [one for one in logged if one.version.history == over.history]
-            if not changes or changes[0].version.number != over.began:
-                return self._is_older("its log does not tell what was written since it was lost")
+        changes = self._unknown(over, known)
+        if changes is None:
+            return self._is_older("its log does not tell all that was written since it was lost")
         version = Version.beginning(over, known, known.number)
         previous = "" if over is None else over.id
         if any(one.is_whole and not one.is_healing for one in changes):
@@ -398,6 +435,33 @@ class Follower:
                 "What %s had lost was written back, as of version %d", self.store, known.number
             )
         return False
+
+    def _unknown(self, over: Version | None, known: Version) -> list[Change] | None:
+        """Return what was written into the store and is not known here, oldest first.
+
+        ``None`` where that cannot be known: its log has forgotten some, or somebody has written
+        back what is not known here, which no log tells.
+        """
+        if over is None:
+            return []
+        logged = {one.version.id: one for one in self.ask(lambda: self.store.changes_since(0))}
+        found: list[Change] = []
+        told: dict[str, int] = {}
+        identity = over.id
+        while identity:
+            change = logged.pop(identity, None)
+            if change is None:
+                return None
+            if known.has(change.version):
+                break
+            found.insert(0, change)
+            if change.asks:
+                return found
+            told.setdefault(change.version.history, change.version.number)
+            identity = change.previous
+        reached = known.reached() | told
+        is_told = all(upto <= reached.get(one, 0) for one, upto in over.reached().items())
+        return found if is_told else None
 
     def _known_texts(self) -> dict[str, None]:
         texts = dict(self.skipped)
@@ -435,12 +499,24 @@ class Follower:
             except Exception as error:  # noqa: BLE001 - its next version tells whether it is there
                 logger.debug("%s took no report: %s", store, error)
 
-    def _reports(self) -> list[Report]:
+    def _versions_elsewhere(self) -> list[Version]:
+        """Return what other workers that live have in force, where the store has word of them."""
         store = self.store
         if not isinstance(store, Reporting):
             return []
-        found = self.ask(lambda: list(store.reports()))
-        return [one for one in found if one.worker != self._worker.name]
+        try:
+            return [
+                Version.parse(one.version)
+                for one in self.ask(lambda: list(store.reports()))
+                if one.version and one.worker != self._worker.name and one.age < self.pace.silent
+            ]
+        except Exception as error:  # noqa: BLE001 - its next version tells whether it is there
+            logger.debug("%s has no reports: %s", store, error)
+            return []
+
+
+class _TornError(Exception):
+    """What was read is no version's: the store has lost it meanwhile, or has become another."""
 
 
 class _Standing:

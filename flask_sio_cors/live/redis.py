@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
@@ -39,7 +40,7 @@ local count = tonumber(redis.call('HGET', head, 'count') or '0')
 if count > 0 and redis.call('EXISTS', origins) == 0 then known = '' end
 if known ~= expected then return 0 end
 if staged then
-    redis.call('DEL', origins)
+    redis.call('UNLINK', origins)
     if redis.call('EXISTS', staged) == 1 then
         redis.call('RENAME', staged, origins)
         redis.call('PERSIST', origins)
@@ -57,10 +58,23 @@ end
 redis.call('XADD', log, 'MAXLEN', '~', ARGV[5], number .. '-1', 'change', record)
 return 1
 """
+# What a worker says, by the server's clock. Of the workers that ended, each report takes some away.
+_REPORT: Final = """
+local workers, ends, worker = KEYS[1], KEYS[2], ARGV[1]
+local time = redis.call('TIME')
+local now = time[1] + time[2] / 1000000
+local gone = redis.call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, 100)
+if #gone > 0 then
+    redis.call('HDEL', workers, unpack(gone))
+    redis.call('ZREM', ends, unpack(gone))
+end
+redis.call('HSET', workers, worker, string.format('%.3f %s', now, ARGV[3]))
+redis.call('ZADD', ends, now + ARGV[2], worker)
+"""
 
 
 class RedisStore:
-    """Keeps a set of origins on a Redis server, under four names that begin with its key.
+    """Keeps a set of origins on a Redis server, under five names that begin with its key.
 
     A write is one script, which the server runs as one. The log is a stream, and whoever waits
     waits for its next entry, which no message can be lost of. Nothing is tried twice, and no answer
@@ -74,12 +88,13 @@ class RedisStore:
     def __init__(self, url: str, key: str, timeout: float = 2.0) -> None:
         self._url = url
         self._timeout = timeout
-        # In braces: in a cluster, all four lie on one node. The figure is the schema's version.
+        # In braces: in a cluster, all five lie on one node. The figure is the schema's version.
         prefix = f"{{sio-cors-1:{key}}}:"
         self._head = f"{prefix}head"
         self._origins = f"{prefix}origins"
         self._log = f"{prefix}log"
         self._workers = f"{prefix}workers"
+        self._ends = f"{prefix}ends"
         self._opened: tuple[int, Redis] | None = None
 
     def __str__(self) -> str:
@@ -121,30 +136,35 @@ class RedisStore:
 
     def wait(self, version: Version | None, seconds: float) -> bool:
         """Wait for the next entry of the log; see `Store.wait`."""
-        milliseconds = max(int(min(seconds, self._timeout / 2) * 1000), 1)
+        deadline = time.monotonic() + seconds
         seen = "$" if version is None else f"{version.number}-1"
-        with self._asking() as server:
-            return bool(server.xread({self._log: seen}, count=1, block=milliseconds))
+        while (left := deadline - time.monotonic()) > 0:
+            # A server that is gone would be waited for until the time-out.
+            milliseconds = max(int(min(left, self._timeout / 2) * 1000), 1)
+            with self._asking() as server:
+                if server.xread({self._log: seen}, count=1, block=milliseconds):
+                    return True
+        return False
 
     def report(self, report: Report, seconds: float) -> None:
         """Keep what a worker says; see `Reporting.report`."""
+        arguments = [report.worker, seconds, json.dumps([seconds, *report])]
         with self._asking() as server:
-            now = _now(server)
-            record = json.dumps([now, now + seconds, *report])
-            server.hset(self._workers, report.worker, record)
+            server.eval(_REPORT, 2, self._workers, self._ends, *arguments)
 
     def reports(self) -> Sequence[Report]:
         """Return what workers said; see `Reporting.reports`."""
-        found: list[Report] = []
         with self._asking() as server:
+            records = server.hgetall(self._workers)
             now = _now(server)
-            for worker, record in sorted(server.hgetall(self._workers).items()):
-                at, until, *fields = json.loads(record)
-                # What lies in the future was written before the clock was set back.
-                if at <= now < until:
-                    found.append(Report(*fields)._replace(age=now - at))
-                else:
-                    server.hdel(self._workers, worker)
+        found: list[Report] = []
+        for _, record in sorted(records.items()):
+            at, _, rest = record.partition(" ")
+            seconds, *fields = json.loads(rest)
+            age = now - float(at)
+            # What lies in the future was written before the clock was set back.
+            if 0 <= age < seconds:
+                found.append(Report(*fields)._replace(age=age))
         return found
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ..config.problems import ConfigError, Problem
 from .background import way_of
@@ -20,6 +20,33 @@ _chance: Final = random.Random()  # noqa: S311 - no secret
 
 #: What finds the mistakes in an entry, and how it is written where it has none.
 Check = Callable[[str], tuple[Sequence[Problem], str]]
+
+
+class _Situation(NamedTuple):
+    """What a write meets.
+
+    :param head: the version that the store has; ``None`` for none.
+    :param known: those that are known to be in force, here or in other workers. They were asked for
+        before the head, which none of them can be newer than where the store is well.
+    """
+
+    head: Version | None
+    known: Sequence[Version]
+
+    @property
+    def newer(self) -> Version | None:
+        """One that is known, and that the store is before or has lost."""
+        head = self.head
+        return next((one for one in self.known if head is None or head.is_before(one)), None)
+
+    @property
+    def newest(self) -> Version | None:
+        """The one of the greatest number that is known."""
+        return max(self.known, key=lambda one: one.number, default=None)
+
+
+# Which change a write is, in the situation that it meets.
+_Making = Callable[[_Situation], Change]
 
 
 class SharedOrigins:
@@ -140,14 +167,14 @@ class SharedOrigins:
         texts = self._checked(origins)
         wanted = set(texts)
 
-        def change(head: Version | None) -> Change:
-            if self._newer(head) is not None:
-                return _deciding(head, self._newest(), DECREED, texts)
+        def change(met: _Situation) -> Change:
+            if met.newer is not None:
+                return _deciding(met, DECREED, texts)
             there = set(self._stored())
             added, removed = list(wanted - there), list(there - wanted)
             if len(added) + len(removed) <= LARGEST:
-                return _following(head, added, removed)
-            return _following(head, texts, is_whole=True)
+                return _following(met, added, removed)
+            return _following(met, texts, is_whole=True)
 
         self._write(change, decides=True)
 
@@ -159,13 +186,13 @@ class SharedOrigins:
         :raise StoreError: where the store cannot be written, or has nothing.
         """
 
-        def change(head: Version | None) -> Change:
-            if head is None:
+        def change(met: _Situation) -> Change:
+            if met.head is None:
                 raise StoreError(
                     f"{self._store} is empty. If workers that serve know what was in it, they "
                     "write it back by themselves; else use `replace`."
                 )
-            return _deciding(head, self._newest(), DECREED if from_store else ASKED_FOR)
+            return _deciding(met, DECREED if from_store else ASKED_FOR)
 
         self._write(change, decides=True)
 
@@ -185,49 +212,43 @@ class SharedOrigins:
             raise ConfigError(problems)
         return list(texts)
 
-    def _write(self, change: Callable[[Version | None], Change], *, decides: bool = False) -> None:
+    def _write(self, change: _Making, *, decides: bool = False) -> None:
         deadline = time.monotonic() + self.patience
         while True:
-            head = self.head()
-            if decides or self._may_follow(head):
-                made = change(head)
-                if self._ask(partial(self._store.write, made, head)):
+            known = self._known()
+            met = _Situation(self.head(), known)
+            if decides or self._may_follow(met):
+                made = change(met)
+                if self._ask(partial(self._store.write, made, met.head)):
                     break
             if time.monotonic() > deadline:
                 raise StoreError(
                     f"Nothing was written: {self._store} is empty where origins were, and was not "
                     "healed in time."
-                    if self._newer(head)
+                    if met.newer
                     else f"Nothing was written: others write into {self._store} all the time."
                 )
             way_of(self._kind).sleep(_chance.uniform(0.001, 0.02))
         self._await(made.version)
 
-    def _may_follow(self, head: Version | None) -> bool:
+    def _may_follow(self, met: _Situation) -> bool:
         """Tell whether a write can follow what the store has, or has to wait for its healing."""
-        newer = self._newer(head)
-        if newer is None:
+        if met.newer is None:
             return True
-        if head is None:
+        if met.head is None:
             self.follower.hasten()
             return False
         raise StoreError(
             f"Nothing was written: {self._store} is older than what the workers know. It has "
-            f"version {head.number}, and they have {newer.number}. Decide first: `flask sio-cors "
-            "origins restore` writes back what they know."
+            f"version {met.head.number}, and they have {met.newer.number}. Decide first: `flask "
+            "sio-cors origins restore` writes back what they know."
         )
 
-    def _newer(self, head: Version | None) -> Version | None:
-        """Return a version that is known, and that the store is before or has lost."""
-        return next((one for one in self._known() if head is None or head.is_before(one)), None)
-
     def _known(self) -> list[Version]:
-        if self._follows:
-            return [] if self.follower.version is None else [self.follower.version]
+        own = self.follower.version if self._follows else None
+        if own is not None:
+            return [own]
         return [Version.parse(one.version) for one in self.reports() if one.version]
-
-    def _newest(self) -> Version | None:
-        return max(self._known(), key=lambda one: one.number, default=None)
 
     def _await(self, version: Version) -> None:
         """Wait, in a process that serves, until it is in force here."""
@@ -264,22 +285,18 @@ class SharedOrigins:
 
 
 def _following(
-    head: Version | None,
+    met: _Situation,
     added: Sequence[str] = (),
     removed: Sequence[str] = (),
     *,
     is_whole: bool = False,
 ) -> Change:
+    head = met.head
     version = Version.first() if head is None else head.next()
     return Change(version, "" if head is None else head.id, added, removed, is_whole)
 
 
-def _deciding(
-    head: Version | None,
-    known: Version | None,
-    healed_from: int,
-    texts: Sequence[str] | None = None,
-) -> Change:
-    version = Version.beginning(head, known, healed_from)
-    previous = "" if head is None else head.id
+def _deciding(met: _Situation, healed_from: int, texts: Sequence[str] | None = None) -> Change:
+    version = Version.beginning(met.head, met.newest, healed_from)
+    previous = "" if met.head is None else met.head.id
     return Change(version, previous, texts or (), (), is_whole=texts is not None)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import sys
 import time
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -58,6 +60,7 @@ class SqliteStore:
         self._reader: _Reader | None = None
         # Native, as the threads are in which a green server has it called.
         self._turn = original("allocate_lock")()
+        _EVERYWHERE.add(self)
 
     def __str__(self) -> str:
         return f"the file {self._path}"
@@ -149,9 +152,6 @@ class SqliteStore:
     @contextmanager
     def _reading(self) -> Iterator[_Reader | None]:
         """Open the file, where that was not done; there is no reader where there is no file."""
-        if self._reader is not None and self._reader.pid != os.getpid():
-            # The parent may have forked while somebody read.
-            self._turn = original("allocate_lock")()
         with self._turn:
             if self._reader is not None and not self._reader.is_of(self._path):
                 self.close()
@@ -167,13 +167,22 @@ class SqliteStore:
         with self._reading() as reader:
             return [] if reader is None else reader.rows(query, (self._key, *values))
 
+    def _leave_to_parent(self) -> None:
+        """Open the file anew after a fork, whoever was about to read meanwhile."""
+        self._turn = original("allocate_lock")()
+        if self._reader is not None:
+            # What came by a fork must be neither used nor closed ("How To Corrupt", 2.6).
+            _PARENTS.append(self._reader)
+            self._reader = None
+
     # --- Writing -----------------------------------------------------------------------------
 
     @contextmanager
     def _writing(self, patience: float) -> Iterator[sqlite3.Connection]:
         """Begin a transaction on a connection of its own; commit it at the end, or nothing."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if not self._path.exists():
+                self._make(patience)
             with closing(_connect(self._path, patience)) as connection:
                 _prepare(connection, patience)
                 connection.execute("begin immediate")
@@ -181,6 +190,21 @@ class SqliteStore:
                 connection.execute("commit")
         except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from error
+
+    def _make(self, patience: float) -> None:
+        """Make the file, without what a deleted one of its name has left.
+
+        Who still has that one open goes on using its ``-wal`` and ``-shm``, which SQLite would
+        take for those of the new one.
+        """
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone_in(self._path.parent):
+            if self._path.exists():
+                return
+            for end in ("-wal", "-shm"):
+                self._path.with_name(f"{self._path.name}{end}").unlink(missing_ok=True)
+            with closing(_connect(self._path, patience)) as connection:
+                _prepare(connection, patience)
 
     def _change(self, connection: sqlite3.Connection, change: Change) -> None:
         key, number = self._key, change.version.number
@@ -214,10 +238,9 @@ class SqliteStore:
 
 
 class _Reader:
-    """A connection that reads, of this process, to the file that was there when it was made."""
+    """A connection that reads the file that was there when it was made."""
 
     def __init__(self, path: Path) -> None:
-        self.pid = os.getpid()
         self._file = _file_of(path)
         # A new file is locked while it is turned into one with a WAL; later, nobody waits to read.
         self._connection = _connect(path, 2.0, mode="rw")
@@ -225,8 +248,8 @@ class _Reader:
         self._version: Version | None = None
 
     def is_of(self, path: Path) -> bool:
-        """Tell whether it is this process's, and reads the file that has this name now."""
-        return self.pid == os.getpid() and self._file == _file_of(path) is not None
+        """Tell whether it reads the file that has this name now."""
+        return self._file == _file_of(path) is not None
 
     def rows(self, query: str, values: Sequence[object]) -> list[tuple[str, ...]]:
         try:
@@ -245,15 +268,39 @@ class _Reader:
         return self._version
 
     def close(self) -> None:
-        if self.pid != os.getpid():
-            _PARENTS.append(self._connection)
-            return
         with suppress(sqlite3.Error):
             self._connection.close()
 
 
-#: What came by a fork must be neither used nor closed (SQLite, "How To Corrupt", 2.6).
-_PARENTS: Final[list[sqlite3.Connection]] = []
+_EVERYWHERE: Final[weakref.WeakSet[SqliteStore]] = weakref.WeakSet()
+_PARENTS: Final[list[_Reader]] = []
+
+
+def _leave_to_parents() -> None:
+    for store in list(_EVERYWHERE):
+        store._leave_to_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parents)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other processes that ask for the same out of a folder."""
+    if sys.platform == "win32":  # which lets nobody delete a file that is open
+        yield
+        return
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        # A child that was forked meanwhile has it open, too.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
 
 
 def _prepare(connection: sqlite3.Connection, patience: float) -> None:

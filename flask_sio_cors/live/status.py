@@ -7,12 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .follower import Condition, Pace
+from .follower import Condition
 from .shared import SharedOrigins
 from .store import Report, Reporting, Version
-
-#: Seconds without a report after which a worker is called silent.
-SILENT: Final = 3 * Pace().report
 
 
 @dataclass(frozen=True)
@@ -20,10 +17,12 @@ class WorkerShown:
     """A worker that has reported lately.
 
     :param report: what it said.
+    :param is_silent: whether it should have said something since.
     :param why: why it lags; ``""`` where it has what the store has.
     """
 
     report: Report
+    is_silent: bool
     why: str
 
     @property
@@ -65,7 +64,7 @@ class Status:
                     "version": worker.version,
                     "age": round(worker.report.age, 1),
                     "condition": worker.report.condition,
-                    "connected": _is_connected(worker.report),
+                    "connected": _is_connected(worker),
                     "since": round(worker.report.since + worker.report.age, 1),
                     "origins": worker.report.entries,
                     "skipped": worker.report.skipped,
@@ -78,12 +77,11 @@ class Status:
 
     def as_text(self, width: int) -> str:
         """Return it for people."""
-        has = f"version {self.version}" if self.version else "nothing: nothing was written yet"
-        lines = [f"Store    {self.store}", f"has      {has}", ""]
+        lines = [f"Store    {self.store}", f"has      {self._has()}", ""]
         if not self.has_reports:
             return "\n".join([*lines, "It keeps no word of its workers."])
         if not self.workers:
-            return "\n".join([*lines, "No worker has reported within the last minute."])
+            return "\n".join([*lines, "No worker has reported within the last minutes."])
         rows = [_HEADS, *map(_row, self.workers)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for worker, row in zip((None, *self.workers), rows, strict=True):
@@ -106,6 +104,14 @@ class Status:
         )
         return "\n".join([*lines, "", told])
 
+    def _has(self) -> str:
+        if self.version:
+            return f"version {self.version}"
+        known = max((worker.version for worker in self.workers), default=0)
+        if known:
+            return f"nothing, where its workers have version {known}: it has lost it"
+        return "nothing: nothing was written yet"
+
 
 _HEADS: Final = ("host", "pid", "version", "origins", "skipped", "heard", "condition", "since")
 
@@ -119,7 +125,7 @@ def _row(worker: WorkerShown) -> tuple[str, ...]:
         str(report.entries),
         str(report.skipped),
         f"{_duration(report.age)} ago",
-        report.condition,
+        "silent" if worker.is_silent else report.condition,
         _duration(report.since + report.age),
     )
 
@@ -130,8 +136,9 @@ def _duration(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.0f} h"
 
 
-def _is_connected(report: Report) -> bool:
-    return report.condition not in (Condition.AWAY.value, Condition.STARTING.value)
+def _is_connected(worker: WorkerShown) -> bool:
+    apart = (Condition.AWAY.value, Condition.STARTING.value)
+    return not worker.is_silent and worker.report.condition not in apart
 
 
 def status_of(shared: SharedOrigins, patience: float) -> Status:
@@ -141,9 +148,13 @@ def status_of(shared: SharedOrigins, patience: float) -> Status:
     :raise StoreError: where the store cannot be asked.
     """
     deadline = time.monotonic() + patience
+    longest = shared.follower.pace.silent
     while True:
-        head, reports = shared.head(), shared.reports()
-        workers = tuple(WorkerShown(report, _why(report, head)) for report in reports)
+        # In this order: what is reported meanwhile is of no version that is not known here.
+        reports, head = shared.reports(), shared.head()
+        shown = (_shown(report, head, longest) for report in reports)
+        # Those that lag come last, where a long list ends on a screen.
+        workers = tuple(sorted(shown, key=lambda one: bool(one.why)))
         status = Status(
             str(shared.follower.store),
             0 if head is None else head.number,
@@ -155,10 +166,22 @@ def status_of(shared: SharedOrigins, patience: float) -> Status:
         time.sleep(0.2)
 
 
+def _shown(report: Report, head: Version | None, longest: float) -> WorkerShown:
+    is_silent = report.age > longest
+    why = _why_silent(report, head) if is_silent else _why(report, head)
+    return WorkerShown(report, is_silent, why)
+
+
+def _why_silent(report: Report, head: Version | None) -> str:
+    missed = "" if report.version == _text(head) else f", and had not taken over {_named(head)}"
+    return (
+        f"Has said nothing for {_duration(report.age)}{missed}: it has ended, hangs, or cannot "
+        "reach the store, or write it"
+    )
+
+
 def _why(report: Report, head: Version | None) -> str:
     told = f": {report.reason}" if report.reason else ""
-    if report.age > SILENT:
-        return f"Has said nothing for {_duration(report.age)}; it has ended, hangs, or cannot write"
     if report.condition == Condition.AWAY.value:
         return f"Could not reach the store{told}"
     if report.condition == Condition.LOST.value:
@@ -168,7 +191,14 @@ def _why(report: Report, head: Version | None) -> str:
             f"The store is older{told}. Decide: `origins restore` writes back what the workers "
             "know, `origins restore --from-store` or `origins replace` has them take over another"
         )
-    if report.version != ("" if head is None else str(head)):
-        number = 0 if head is None else head.number
-        return f"Has not taken over version {number} yet"
+    if report.version != _text(head):
+        return f"Has not taken over {_named(head)} yet"
     return ""
+
+
+def _text(version: Version | None) -> str:
+    return "" if version is None else str(version)
+
+
+def _named(version: Version | None) -> str:
+    return f"version {0 if version is None else version.number}"

@@ -18,7 +18,7 @@ LARGEST: Final = 1000
 DECREED: Final = 2**53
 #: Healed from less than anybody knows: somebody has asked those who know.
 ASKED_FOR: Final = -1
-#: How many histories a version remembers.
+#: How many other histories a version remembers.
 _REMEMBERED: Final = 20
 
 
@@ -37,13 +37,13 @@ class Version(NamedTuple):
 
     :param number: 1 for the first, and greater than that of the version before it.
     :param id: random, so that two versions of one number are told apart.
-    :param history: the `id` of the version with which its history began: the first, or a healing.
+    :param history: the `id` of the version with which its history began: the first, one that a
+        worker has written back, or a decision.
     :param began: the number of that.
     :param healed_from: the number of the version that its history was healed from; 0 where it
         began with an empty set.
-    :param absorbed: the histories that it took the place of, each as ``history~number``, with all
-        that was written in them up to that number.
-    :param parents: the histories that who began this one had known.
+    :param includes: other histories, each as ``history~number``: all that was written in them up to
+        that number is in it, or has been decided upon.
     """
 
     number: int
@@ -51,13 +51,11 @@ class Version(NamedTuple):
     history: str
     began: int
     healed_from: int = 0
-    absorbed: tuple[str, ...] = ()
-    parents: tuple[str, ...] = ()
+    includes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = (self.number, self.id, self.history, self.began, self.healed_from)
-        lists = ("-".join(histories) for histories in (self.absorbed, self.parents))
-        return ".".join((*map(str, parts), *lists))
+        return ".".join((*map(str, parts), "-".join(self.includes)))
 
     @classmethod
     def parse(cls, text: str) -> Version:
@@ -66,9 +64,9 @@ class Version(NamedTuple):
         :raise StoreError: where it did not.
         """
         try:
-            number, own, history, began, healed_from, *lists = text.split(".")
-            absorbed, parents = (tuple(filter(None, one.split("-"))) for one in lists)
-            return cls(int(number), own, history, int(began), int(healed_from), absorbed, parents)
+            number, own, history, began, healed_from, others = text.split(".")
+            includes = tuple(filter(None, others.split("-")))
+            return cls(int(number), own, history, int(began), int(healed_from), includes)
         except ValueError:
             raise StoreError(f"the store holds {text[:80]!r} where a version was written") from None
 
@@ -90,26 +88,36 @@ class Version(NamedTuple):
         :param healed_from: the number of that, `DECREED` or `ASKED_FOR`.
         """
         own = secrets.token_hex(8)
-        number = 1 + max((one.number for one in (over, known) if one is not None), default=0)
-        absorbed = () if over is None else (*over.absorbed, f"{over.history}~{over.number}")
-        parents = () if known is None else (*known.parents, known.history)
-        return cls(
-            *(number, own, own, number, healed_from),
-            absorbed[-_REMEMBERED:],
-            parents[-_REMEMBERED:],
-        )
+        there = [one for one in (over, known) if one is not None]
+        number = 1 + max((one.number for one in there), default=0)
+        if healed_from == ASKED_FOR:
+            there = there[:1]
+        reached: dict[str, int] = {}
+        for one in there:
+            for history, upto in one.reached().items():
+                last = max(upto, reached.pop(history, 0))
+                reached[history] = DECREED if healed_from == DECREED else last
+        includes = tuple(f"{history}~{upto}" for history, upto in reached.items())
+        return cls(number, own, own, number, healed_from, includes[-_REMEMBERED:])
+
+    def reached(self) -> dict[str, int]:
+        """Return up to which number it has all that was written, by history; its own comes last."""
+        others = (one.split("~") for one in self.includes)
+        return {history: int(upto) for history, upto in others} | {self.history: self.number}
+
+    def has(self, other: Version) -> bool:
+        """Tell whether it has all that was written up to another version."""
+        return self.reached().get(other.history, 0) >= other.number
 
     def supersedes(self, known: Version) -> bool:
         """Tell whether who knows a version of another history may leave it for this one."""
-        upto = dict(one.split("~") for one in self.absorbed).get(known.history, "-1")
-        return self.healed_from >= known.number or int(upto) >= known.number
+        return self.healed_from == DECREED or self.has(known)
 
     def is_before(self, known: Version) -> bool:
         """Tell whether it is of a time that who knows a version has already left behind."""
         if self.history == known.history:
             return self.number <= known.number and self.id != known.id
-        absorbed = {one.partition("~")[0] for one in known.absorbed}
-        return self.history in known.parents or self.history in absorbed
+        return self.history in known.reached()
 
 
 class Change(NamedTuple):
@@ -132,7 +140,14 @@ class Change(NamedTuple):
     @property
     def is_healing(self) -> bool:
         """Whether a worker wrote back what it knew."""
-        return self.version.number == self.version.began and self.version.healed_from > 0
+        version = self.version
+        return version.number == version.began and 0 < version.healed_from < DECREED
+
+    @property
+    def asks(self) -> bool:
+        """Whether somebody asked the workers for what they know, and no more for what was there."""
+        version = self.version
+        return version.number == version.began and version.healed_from == ASKED_FOR
 
 
 class Report(NamedTuple):
@@ -216,7 +231,10 @@ class Store(Protocol):
     threads (eventlet, gevent), the methods are called in native threads where nothing is
     monkey-patched. Where it is, they are called as they are, and have to let others run; those of a
     store with an attribute ``native = True``, such as one that uses a driver written in C, are
-    called in native threads there, too.
+    called in native threads there, too. A native thread must wait for no lock that is
+    monkey-patched, as `threading`'s are then: open a connection for each call, or take
+    ``eventlet.patcher.original("threading").Lock()``, or gevent's
+    ``gevent.monkey.get_original("threading", "Lock")()``.
 
     A store that has the methods of `Reporting` as well shows its workers to ``flask sio-cors
     origins status``.

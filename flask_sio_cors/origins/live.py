@@ -206,8 +206,9 @@ class _Tables:
         text = str(pattern)
         part = self.table_of(pattern).part(text)
         if text not in part:
-            part[text] = None
+            # In this order: a child that is forked between the two would never find it else.
             self._count(pattern, 1)
+            part[text] = None
 
     def discard(self, pattern: OriginPattern) -> bool:
         """Take it away; tell whether it was there."""

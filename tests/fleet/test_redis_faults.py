@@ -9,6 +9,7 @@ from flask_socketio import SocketIO
 
 from flask_sio_cors import SioCors
 from flask_sio_cors.cli import flask_group
+from flask_sio_cors.live.follower import Pace
 from tests.support.fleet import ALLOWED, STRANGER, Fleet, status_of
 from tests.support.harness import wait_until
 from tests.support.redis import RedisServer
@@ -195,7 +196,8 @@ def test_one_that_wants_another_password_is_named_and_taken_again(fleet, long_li
 def test_a_worker_that_is_killed_takes_nothing_with_it_and_is_called_silent(
     serve, fleet, long_lived, monkeypatch
 ):
-    monkeypatch.setattr("flask_sio_cors.live.status.SILENT", 1.0)
+    impatient = Pace.of(1)._replace(silent=1.5)
+    monkeypatch.setattr("flask_sio_cors.live.follower.Pace.of", lambda every: impatient)
     other = Fleet(serve, f"{long_lived.url}?key=fleet", ["threading"])
     other.wait_for(condition="current")
     wait_until(lambda: len(status(long_lived.url)[1]["workers"]) == len(KINDS) + 1)

@@ -8,7 +8,6 @@ from flask_socketio import SocketIO
 
 from flask_sio_cors import SioCors
 from flask_sio_cors.cli import flask_group
-from flask_sio_cors.live import status as status_module
 from flask_sio_cors.live.store import Report, Version
 
 A, B = "https://a.example", "https://*.b.example"
@@ -206,11 +205,40 @@ def test_a_worker_that_lags_is_told_with_since_when_and_why(make, case):
     assert 100 <= told["workers"][1]["since"] < 130
 
 
-def test_a_worker_that_says_nothing_is_told(make, monkeypatch):
+def test_a_worker_that_says_nothing_is_told_and_what_it_misses(make):
     app = make()
     origins(app, "add", A)
     reported(app)
-    monkeypatch.setattr(status_module, "SILENT", -1.0)
+    follower = app.cors.shared_origins(app).follower
+    follower.pace = follower.pace._replace(silent=-1.0)
     result = origins(app, "status")
     assert result.exit_code == 1
     assert "Has said nothing for" in result.stdout
+    assert "silent" in result.stdout
+    assert "taken over" not in result.stdout
+    origins(app, "add", B)
+    assert "had not taken over version 2" in " ".join(origins(app, "status").stdout.split())
+    assert json.loads(origins(app, "status", "--json").stdout)["workers"][0]["connected"] is False
+
+
+def test_who_asks_seldom_is_not_called_silent_for_it(make):
+    app = make(SIO_CORS_ORIGINS_STORE="sqlite:///origins.sqlite3?every=10")
+    pace = app.cors.shared_origins(app).follower.pace
+    assert pace.report < pace.silent < pace.kept
+
+
+def test_those_that_lag_come_last_where_the_list_ends_on_the_screen(make):
+    app = make()
+    origins(app, "add", A)
+    reported(app, worker="a", host="web-0", condition="away", reason="gone")
+    reported(app, worker="b", host="web-1")
+    told = origins(app, "status").stdout
+    assert told.index("web-1") < told.index("web-0") < told.index("store: gone")
+
+
+def test_a_store_that_has_lost_what_its_workers_know_is_not_called_new(make):
+    app = make()
+    version = str(Version.first())
+    reported(app, version=version, condition="lost", reason="it has lost version 1")
+    result = origins(app, "status")
+    assert (result.exit_code, "it has lost it" in result.stdout) == (1, True)

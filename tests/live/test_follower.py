@@ -6,8 +6,10 @@ of its own; the store is a file, or in memory where it has to fail in ways of it
 
 import itertools
 import logging
+import sqlite3
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -23,7 +25,7 @@ from tests.support.stores import content, write
 
 A, B, C, D = (f"https://{name}.example" for name in "abcd")
 INSECURE = "http://insecure.example"
-PACE = Pace(every=0.05, healing=0.3, report=0.1, kept=30, retry=0.1)
+PACE = Pace(every=0.05, healing=0.3, report=0.1, silent=30, kept=60, retry=0.1)
 
 
 class Origins(LiveOrigins):
@@ -225,6 +227,19 @@ def test_other_settings_have_the_whole_set_read_again(fleet, monkeypatch):
     wait_until(lambda: worker.state.skipped == 0)
 
 
+def test_stricter_settings_hold_at_once_also_while_the_store_is_away(failing, store, monkeypatch):
+    worker = failing.worker()
+    worker.add(A, B)
+    store.error = OSError("gone")
+    wait_until(lambda: worker.state.condition is Condition.AWAY)
+    monkeypatch.setattr(Origins, "fault", lambda self, text: "no more" if text == A else "")
+    worker.follower.reload()
+    wait_for([worker], [B])
+    store.error = None
+    wait_until(lambda: worker.state.condition is Condition.CURRENT)
+    assert (in_force(worker), worker.state.skipped) == ([B], 1)
+
+
 def test_reports_tell_how_each_worker_stands(fleet):
     workers, command = fleet.workers(2), fleet.outsider()
     workers[0].add(A)
@@ -417,6 +432,46 @@ def test_two_that_heal_at_once_end_with_the_same(failing, store):
         wait_for(workers, [A, B])
 
 
+def test_what_a_healing_did_not_know_is_not_forgotten_by_the_next_one(failing, store):
+    behind, ahead = failing.workers(2)
+    behind.add(A, B)
+    wait_for([behind, ahead], [A, B])
+    behind.follower.background.stop()
+    ahead.remove(A)
+    ahead.follower.background.stop()
+    store.lose()
+    # Somebody writes who knows nothing, one that knows less heals, and then the other one.
+    write(store, [C], [B])
+    write(store, [D])
+    behind.follower.background.ensure()
+    wait_for([behind], [A, C, D])
+    ahead.follower.background.ensure()
+    wait_for([behind, ahead], [C, D])
+    assert store.origins == {C, D}
+
+
+def test_who_knows_what_no_healing_knew_takes_none_of_them_over(failing, store):
+    away, there = failing.workers(2)
+    away.add(A)
+    wait_for([away, there], [A])
+    there.follower.background.stop()
+    away.remove(A)
+    away.follower.background.stop()
+    for number in range(3):
+        store.lose()
+        there.follower.background.ensure()
+        wait_until(lambda: store.origins >= {A})
+        there.add(f"https://o{number}.example")
+        there.follower.background.stop()
+    # What it wrote is in no log any more, and what the other one revoked it has never heard of.
+    assert store.head.number > away.follower.version.number
+    away.follower.background.ensure()
+    wait_until(lambda: away.state.condition is Condition.OLDER)
+    assert in_force(away) == []
+    there.restore(from_store=True)
+    wait_for([away], sorted(store.origins))
+
+
 def test_a_write_into_a_lost_store_heals_it_first(failing, store):
     failing._pace = PACE._replace(healing=1000)
     worker = failing.worker()
@@ -521,6 +576,37 @@ def test_a_replacement_decides_too(older, store):
     wait_until(lambda: {one.state.condition for one in older} == {Condition.CURRENT})
 
 
+def test_other_settings_do_not_decide_for_what_is_older(older, store):
+    for one in older:
+        one.follower.reload()
+    time.sleep(5 * PACE.every)
+    assert [in_force(one) for one in older] == [[B, C]] * 2
+    assert {one.state.condition for one in older} == {Condition.OLDER}
+
+
+def test_who_starts_while_the_store_is_older_waits_for_the_decision_too(fleet, path, tmp_path):
+    worker = fleet.worker()
+    worker.add(A)
+    backup = sqlite3.connect(tmp_path / "backup")
+    with closing(sqlite3.connect(path)) as there:
+        there.backup(backup)
+    worker.remove(A)
+    worker.add(B)
+    with closing(sqlite3.connect(path)) as there:
+        backup.backup(there)
+    backup.close()
+    wait_until(lambda: worker.state.condition is Condition.OLDER)
+    store = fleet.outsider().follower.store
+    wait_until(lambda: str(worker.follower.version) in {one.version for one in store.reports()})
+    late = fleet.worker()
+    assert (late.state.condition, late.state.ready, in_force(late)) == (Condition.OLDER, False, [])
+    with pytest.raises(StoreError, match="older than what the workers know"):
+        late.add(C)
+    worker.restore()
+    wait_for([worker, late], [B])
+    wait_until(lambda: late.state.ready)
+
+
 def test_a_backup_of_before_a_healing_is_older_too(failing, store):
     worker = failing.worker()
     worker.add(A)
@@ -568,6 +654,69 @@ def test_what_is_written_while_the_set_is_read_is_in_force_after_it(failing, sto
     write(store, [D], [A])
     go_on.set()
     wait_for([worker], [B, C, D])
+
+
+@pytest.mark.parametrize("becomes", ["lost", "older", "lost and written"])
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+def test_what_is_lost_while_it_is_read_is_not_taken_for_a_smaller_set(
+    failing, store, becomes, known
+):
+    worker = failing.worker() if known else failing.outsider()
+    write(store, [A])
+    kept = store.kept()
+    write(store, [B])
+    if known:
+        wait_for([worker], [A, B])
+    worker.follower.background.stop()
+    write(store, [A, B, C], is_whole=True)
+    reading, go_on, real = threading.Event(), threading.Event(), store.load
+
+    def load():
+        reading.set()
+        go_on.wait(20)
+        return real()
+
+    store.load = load
+    worker.follower.background.ensure()
+    assert reading.wait(20)
+    if becomes == "older":
+        store.become(kept)
+    else:
+        store.lose()
+    if becomes == "lost and written":
+        write(store, [D])
+    seen = []
+    worker.follower.target.lost = lambda: seen.append(in_force(worker))
+    go_on.set()
+    if known:
+        condition = {"lost": Condition.LOST, "older": Condition.OLDER}.get(becomes)
+        wait_until(lambda: worker.state.condition is (condition or Condition.CURRENT))
+        wait_for([worker], [A, B] if condition else [A, B, D])
+        assert all(set(one) >= {A, B} for one in seen)
+    else:
+        wait_for([worker], {"lost": [], "older": [A], "lost and written": [D]}[becomes])
+        assert worker.state.version in (0, 1)
+
+
+def test_a_write_between_two_questions_is_not_taken_for_an_older_store(failing, store):
+    worker, command = failing.worker(), failing.outsider()
+    worker.add(A)
+    real, others = store.version, [B, C]
+
+    def version():
+        found = real()
+        if others and threading.current_thread() is threading.main_thread():
+            write(store, [others.pop()])
+            wait_until(lambda: worker.version == store.head.number)
+        return found
+
+    for writer in (worker, command):
+        others[:] = [B, C]
+        store.version = version
+        writer.add(D)
+        writer.replace([A, B, C])
+        store.version = real
+    assert store.head.history == store.log[0].version.history
 
 
 def test_a_follower_that_is_started_twice_reads_once(failing, store):
