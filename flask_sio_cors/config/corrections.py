@@ -6,6 +6,7 @@ that holds several, and may be empty; anything else takes the place of the whole
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterable
@@ -101,7 +102,9 @@ class Report:
             return as_source(correction)
         # Within a text no quotes are needed, nor where a file of variables has it.
         is_bare = not is_whole or self.value in os.environ.values()
-        return as_text(correction) if is_bare else as_source(correction)
+        text = as_text(correction) if is_bare else as_source(correction)
+        # Flask reads a variable as JSON where it is, so that null alone is None.
+        return json.dumps([text]) if is_bare and is_whole and text == "null" else text
 
     def _has_more_behind(self, fault: Fault) -> bool:
         """Tell whether an expression would swallow what stands behind it in the same line."""

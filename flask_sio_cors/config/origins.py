@@ -88,6 +88,8 @@ def _within(value: Any) -> Iterable[Any]:
                 yield from one if isinstance(one, (list, tuple, set)) else [one]
             elif isinstance(one, Mapping):
                 yield from _within(one)
+            elif isinstance(one, str) and "://" in one:
+                yield one
     elif isinstance(value, Iterable) and not isinstance(value, _READ):
         yield from value
     elif _shows_origin(value):
@@ -226,12 +228,25 @@ def _expression(item: str | re.Pattern[str], report: Report) -> Expression | Non
     regex = _compiled(item, report) if isinstance(item, str) else item
     if regex is None:
         return None
+    if re.search(r"://\*\\?\.", regex.pattern):
+        report(item, Code.REGEX_IS_GLOB.said(), _corrected(regex.pattern.replace("\\.", ".")))
+        return None
     try:
         Expressions([regex])
     except ExpressionError as error:
         report(item, Code.REGEX_UNFIT.said(error.reason), (as_written(error.correction, item),))
         return None
     return Expression(item, regex)
+
+
+def regex_of(item: Any) -> re.Pattern[str] | None:
+    """Return the expression that an entry of ``SIO_CORS_ORIGINS`` is, compiled, or ``None``."""
+    if not _is_expression(item):
+        return None
+    regex: re.Pattern[str] | None = (
+        _compiled(item, Report("", "", item)) if isinstance(item, str) else item
+    )
+    return regex
 
 
 def _compiled(item: str, report: Report) -> re.Pattern[str] | None:
@@ -297,8 +312,13 @@ def _report_company(item: Any, items: list[Any], report: Report) -> None:
         report(item, Code.ORIGIN_NOT_ALONE.said(), ())
 
 
+_AROUND_A_STAR: Final = " \t\r\n'\"`\\[](){}"
+
+
 def _report_origin(item: Any, report: Report) -> None:
-    if isinstance(item, str):
+    if isinstance(item, str) and item.strip(_AROUND_A_STAR) == "*" and len(report.items) == 1:
+        report(item, Code.ORIGIN_HAS_QUOTES.said(), "*")
+    elif isinstance(item, str):
         from ..origins.spelling import correct  # which only a mistake needs
 
         report(item, *correct(item))

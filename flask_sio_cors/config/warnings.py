@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final, NamedTuple
 
 from ..origins.sets import OriginSet
+from ..origins.texts import regex_in
 from .credentials import STRANGERS
 from .keys import PREFIX
 from .options import Options
-from .origins import EveryOrigin
+from .origins import EveryOrigin, entries_of, regex_of
 from .sources import as_source
 
+#: So many expressions of a list are looked at.
+_MAX_EXPRESSIONS: Final = 100
 #: Characters of a value that are shown.
 _MAX_SHOWN: Final = 100
 
@@ -34,8 +39,12 @@ class Warned(NamedTuple):
 def warnings_of(options: Options) -> Iterable[Warned]:
     """Yield what each start says: who gets in that was hardly meant to, or does not."""
     for policy in (options, *options.policies):
-        if not policy.inherits("ORIGINS") and _lets_all_in(policy.origins):
+        if policy.inherits("ORIGINS"):
+            continue
+        if _lets_all_in(policy.origins):
             yield Warned("every-origin", _of_every_origin(policy))
+        for expression in _fruitless(policy):
+            yield Warned("expression-without-origin", _of_fruitless(expression, policy))
     if options.written.get("ORIGINS", ()) is None:
         for told in _of_null(options.sources["ORIGINS"]):
             yield Warned("null-in-the-environment", told)
@@ -55,6 +64,29 @@ def _of_every_origin(policy: Options) -> str:
         "its visitors' cookies or login. That is right for public content only; what a proxy adds "
         "to tell who somebody is (a header of its own, a client certificate, an internal network) "
         f"still lets every site in. To let in some, list them in {policy.key('ORIGINS')}."
+    )
+
+
+def _fruitless(policy: Options) -> Iterable[re.Pattern[str]]:
+    """Yield the expressions that no origin matches, of the first ones."""
+    if not (isinstance(policy.origins, OriginSet) and policy.origins.has_regexes):
+        return
+    from ..origins.strangers import is_matched_by_some  # which few configurations need
+
+    expressions = filter(None, map(regex_of, entries_of(policy.written["ORIGINS"])))
+    for regex in islice(expressions, _MAX_EXPRESSIONS):
+        if not is_matched_by_some(regex):
+            yield regex
+
+
+def _of_fruitless(regex: re.Pattern[str], policy: Options) -> str:
+    from ..origins.regexes import meaning_of_regex
+
+    meant = [one for one in meaning_of_regex(regex.pattern) if regex_in(one) is None]
+    return (
+        f"No origin matches {as_source(regex)}, in {policy.sources['ORIGINS']}: an expression is "
+        "matched from end to end, and an origin starts with its scheme."
+        + (f" Write {', '.join(map(as_source, meant))}." if meant else "")
     )
 
 

@@ -42,6 +42,7 @@ class Code(str, Enum):
     )
     ORIGIN_MISSPELT = "origin-misspelt", "is not spelled as browsers send it"
     ORIGIN_IS_COMMENT = "origin-is-comment", "is a comment, which this text cannot have"
+    ORIGIN_IS_PATH = "origin-is-path", "is a path, and no origin has one"
     ORIGIN_IS_SCHEME = "origin-is-scheme", "is a scheme alone, and an origin names a host too"
     ORIGIN_MEANS_ALL = (
         "origin-means-all",
@@ -62,7 +63,7 @@ class Code(str, Enum):
     )
     ORIGIN_IS_HEADER = (
         "origin-is-header",
-        "is a header with its name, where only its value belongs",
+        "has the name of a header or a variable before it, where only the value belongs",
     )
     ORIGIN_IS_SOURCE = (
         "origin-is-source",
@@ -170,6 +171,10 @@ class Code(str, Enum):
     REGEX_UPPER_CASE = (
         "regex-upper-case",
         "is a regular expression, which starts with regex: in small letters",
+    )
+    REGEX_IS_GLOB = (
+        "regex-is-glob",
+        'is an expression, in which "/*." is slashes and any character, and no wildcard',
     )
     REGEX_INVALID = "regex-invalid", "is no valid regular expression ({})"
     REGEX_SWALLOWS = (

@@ -52,7 +52,7 @@ _APP_SCHEME: Final = r"(?!https?:)[a-z][a-z0-9+.-]{0,31}"
 _APP_HOST: Final = r"[A-Za-z0-9._~-]{0,253}"
 # Schemes that no page has. The middle line is "http" and "https" with letters lost or doubled.
 _NO_PAGES: Final = re.compile(
-    r"about|blob|data|filesystem|ftp|javascript|mailto|tel|view-source|wss?"
+    r"about|blob|data|filesystem|ftp|hxxps?|javascript|mailto|tel|view-source|wss?"
     r"|[htps]{3,7}"
 )
 
@@ -67,7 +67,9 @@ _NETWORK: Final = (
     r"[0-9.]+/[0-9]{1,2}|(?:[0-9]{1,3}\.){1,3}\*(?:\.\*){0,2}|\[[0-9a-f:]+\]/[0-9]{1,3}"
 )
 #: Hosts that stand in instructions, for the reader to write another, as a part of an expression.
-PLACEHOLDER: Final = r"your[_-][a-z_-]+|x{1,3}(?:\.x{1,3}){3}"
+PLACEHOLDER: Final = (
+    r"your[_-][a-z_-]+|(?:[a-z0-9-]+\.)*your[_-]?domain(?:name)?(?:\.[a-z]+)+|x{1,3}(?:\.x{1,3}){3}"
+)
 # And what people write for a range of addresses, and no name ends in.
 _NO_NAME: Final = re.compile(
     rf"{PLACEHOLDER}|(?:[0-9]{{1,3}}\.){{1,3}}(?:x{{1,3}}|[0-9]{{1,3}}-[0-9]{{1,3}})(?:\.x{{1,3}})*"

@@ -88,6 +88,11 @@ def regex_text(pattern: str) -> tuple[str]:
     return (EXAMPLE if _why_invalid(pattern) else f"{REGEX}{pattern}",)
 
 
+def meaning_of_regex(pattern: str) -> tuple[str, ...]:
+    """Return an expression as text, or the origins that say the same."""
+    return tuple(_origins(pattern)) or regex_text(pattern)
+
+
 def _why_invalid(pattern: str) -> str:
     try:
         with warnings.catch_warnings():

@@ -10,9 +10,10 @@ it.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from .codes import Code, Said, together
 from .grammar import (
@@ -28,7 +29,7 @@ from .grammar import (
     parse_pattern,
     private_network,
 )
-from .regexes import Explained, explain_glob, explain_regex, regex_text
+from .regexes import Explained, explain_glob, explain_regex, meaning_of_regex, regex_text
 from .texts import HOST_AND_PORT, are_origins, is_origin_like
 
 
@@ -68,7 +69,8 @@ def corrected(text: str) -> tuple[str, ...]:
 
 _QUOTES: Final = "'\"`\\\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _UNFILLED: Final = (
-    r"\$[{(]{0,2}\s?[A-Za-z_]|\{\{.+?\}\}|\{\s*[A-Za-z_]\w*\s*\}|<%|%s|%\(\w+\)s|<[\w-]+>|%[A-Z_]+%"
+    r"[$#]\{|\$\(?\s?[A-Za-z_]|\{\{.+?\}\}|\{\s*[A-Za-z_]\w*\s*\}|<%|%s|%\(\w+\)s|<[\w\s-]+>"
+    r"|([%@]|__)[A-Z_]+\1|\[\[.+?\]\]|\A(?:CHANGE_?ME|REPLACE_?ME|TODO|FIXME|PLACEHOLDER)\Z"
     r"|\b(?:environ|getenv|process\.env|import\.meta)\b|\Alambda|\Adef |\b(?:YOUR|MY)[_-][A-Z_-]+\b"
     rf"|(?:(?<=//)|\A)(?:{PLACEHOLDER}|\[(?:ip|host|port)\]"
     r"|(?:[A-Z]+[_-])*(?:IP|HOST|HOSTNAME|DOMAIN|ADDRESS|SERVER|URL))(?=[:/]|\Z)"
@@ -78,7 +80,9 @@ _SHOWN: Final = (EXAMPLE,)
 # fmt: off
 _KINDS: Final[tuple[tuple[str, Code, tuple[str, ...] | Callable[[str], tuple[str, ...]]], ...]] = (
     (r"(?:\[\]|\(\)|\{\})?", Code.ORIGIN_EMPTY, ()),
-    (r"#.*|//\s.*", Code.ORIGIN_IS_COMMENT, ()),
+    (r"#(?!\{).*|//\s.*", Code.ORIGIN_IS_COMMENT, ()),
+    (r"\.{0,2}/(?!/)[\w./*-]*|[A-Za-z]:\\.*|[\w./\\-]+\.(?:html?|txt|json|ya?ml|toml|ini|env|csv)",
+     Code.ORIGIN_IS_PATH, _SHOWN),
     ("(?i)true|false|yes|no|on|off|-?[0-9]+", Code.ORIGIN_IS_VALUE, _SHOWN),
     ("(?i)null", Code.ORIGIN_MISSPELT, ("null",)),
     (r"(?i)file:?/{0,3}\*?", Code.ORIGIN_MISSPELT, ("file://",)),
@@ -86,14 +90,18 @@ _KINDS: Final[tuple[tuple[str, Code, tuple[str, ...] | Callable[[str], tuple[str
      ("file://",)),
     (r"(?i)file:[^\s,;|]*", Code.FILE_HAS_HOST, _SHOWN),
     ("(?i)https?:?/{0,2}", Code.ORIGIN_IS_SCHEME, _SHOWN),
-    (r"(?i)(?:(?:http[s?*]*|\*)://)?[.:^]*[*+][.:*+$]*|all|any|every(?:one|body|thing)?",
+    (r"(?i)(?:(?:http[s?*]*|\*)://)?[.:^]*[*+][.:*+$]*|(?:allow[_-]?)?(?:all|any)|every(?:one|body|thing)?",
      Code.ORIGIN_MEANS_ALL, _SHOWN),
     ("(?i)none|nil|undefined|self|same[_-]?origin", Code.ORIGIN_IS_OWN, ()),
     ("(?i)((?:about|data|javascript|mailto|tel):)(?![0-9*]).*", Code.ORIGIN_OF_OPENER, _SHOWN),
-    (r"(?i)(?:export\s+)?(?:access-control-allow-|[a-z_]*_)?origins?\s*[:=]\s*(.+)",
+    (r"(?i)(?:export\s+)?(?:(?:access-control-allow-|[a-z_]*_)?origins?\s*[:=]|[\w.-]+\s*=(?=.*://))"
+     r"\s*(.+)",
      Code.ORIGIN_IS_HEADER, corrected),
     (r"(?i)regexp?\s*[:=]\s*(.+)", Code.REGEX_UPPER_CASE, regex_text),
-    (r"""(?:re\.compile\(\s*r?|r)(["'])(.+?)(?:\1\s*\)?)?""", Code.ORIGIN_IS_SOURCE, regex_text),
+    (r"""(?:(?:re\.compile|(?:new )?RegExp)\(\s*r?|r)(["'])(.+?)(?:\1\s*\)?)?""",
+     Code.ORIGIN_IS_SOURCE, meaning_of_regex),
+    ("(?i)([^/?#]*(?://)?[^/?#]*%(?:0[ad]|2[02cf]|3[abd]).*)", Code.HOST_PERCENT_ENCODED,
+     lambda text: corrected(unquote(text))),
     (rf"(?=.*(?:{_UNFILLED})).*", Code.ORIGIN_UNFILLED, _SHOWN),
 )
 # fmt: on
@@ -158,7 +166,10 @@ def _networks(found: re.Match[str]) -> list[str]:
 
 _URL: Final = re.compile(rf"(?<![\w/=?&@.-])https?://{HOST_AND_PORT}")
 #: `http://localhost:[3000, 3001]`.
-_PORTS: Final = re.compile(r"(.*[^:0-9]:)[\[({]?([0-9]{1,5}(?:\s*[,;|/]\s*[0-9]{1,5})+)[\])}]?/?")
+_PORTS: Final = re.compile(
+    r"(.*[^:0-9]:)[\[({]?([0-9]{1,5}(?:\s*(?:[,;|/-]|\.\.\.?)\s*[0-9]{1,5})+)[\])}]?/?"
+)
+_MOST_PORTS: Final = 20
 # A comment behind a URL, or a quote or a bracket before one.
 _IN_ANOTHER_TEXT: Final = re.compile(r"\s(?:#|//|\(|[=-]+>)|[\"'{#\s]\s*https?://", re.IGNORECASE)
 
@@ -166,7 +177,7 @@ _IN_ANOTHER_TEXT: Final = re.compile(r"\s(?:#|//|\(|[=-]+>)|[\"'{#\s]\s*https?:/
 def _explain_several(text: str) -> Explained:
     """Recognise a list in one text: `a, b`, `a b`, or Python's or JSON's brackets around them."""
     if ports := _PORTS.fullmatch(text):
-        pieces = [f"{ports[1]}{port}" for port in re.findall("[0-9]+", ports[2])]
+        pieces = [f"{ports[1]}{port}" for port in _ports(ports[2])]
         return Code.ORIGINS_IN_ONE.said(), tuple(chain.from_iterable(map(corrected, pieces)))
     is_list = text[:1] in "[(" and text[-1:] in "])" and re.search(r"[\"']|://", text)
     # Python joins what stands without a comma between: "https://a.example" "https://b.example".
@@ -183,6 +194,14 @@ def _explain_several(text: str) -> Explained:
         return None
     code = Code.ORIGINS_IN_ONE if len(pieces) > 1 else Code.ORIGIN_SURROUNDED
     return code.said(), tuple(dict.fromkeys(chain.from_iterable(map(corrected, pieces))))
+
+
+def _ports(text: str) -> Iterable[str]:
+    """Yield the ports of a list with ranges; any, where one has too many."""
+    for one in re.split(r"\s*[,;|/]\s*", text):
+        first, _, last = re.sub(r"\s*(?:-|\.\.\.?)\s*", "-", one).partition("-")
+        found = range(int(first), int(last or first) + 1)
+        yield from map(str, found) if 0 < len(found) <= _MOST_PORTS else "*"
 
 
 _BETWEEN: Final = re.compile(r"\s+(?:and|or|&)\s+|[\s,;|]+")
@@ -202,17 +221,13 @@ def _one_port_or_any(port: re.Match[str]) -> str:
     return ":*" if re.match("(?!-).*(?:[*?xX-]|any|all)", port[1], re.DOTALL) else ""
 
 
-def _decoded(text: re.Match[str]) -> str:
-    from urllib.parse import unquote
-
-    return unquote(text[0])
-
-
 _UNSEEN: Final = r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 _SPACE: Final = rf"^\s+|\s+$|{_UNSEEN}+|\s+(?=[:/])|(?<=[:/])\s+"
-_AROUND: Final = rf"[{re.escape(_QUOTES)}<>,;]+"
+_AROUND: Final = rf"[{re.escape(_QUOTES)}<>,;!\u2026]+"
 _APP: Final = "(?:capacitor|ionic|tauri|app|[a-z-]+-extension)"
-_SLASHES: Final = rf"(?i)^(?:(https?)(?:[:;.]?[/\\]+|[:;])|({_APP}):/?(?!/|[0-9]+(?:[/?#]|$)))"
+_SLASHES: Final = (
+    rf"(?i)^(?:(https?)(?:[:;.]*[/\\]+(?::(?![:0-9*]))?|[:;])|({_APP}):/?(?!/|[0-9]+(?:[/?#]|$)))"
+)
 _REST: Final = r"^((?:[^:/?#\\]*:?//)?[^/?#\\]+)((?!(?<=:)//)(?:[/#\\]|\?(?![.-])).*)"
 # Four digits at the end of a short address are rather a port.
 _IPV6: Final = (
@@ -227,7 +242,6 @@ _IN_ANY_TEXT: Final = (
     (_SPACE, "", Code.ORIGIN_HAS_SPACE),
     (rf"^(?:[-+*\u2022]\s+|{_AROUND})+|{_AROUND}$", "", Code.ORIGIN_HAS_QUOTES),
     (r"^([^\[]*)\]$|^\[([^\]]*)$", r"\1\2", Code.ORIGIN_HAS_QUOTES),
-    ("(?i)^[a-z]+%3a(?:%2f|/){2}.*", _decoded, Code.HOST_PERCENT_ENCODED),
     ("(?i)^(blob|filesystem|view-source):(?=[a-z]+:)", "", Code.ORIGIN_HAS_PREFIX),
     (_SLASHES, r"\1\2://", Code.ORIGIN_LACKS_SLASHES),
     (r"(^|//)[^/?#\\]*@", r"\1", Code.ORIGIN_HAS_USER),
@@ -325,6 +339,7 @@ def _with_scheme(text: str, reasons: list[Said]) -> str:
     reasons.append(Code.SCHEME_MISSING.said())
     host = re.sub(r"^\*\.|:[^:\]]*$", "", site.lower())
     is_plain = site.endswith(":80") or is_loopback(host) or is_in_private_network(host)
+    is_plain = is_plain or not host.strip("[:].0")  # all addresses of a machine
     return f"{'http' if is_plain else 'https'}://{site}"
 
 

@@ -19,6 +19,7 @@ from .grammar import (
     has_unregistered_suffix,
     is_address,
     is_loopback,
+    is_well_formed,
     parse_pattern,
     private_network,
 )
@@ -39,6 +40,10 @@ _LENGTHS: Final = (6, 12, 24, 63)
 _ENDS_OF_NAMES: Final = (".com", "-7.com", "203.0.113.9", "2001:db8::9")
 #: What is asked under each public suffix.
 _NAMES: Final = ("stranger", "stranger-7", "x", "stranger7" * 4)
+#: What is made of an expression, to see whether an origin matches it, and what may be missing.
+_TRIED: Final = 200
+_HEADS: Final = ("", "https://", "http://", "https://x")
+_USUAL: Final = ("https://app.example.com", "http://localhost:3000", "capacitor://localhost")
 # Whose pages anybody can publish, under a name of their own.
 _EXTENSIONS: Final = re.compile(r"[a-z-]+-extension://(.+)")
 
@@ -74,6 +79,18 @@ def stranger_let_in(regex: re.Pattern[str]) -> str | None:
         for name in _NAMES
     )
     return next((origin for origin in strangers if asked.first(origin) is not None), None)
+
+
+def is_matched_by_some(regex: re.Pattern[str]) -> bool:
+    """Tell whether an origin matches an expression, as far as made ones and usual ones tell.
+
+    :param regex: one that can be asked (:class:`.expressions.Expressions`).
+    """
+    asked = Expressions([regex])
+    made = (f"{head}{one.text}" for one in islice(_made_of(regex), _TRIED) for head in _HEADS)
+    return any(
+        is_well_formed(origin) and asked.first(origin) is not None for origin in chain(_USUAL, made)
+    )
 
 
 def _fixed_tail(nodes: Sequence[Node], flags: int) -> str:

@@ -22,7 +22,7 @@ _SEPARATOR: Final = re.compile(
     r"[,;](?!//)(?![^\[({]{0,99}[\])}])(?!(?<=[0-9].)[ ]{0,9}[0-9]{2,5}[ ]{0,9}(?:[,;]|$))"
 )
 #: What shells and files of variables leave out, and Docker and systemd do not.
-_COMMENT: Final = re.compile(r"(?:^|(?<=\s))(?:#|//\s).*")
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s))(?:#(?!\{)|//\s).*")
 # Behind a regular expression on its line: what is no part of one, as no origin has such characters.
 _BEHIND_A_REGEX: Final = re.compile(
     r"[\s,;]+(?=regex:|[a-z][a-z0-9+.-]*://|null(?:[\s,;]|$))", re.IGNORECASE

@@ -1,5 +1,7 @@
 """``flask sio-cors show``: the policy in force, and what is odd about it."""
 
+import re
+
 import pytest
 from flask import Flask
 
@@ -128,3 +130,30 @@ def test_show_gives_machines_the_whole_value() -> None:
 def test_show_names_a_configured_function() -> None:
     settings = run_json(application(SIO_CORS_ORIGINS=only_friends), "show")["settings"]
     assert settings["ORIGINS"]["value"] == [{"function": "tests.support.questions:only_friends"}]
+
+
+@pytest.mark.parametrize(
+    ("origins", "told"),
+    [
+        ([re.compile(r"\.example\.com$")], 'Write "https://*.example.com".'),
+        ([re.compile("app.example.com")], 'Write "https://app.example.com".'),
+        (r"regex:/^https:\/\/a\.example\.com$/", 'Write "https://a.example.com".'),
+        ([re.compile(r"https://example\.com/.*")], "an origin starts with its scheme."),
+    ],
+)
+def test_an_expression_that_no_origin_matches_is_told(origins: object, told: str) -> None:
+    (warning,) = run_json(application(SIO_CORS_ORIGINS=origins), "show")["warnings"]
+    assert warning["code"] == "expression-without-origin"
+    assert warning["text"].endswith(told)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        r".*\.example\.com", r"(?i)https?://A\.example", r"null|https://a", r".*localhost.*",
+        r"https://[\w.-]+:8443", r"chrome-extension://[a-p]{32}", r"\Ahttps://a\.example\Z",
+        r"https://(?:[a-z]{2,3}-)?app\.example(?::\d{4})?", r"(https?:)?//x", r"exp://.+",
+    ],
+)  # fmt: skip
+def test_an_expression_that_some_origin_matches_is_not(expression: str) -> None:
+    assert "No origin matches" not in warned(application(SIO_CORS_ORIGINS=re.compile(expression)))

@@ -184,7 +184,10 @@ def _origins_with_mistakes() -> Iterator[Mistake]:
     yield _origin("port 0", "https://a.example:0", "port '0'", '"https://a.example"')
     yield _origin("port 65536", "https://a.example:65536", "from 1 to", '"https://a.example"')
     yield _origin("zeros", "https://a.example:08443", "zeros", '"https://a.example:8443"')
-    yield _origin("a port range", "http://a.example:1-9", "port '1-9'", '"http://a.example:*"')
+    yield _origin("a port range", "http://a.example:81-83", "several origins",
+                  ", ".join(f'"http://a.example:{port}"' for port in (81, 82, 83)))  # fmt: skip
+    yield _origin("a wide range", "http://a.example:1-99", "several", '"http://a.example:*"')
+    yield _origin("no port's range", "http://a.example:-9", "port '-9'", '"http://a.example"')
     yield _origin("no port", "https://a.example:", "without a port", '"https://a.example"')
     yield _origin("a short IPv4", "http://127.1", "an IPv4", '"http://127.0.0.1"')
     yield _origin("no IPv4", "http://1.2.3.256", "it is not one", PLACEHOLDER)
@@ -259,6 +262,10 @@ def _globs_and_regexes() -> Iterator[Mistake]:
     yield _origin("any port", r"http://localhost:\d+", regex, '"http://localhost:*"')
     yield _origin("another", r"https://app-\d+.a.example", regex,
                   r'"regex:https://app-\\d+\\.a\\.example"')  # fmt: skip
+    yield _origin("a glob as an expression", "regex:https://*.a.example", "no wildcard",
+                  '"https://*.a.example"')  # fmt: skip
+    yield _origin("a compiled glob", re.compile(r"^https://*\.a\.example$"), "no wildcard",
+                  '"https://*.a.example"')  # fmt: skip
     yield _origin("a broken one", "https://(a.example", "not a valid one", PLACEHOLDER)
     yield _origin("re.compile in quotes", r're.compile(r"https://a\d\.example")', "Python source",
                   r'"regex:https://a\\d\\.example"')  # fmt: skip

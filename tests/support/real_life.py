@@ -85,6 +85,17 @@ IN_A_VARIABLE: dict[str, tuple[str, list[str]]] = {
     "addresses of version 6": ("::1, [::1]:3000", ["http://[::1]", "http://[::1]:3000"]),
     "a slash and a full stop": (f"{A}/, {B}.", [A, B]),
     "an underscore": ("https://my_app.a.example", ["https://my_app.a.example"]),
+    "a star in quotes": ("'*'", ["*"]),
+    "a star in brackets": ("[*]", ["*"]),
+    "null in upper case": ("NULL", ["null"]),
+    "commas that are percent-encoded": (f"{A}%2C{B}", [A, B]),
+    "names and values": (f"prod={A},staging={B}", [A, B]),
+    "an object of names": (f'{{"prod": "{A}", "dev": "{LOCAL}"}}', [A, LOCAL]),
+    "a range of ports": ("http://localhost:[3000-3002]", [LOCAL, "http://localhost:3001",
+                                                          "http://localhost:3002"]),
+    "RegExp of JavaScript": (r'new RegExp("\.a\.example$")', [SUBDOMAINS]),
+    "an ellipsis": (f"{A}…", [A]),
+    "a scheme that is made harmless": ("hxxps://a.example", [A]),
     "a service of Compose": ("frontend:3000", ["http://frontend:3000"]),
 }  # fmt: skip
 
@@ -94,6 +105,8 @@ UNFILLED: tuple[str, ...] = (
     "${FRONTEND_URL:-https://a.example}", "$FRONTEND_URL", "{{ .Values.origin }}", "{{ origin }}",
     "${{ secrets.ORIGIN }}", "<%= ENV['ORIGIN'] %>", "https://<your-domain>", "https://YOUR_DOMAIN",
     "%ORIGIN%", 'os.environ["ORIGIN"]', "https://{tenant}.a.example", "https://example.com:${PORT}",
+    "@ORIGIN@", "#{ORIGIN}", "[[ORIGIN]]", "__ORIGIN__", "CHANGEME", "TODO", "your-domain.com",
+    "https://www.yourdomain.com", "<your frontend url>",
 )  # fmt: skip
 
 #: What stands in Python, or in a file that Flask reads → the entries that are meant.
