@@ -2,6 +2,10 @@
 
 import json
 import re
+import ssl
+
+import pytest
+import trustme
 
 from flask_sio_cors import Condition
 from tests.support.clients import page
@@ -9,7 +13,9 @@ from tests.support.fleet import Fleet, status_of
 from tests.support.harness import REPOSITORY, wait_until
 from tests.support.nginx import nginx
 from tests.support.pages import block
-from tests.support.raw_http import POLLING, compose, exchange
+from tests.support.ports import free_port
+from tests.support.proxies import TRAEFIK_TLS, running
+from tests.support.raw_http import POLLING, UPGRADE, WEBSOCKET, compose, exchange
 
 PAGE = "docs/many-workers.md"
 FIRST, SECOND = "https://first.example", "https://second.example"
@@ -61,6 +67,61 @@ def test_nginx_keeps_a_session_with_its_worker(serve, tmp_path, run_clients):
         assert websocket.transport == "websocket"
         fleet.add(SECOND, by=2)
         wait_until(lambda: ask(SECOND) == 200)
+
+
+STICKY = re.compile(r"^ +sticky:\n(?: {10,}.*\n)+", re.MULTILINE)
+
+
+def is_there(ask):
+    try:
+        return ask("GET", POLLING).status == 200
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("is_by_address", [False, True], ids=["by a cookie", "by the address"])
+def test_traefik_keeps_a_session_with_its_worker(is_by_address, serve, tmp_path):
+    routes = block(PAGE, '@app.get("/ready")')
+    more = "\n".join(f"    {line}" for line in routes.splitlines())
+    store = f"sqlite:///{tmp_path}/origins.sqlite3"
+    fleet = Fleet(serve, store, ["threading", "threading"], more=f"\n{more}")
+    fleet.add(FIRST)
+    fleet.wait_until_allowed(FIRST)
+    shown = block(PAGE, "service: workers", "yaml")
+    for number, worker in enumerate(fleet.workers, 1):
+        shown = shown.replace(f"10.0.0.{number}:5001", f"127.0.0.1:{worker.port}")
+    if is_by_address:
+        (strategy,) = re.findall(r"`(strategy: \w+)`", (REPOSITORY / PAGE).read_text("utf-8"))
+        shown, number = STICKY.subn(f"        {strategy}\n", shown)
+        assert number == 1
+    port, context = free_port(), ssl.create_default_context()
+    authority, pem = trustme.CA(), tmp_path / "both.pem"
+    authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(pem))
+    authority.configure_trust(context)
+    address = f"--entryPoints.websecure.address=127.0.0.1:{port}"
+    with running("traefik", f"{shown}\n{TRAEFIK_TLS.format(pem)}", [port], tmp_path, address):
+
+        def ask(method, target, *headers, body=b""):
+            host = ("Host", "chat.example.com")
+            raw = compose(method, target, [host, ("Origin", FIRST), *headers], body, port=port)
+            return exchange(port, raw, tls=context)
+
+        # It listens before it has read what.
+        wait_until(lambda: is_there(ask))
+        for _ in range(6):
+            opened = ask("GET", POLLING)
+            session = f"&sid={opened.sid}"
+            cookie = opened.header("Set-Cookie")
+            if is_by_address:
+                kept = []
+            else:
+                assert {"HttpOnly", "Secure", "SameSite=None"} <= set(cookie.split("; "))
+                kept = [("Cookie", cookie.partition(";")[0])]
+            assert ask("POST", POLLING + session, *kept, body=b"40").status == 200
+            assert ask("GET", WEBSOCKET + session, *UPGRADE, *kept).status == 101
+        if not is_by_address:  # Without, another worker is asked, which does not know the session.
+            answers = {ask("POST", POLLING + session, body=b"40").status for _ in range(4)}
+            assert answers == {200, 400}
 
 
 def test_each_condition_of_the_table_exists():
