@@ -64,7 +64,7 @@ def share(app: Flask, socketio: SocketIO, size: int) -> None:
     live = LiveOrigins()
     for _ in live.fill(listed(size)):
         pass
-    doors.share(live)
+    doors.apply(doors.policies.default.options, {doors.policies.default.options.name: live})
 
     @app.get("/revoke")
     def revoke() -> dict[str, float]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import os
 import re
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 from urllib.parse import urlsplit
 
 import click
@@ -28,7 +27,7 @@ from .browser.fetch import (
     normalized_method,
 )
 from .browser.pages import sent_for
-from .config.policies import DEFAULT
+from .config.policies import DEFAULT, no_such_policy, some_of
 from .config.problems import ConfigError
 from .door.policies import Policies
 from .door.policy import Policy
@@ -266,9 +265,7 @@ def _policy_named(name: str | None) -> Policy | None:
     known = {DEFAULT: policies.default, **policies.named}
     if name is None or name in known:
         return known.get(name or "")
-    nearest = difflib.get_close_matches(name, known, 1)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
-    raise click.BadParameter(f"{_shown(name)} is no policy.{hint}", param_hint="'--policy'")
+    raise click.BadParameter(no_such_policy(name, policies.named), param_hint="'--policy'")
 
 
 @flask_group.command("show")
@@ -281,7 +278,7 @@ def show(policy: str | None, as_json: bool) -> None:
     """
     chosen = _policy_named(policy) or _policies().default
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    shown = showing.describe(chosen, app, _shared_if_any())
+    shown = showing.describe(chosen, app, _shared_if_any(chosen.options.name))
     _print_json(shown.as_json()) if as_json else _print(shown.as_text(_width()))
 
 
@@ -333,13 +330,7 @@ def explain(
         _page(origin), server, method, headers, with_credentials, transport, is_scheme_known
     )
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    shared = _shared_if_any()
-    if shared is not None:
-        try:
-            shared.follower.read()
-        except StoreError as error:
-            click.echo(f"The origins that are shared are left out: {error}.", err=True)
-    answer = inspection.answer(_policies(), app, asked, _policy_named(policy), shared)
+    answer = inspection.answer(_policies(), app, asked, _policy_named(policy), _shared_and_read)
     _print_json(answer.as_json()) if as_json else _print(answer.as_text(_width()))
     sys.exit(0 if answer.allowed else 1)
 
@@ -376,27 +367,64 @@ def observed(allowed: tuple[str, ...], policy: str | None, as_json: bool) -> Non
     _print_json(told.as_json()) if as_json else _print(told.as_text())
 
 
+#: Where the invocation of a command has the policy that it is about.
+_POLICY: Final = f"{__name__}.policy"
+
+
+def _about(context: click.Context, _: click.Parameter, name: str | None) -> None:
+    """Keep which policy is meant: it may stand before the command and behind it."""
+    if name is not None:
+        context.meta[_POLICY] = name
+
+
+sharing_option = click.option(
+    "--policy",
+    metavar="NAME",
+    callback=_about,
+    expose_value=False,
+    help="The one of SIO_CORS_POLICIES whose store is meant.  [default: default]",
+)
+
+
 @flask_group.group("origins", cls=_Commands)
+@sharing_option
 def origins() -> None:
     """Read and write the origins in SIO_CORS_ORIGINS_STORE, in force in every worker."""
 
 
 def _shared() -> SharedOrigins:
-    _policies()
+    name = click.get_current_context().meta.get(_POLICY)
+    _policy_named(name)
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
-        shared: SharedOrigins = app.extensions["sio_cors"].shared_origins(app)
+        shared: SharedOrigins = app.extensions["sio_cors"].shared_origins(app, name)
     except RuntimeError as error:
         raise NotAskedError(str(error)) from None
     return shared
 
 
-def _shared_if_any() -> SharedOrigins | None:
-    store = _policies().default.options.origins_store
-    return None if store is None else _shared()
+def _shared_if_any(policy: str) -> SharedOrigins | None:
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    try:
+        shared: SharedOrigins = app.extensions["sio_cors"].shared_origins(app, policy)
+    except RuntimeError:
+        return None
+    return shared
+
+
+def _shared_and_read(policy: str) -> SharedOrigins | None:
+    """Return what a policy shares, in force here as its store has it, where that can be asked."""
+    shared = _shared_if_any(policy)
+    try:
+        if shared is not None:
+            shared.follower.read()
+    except StoreError as error:
+        click.echo(f"The origins that are shared are left out: {error}.", err=True)
+    return shared
 
 
 @origins.command("list")
+@sharing_option
 @json_option
 def list_origins(as_json: bool) -> None:
     """Print the origins in the store, one a line."""
@@ -409,6 +437,7 @@ def list_origins(as_json: bool) -> None:
 
 
 @origins.command("add")
+@sharing_option
 @click.argument("texts", nargs=-1, required=True, metavar="ORIGIN...")
 def add_origins(texts: tuple[str, ...]) -> None:
     """Let pages of each ORIGIN in: exact ones, wildcards, networks."""
@@ -418,6 +447,7 @@ def add_origins(texts: tuple[str, ...]) -> None:
 
 
 @origins.command("remove")
+@sharing_option
 @click.argument("texts", nargs=-1, required=True, metavar="ORIGIN...")
 def remove_origins(texts: tuple[str, ...]) -> None:
     """Let pages of each ORIGIN in no more, and end their sessions."""
@@ -431,6 +461,7 @@ def remove_origins(texts: tuple[str, ...]) -> None:
 
 
 @origins.command("replace")
+@sharing_option
 @click.argument("file", type=click.File(encoding="utf-8"))
 def replace_origins(file: TextIO) -> None:
     """Let the origins in FILE in, one a line, and no others of the store; - reads from a pipe.
@@ -446,6 +477,7 @@ def replace_origins(file: TextIO) -> None:
 
 
 @origins.command("restore")
+@sharing_option
 @click.option(
     "--from-store",
     is_flag=True,
@@ -463,6 +495,7 @@ def restore_origins(from_store: bool) -> None:
 
 
 @origins.command("status")
+@sharing_option
 @json_option
 def status_of_origins(as_json: bool) -> None:
     """Show each worker that has reported lately, and which of them lag, since when and why.
@@ -475,7 +508,8 @@ def status_of_origins(as_json: bool) -> None:
 
 
 def _tell_version(shared: SharedOrigins) -> None:
-    click.echo(f"Version {shared.version} is written.")
+    others = "" if shared.policies == (DEFAULT,) else f", for {some_of(shared.policies)}"
+    click.echo(f"Version {shared.version} is written{others}.")
 
 
 _url = click.argument("url")

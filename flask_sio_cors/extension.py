@@ -10,7 +10,7 @@ from .config.adding import adding
 from .config.conflicts import conflicts
 from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
 from .config.options import Options, unread_keys
-from .config.policies import DEFAULT
+from .config.policies import DEFAULT, no_such_policy
 from .config.warnings import warnings_of
 from .door.doors import KEY, Doors, await_latecomers, doors_of, told_to
 from .door.journal import logger
@@ -19,10 +19,11 @@ from .door.policy import Policy
 from .door.servers import Chain, find_servers
 from .door.stray import stray_hook
 from .door.waiting import interrupter_of
+from .live.follower import State
 from .live.observed import Observations
 from .live.opening import open_place
 from .live.shared import SharedOrigins
-from .live.sharing import Sharing
+from .live.sharing import Sharing, shares_nothing
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -81,19 +82,19 @@ class SioCors:
             )
         options = self._read(app, [told for _, told in servers])
         async_mode = servers[0][0].engineio_app.eio.async_mode
-        doors = Doors(
-            app,
-            options,
-            interrupter_of(async_mode),
-            Observations(open_place(options.origins_store, app), async_mode),
-        )
-        sharing = Sharing(app, doors, async_mode)
+        observations = Observations(open_place(options.origins_store, app), async_mode)
+        sharing = Sharing(app, async_mode)
+        with sharing.changed(options) as live:
+            doors = Doors(app, options, interrupter_of(async_mode), observations, live)
+        doors.first_request.call(sharing.begin)
+        doors.first_request.wait_for(sharing.has_begun)
         hook = stray_hook(doors)
         await_latecomers()
         # Nothing can fail from here on.
         app.extensions["sio_cors"] = self
         app.extensions[KEY] = doors
         app.extensions[_SHARING] = sharing
+        app.extensions[_OBSERVATIONS] = observations
         self._doors.add(doors)
         for middleware, told in servers:
             doors.guard(middleware, told)
@@ -116,8 +117,7 @@ class SioCors:
         """
         doors = self._find(app)
         options = self._read(app, doors.told)
-        doors.apply(options)
-        _sharing_of(doors).apply(options)
+        _apply(doors, options)
         _warn(app, options)
 
     @staticmethod
@@ -149,20 +149,31 @@ class SioCors:
         """Return all policies that are in force on an application."""
         return self._find(app).policies
 
-    def shared_origins(self, app: Flask) -> SharedOrigins:
+    def shared_origins(self, app: Flask, policy: str | None = None) -> SharedOrigins:
         """Return the origins that this application shares with all its workers, to change them.
 
-        :raise RuntimeError: if the extension is not installed on this application, or its
-            ``SIO_CORS_ORIGINS_STORE`` is not set.
+        :param policy: the name of the one in ``SIO_CORS_POLICIES`` that is to let them in; none
+            for the default policy. Others that share its store let them in, too:
+            :attr:`SharedOrigins.policies`.
+        :raise RuntimeError: if the extension is not installed on this application, or the policy
+            has no ``ORIGINS_STORE``.
+        :raise ValueError: if there is no such policy.
         """
-        shared = _sharing_of(self._find(app)).shared
-        if shared is None:
-            raise RuntimeError(
-                "This application shares no origins, since SIO_CORS_ORIGINS_STORE is not set. For "
-                'the processes of one machine, set it to "sqlite:///origins.sqlite3"; for more, to '
-                'a Redis server such as "redis://localhost:6379/0".'
-            )
+        doors = self._find(app)
+        of, name = _sharing_of(doors).of, policy or DEFAULT
+        if (shared := of.get(name)) is None:
+            if name != DEFAULT and name not in doors.policies.named:
+                raise ValueError(no_such_policy(name, doors.policies.named))
+            raise RuntimeError(shares_nothing(name, of))
         return shared
+
+    def shared_states(self, app: Flask) -> dict[str, State]:
+        """Return how this process stands to each store, without asking it, for health checks.
+
+        :return: a policy's name → the state of what it shares; none of those that share nothing.
+        :raise RuntimeError: if the extension is not installed on this application.
+        """
+        return {name: one.state for name, one in _sharing_of(self._find(app)).of.items()}
 
     def allow_request(self, function: AllowRequest) -> AllowRequest:
         """Decorate the function that decides about each handshake, Socket.IO's ``allowRequest``.
@@ -211,7 +222,7 @@ class SioCors:
         ]
         self._functions = functions
         for doors, options in read:
-            doors.apply(options)
+            _apply(doors, options)
 
     def _read(
         self,
@@ -232,13 +243,23 @@ class SioCors:
         return doors
 
 
-#: Where an application keeps what it shares.
+#: Where an application keeps what it shares, and what it observes.
 _SHARING: Final = "sio_cors_sharing"
+_OBSERVATIONS: Final = "sio_cors_observations"
 
 
 def _sharing_of(doors: Doors) -> Sharing:
     sharing: Sharing = doors.app.extensions[_SHARING]
     return sharing
+
+
+def _apply(doors: Doors, options: Options) -> None:
+    """Put other settings in force, with the stores that they name."""
+    with _sharing_of(doors).changed(options) as live:
+        doors.apply(options, live)
+    doors.first_request.comes_again()
+    observations: Observations = doors.app.extensions[_OBSERVATIONS]
+    observations.move(open_place(options.origins_store, doors.app))
 
 
 def _listed(socketio: SocketIO | Iterable[SocketIO] | None) -> list[Any]:

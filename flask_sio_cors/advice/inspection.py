@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -13,6 +13,7 @@ from ..config.keys import PREFIX
 from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..config.policies import DEFAULT
+from ..config.sources import without_password
 from ..door.policies import Policies
 from ..door.policy import Policy
 from ..door.refusals import explain_refusal
@@ -155,8 +156,13 @@ def _nested(changes: Iterable[Change]) -> dict[str, Any]:
         place = config
         for name in change.path[:-1]:
             place = place.setdefault(name, {})
-        place[change.path[-1]] = as_json(change.value)
+        value = as_json(change.value)
+        place[change.path[-1]] = without_password(value) if isinstance(value, str) else value
     return config
+
+
+def _nothing(policy: str) -> None:
+    pass
 
 
 def answer(
@@ -164,17 +170,18 @@ def answer(
     app: Flask,
     question: Question,
     named: Policy | None = None,
-    shared: SharedOrigins | None = None,
+    shared_by: Callable[[str], SharedOrigins | None] = _nothing,
 ) -> Answer:
     """Ask the policy in force what it makes of a page's requests, without a network.
 
     :param named: the policy that is asked, where that is not the one for the server's host.
-    :param shared: the origins that the application shares with its workers.
+    :param shared_by: puts in force what the policy of a name shares with others, and returns it.
     """
     usual = named or policies.default
     server = question.server or usual_server(app, usual.options, question.origin)
     policy = named or policies.for_host(urlsplit(server).netloc) or policies.default
     options = policy.options
+    shared = shared_by(options.name)
     if server in options.own_origins:
         question = replace(question, is_scheme_known=True)
     asking = Asking(app, question, server, policies)
@@ -192,6 +199,7 @@ def _rule(
     options: Options, origin: str, verdict: Verdict, shared: SharedOrigins | None = None
 ) -> Rule:
     source = options.sources.get("ORIGINS", "default")
+    store = options.sources.get("ORIGINS_STORE", "default")
     reason = verdict.reason
     if reason in (Reason.SAME_ORIGIN, Reason.NO_ORIGIN):
         return Rule("same-origin", None, "same origin: the page comes from the server itself")
@@ -208,13 +216,16 @@ def _rule(
     if rule is not None:
         return Rule("entry", source, f"{rule}, in {source}")
     if reason is Reason.ORIGIN_ALLOWED and shared is not None and (rule := shared.rule(origin)):
-        key = f"{PREFIX}ORIGINS_STORE"
-        return Rule("entry", key, f"{rule}, in the store of {key}")
+        return Rule("entry", store, f"{rule}, in the store of {store}")
     if options.functions:
         functions = f"the function{'s' * (len(options.functions) > 1)} in {source}"
         return Rule("function", source, functions)
-    if options.origins:
-        return Rule("no-entry", source, f"none of those in {source}")
+    searched = {source: source} if options.origins else {}
+    if shared is not None:
+        searched[store] = f"the store of {store}"
+    if searched:
+        told = f"none of those in {', nor in '.join(searched.values())}"
+        return Rule("no-entry", next(iter(searched)), told)
     is_unset = source == "default"
     key = f"{PREFIX}ORIGINS" if is_unset else source
     told = f"the server's own origin only: {key} is {'not set' if is_unset else 'empty'}"

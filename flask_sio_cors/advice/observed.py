@@ -159,7 +159,7 @@ def answer(app: Flask, policy: Policy, counts: Counts, allowed: Sequence[str]) -
     if not allowed:
         return Observed(seen)
     written = Written(app.config, policy.options)
-    changes = _changes(written, policy.options, seen, allowed)
+    changes = _changes(written, policy.options, seen, allowed, app.name)
     written.make(changes)
     tried = Policy(written.read())
     own = [one for one in seen if one.policy == policy.options.name]
@@ -172,7 +172,7 @@ def answer(app: Flask, policy: Policy, counts: Counts, allowed: Sequence[str]) -
 
 
 def _changes(
-    written: Written, options: Options, seen: Iterable[Seen], allowed: Sequence[str]
+    written: Written, options: Options, seen: Iterable[Seen], allowed: Sequence[str], app: str
 ) -> list[Change]:
     changes = [_list(written, options, allowed)]
     listed = Options.from_config({_ORIGINS: list(allowed)}).origins
@@ -185,7 +185,7 @@ def _changes(
         changes.append(Change(f"{PREFIX}SUPPORTS_CREDENTIALS", True, "True"))
     if has_credentials and any(map(is_insecure, allowed)) and not options.tolerate_insecure_origins:
         changes.append(Change(f"{PREFIX}TOLERATE_INSECURE_ORIGINS", True, "True"))
-    return changes
+    return written.keeping(changes, options, app)
 
 
 def _list(written: Written, options: Options, allowed: Sequence[str]) -> Change:

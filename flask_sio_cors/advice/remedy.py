@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from ..browser.fetch import Block, Check
 from ..config.keys import PREFIX
@@ -15,6 +15,7 @@ from ..config.origins import EveryOrigin, entries_of
 from ..config.policies import DEFAULT, POLICIES, as_mapping
 from ..config.problems import ConfigError
 from ..config.sources import name_of
+from ..config.stores import StoreLocation
 from ..door.policy import Policy
 from ..door.verdicts import REFUSED, Reason
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
@@ -44,6 +45,7 @@ def _in_config(path: Iterable[str]) -> str:
     return "app.config" + "".join(f"[{json.dumps(name)}]" for name in path)
 
 
+_ORIGINS: Final = f"{PREFIX}ORIGINS"
 #: What a function alone decides.
 _OF_A_FUNCTION: Final = frozenset({Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_CALLABLE_FAILED})
 
@@ -68,7 +70,8 @@ def find_remedy(
         if asking.steps(Policy(present))[-1].is_passed:
             return (), _TOO_LATE
         while not steps[-1].is_passed:
-            found = {change.key: change for change in _changes(options, asking, steps[-1], written)}
+            needed = _changes(options, asking, steps[-1], written)
+            found = {one.key: one for one in written.keeping(needed, options, asking.app.name)}
             if found.keys() <= changes.keys():
                 return (), _instead(options, asking.question, steps[-1])
             changes |= found
@@ -134,6 +137,24 @@ class Written:
             return self._own["ORIGINS"], _in_config(self.path(key))
         key = SETTINGS[0].source(self._config) or key
         return self._config.get(key), _in_config([key])
+
+    def keeping(self, changes: list[Change], options: Options, app: str) -> list[Change]:
+        """Return changes, with what keeps a policy from losing what it inherits along with origins.
+
+        :param options: what the policy is now.
+        :param app: the application's name.
+        """
+        key, setting = f"{PREFIX}ORIGINS_STORE", options.origins_store
+        is_lost = setting is not None and options.inherits("ORIGINS_STORE")
+        if not is_lost or all(one.key != _ORIGINS for one in changes):
+            return changes
+        value, source = self._config[key], _in_config([key])
+        if isinstance(setting, StoreLocation) and not setting.key:
+            # Written without a key it would be another list.
+            named = urlencode({"key": setting.namespace(app)})
+            more = f"{'&' if '?' in value else '?'}{named}"
+            value, source = value + more, f"{source} + {json.dumps(more)}"
+        return [*changes, Change(key, value, source)]
 
     def _is_own(self, key: str) -> bool:
         return self._policy != DEFAULT and key.startswith(PREFIX)

@@ -10,10 +10,10 @@ from ..browser.wording import visible
 from ..config import meanings
 from ..config.keys import PREFIX
 from ..config.options import SETTINGS, Options, Setting, snapshot, unread_keys
-from ..config.policies import DEFAULT, POLICIES
+from ..config.policies import DEFAULT, POLICIES, some_of
 from ..config.problems import ConfigError
-from ..config.sources import as_source
-from ..config.stores import StoreLocation, without_password
+from ..config.sources import as_source, without_password
+from ..config.stores import StoreLocation
 from ..config.warnings import warnings_of
 from ..door.policy import Policy
 from ..live.shared import SharedOrigins
@@ -52,28 +52,38 @@ class SettingShown:
 class StoreShown:
     """What the store has.
 
+    :param key: what tells it apart from others in the same place; ``""`` where nothing does.
+    :param policies: the names of the policies that let in what it has.
     :param version: the number of its version; 0 where nothing was ever written.
     :param entries: how many it has.
     :param fault: why it cannot be asked; ``""`` where it can.
     """
 
+    key: str
+    policies: tuple[str, ...]
     version: int
     entries: int
     fault: str
 
     @classmethod
-    def of(cls, shared: SharedOrigins) -> StoreShown:
+    def of(cls, shared: SharedOrigins, app: Flask, options: Options) -> StoreShown:
         """Ask it."""
+        setting = options.origins_store
+        key = setting.namespace(app.name) if isinstance(setting, StoreLocation) else ""
         try:
-            return cls(shared.version, len(shared), "")
+            return cls(key, shared.policies, shared.version, len(shared), "")
         except StoreError as error:
-            return cls(0, 0, str(error))
+            return cls(key, shared.policies, 0, 0, str(error))
 
     def __str__(self) -> str:
         if self.fault:
             return f"It cannot be asked: {self.fault}."
         entries = f"{self.entries} {'entry' if self.entries == 1 else 'entries'}"
-        return f"It has version {self.version}, with {entries}."
+        key = f" under the key {self.key}" if self.key else ""
+        told = f"It has version {self.version}, with {entries}{key}."
+        if len(self.policies) == 1:
+            return told
+        return f"{told} The policies {some_of(self.policies)} share it."
 
 
 @dataclass(frozen=True)
@@ -154,7 +164,7 @@ def _entry(key: str, value: str, meaning: str, width: int) -> list[str]:
 def describe(policy: Policy, app: Flask, shared: SharedOrigins | None = None) -> PolicyShown:
     """Return what is in force on an application.
 
-    :param shared: the origins that it shares with its workers.
+    :param shared: the origins that the policy shares with other workers.
     """
     options = policy.options
     settings = tuple(
@@ -167,7 +177,7 @@ def describe(policy: Policy, app: Flask, shared: SharedOrigins | None = None) ->
         for setting in SETTINGS
     )
     warnings = (*_warnings(options, app), *truths.of_setting(app, options))
-    store = None if shared is None else StoreShown.of(shared)
+    store = None if shared is None else StoreShown.of(shared, app, options)
     return PolicyShown(
         settings, options.trusted_hosts, warnings, options.name, options.hosts, store
     )

@@ -16,40 +16,33 @@ from .problems import Problem
 from .values import spelled_bool
 
 #: The setting whose entries they are.
-STORE: Final = f"{PREFIX}ORIGINS_STORE"
+_STORE: Final = "ORIGINS_STORE"
 
 
-def problems_of_entry(text: Any, options: Options) -> tuple[Problem, ...]:
+def problems_of_entry(text: Any, *sharers: Options) -> tuple[Problem, ...]:
     """Return why an entry cannot be in a store; nothing where it can.
 
     It can where it is an exact origin, a wildcard, a partial label or a network, as it could stand
-    in ``SIO_CORS_ORIGINS`` with the same settings, those of the policies that inherit them among
-    them. Most entries cost two microseconds.
+    in the ``ORIGINS`` of each of the policies that it would be in force in. Most entries cost two
+    microseconds.
 
     :param text: as somebody wants to write it, or as the store has it.
-    :param options: the settings.
+    :param sharers: the settings of these policies, one at least.
     """
     pattern = parse_pattern(text) if isinstance(text, str) else None
-    credentialed = [one for one in shared_by(options) if one.supports_credentials]
+    credentialed = [one for one in sharers if one.supports_credentials]
     if pattern is not None and (not credentialed or _is_harmless(pattern)):
         return ()
-    report = Report(STORE, STORE, [text])
+    key = sharers[0].key(_STORE)
+    report = Report(key, key, [text])
     report.items = [text]
     if pattern is None:
         report(text, *_why_none(text))
     faults, found = list(report.faults), dict[Problem, None]()
-    for one in credentialed or [options]:
+    for one in credentialed or sharers[:1]:
         report.faults = list(faults)
         found |= dict.fromkeys(_with_credentials(report, pattern, one))
     return tuple(found)
-
-
-def shared_by(options: Options) -> tuple[Options, ...]:
-    """Return the settings of the policies that let in what a store has.
-
-    A policy with origins of its own does not: one tenant's pages do not get in at another's host.
-    """
-    return (options, *(one for one in options.policies if one.inherits("ORIGINS")))
 
 
 def _is_harmless(pattern: OriginPattern) -> bool:

@@ -36,7 +36,7 @@ from .policies import (
     untrusted_hosts,
 )
 from .problems import ConfigError, Problem
-from .stores import read_store
+from .stores import of_policy, read_store
 from .values import (
     read_allow_headers,
     read_bool,
@@ -210,6 +210,7 @@ def _derived(draft: Draft, inherited: _Read, found: list[Problem]) -> _Read:
         if setting.name in draft.given:
             key = draft.key(setting.name)
             _read_setting(setting, Report(key, key, draft.given[setting.name]), read)
+    _settle_store(draft, read)
     known: list[Problem] = []
     if not CREDENTIALED.isdisjoint(draft.given):
         check_credentials(read.values, read.reports, draft.key)
@@ -219,6 +220,16 @@ def _derived(draft: Draft, inherited: _Read, found: list[Problem]) -> _Read:
         known += heir.problems()
     found += (problem for problem in read.problems() if problem not in known)
     return read
+
+
+def _settle_store(draft: Draft, read: _Read) -> None:
+    """See to it that what a store has for one policy lets nobody in at another one's hosts."""
+    if "ORIGINS_STORE" in draft.given:
+        read.values["origins_store"] = of_policy(read.values["origins_store"], draft.name)
+    elif "ORIGINS" in draft.given:
+        # Who has origins of its own has nothing of the default policy's, those of a store included.
+        read.values["origins_store"] = None
+        read.sources["ORIGINS_STORE"] = draft.key("ORIGINS")
 
 
 def _inherited(draft: Draft, inherited: _Read) -> _Read:
@@ -428,7 +439,6 @@ SETTINGS: Final = (
             "The origins that are kept there may connect too, in every process that uses it.",
             "Every process has the origins of its settings alone.",
         ),
-        is_a_policys=False,
     ),
     Setting(
         "ALLOW_PRIVATE_NETWORK",

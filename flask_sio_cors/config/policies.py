@@ -7,7 +7,8 @@ there are, and for which hosts; their settings are read as all others are.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from werkzeug.sansio.utils import host_is_trusted
@@ -27,6 +28,8 @@ HOSTS: Final = "HOSTS"
 #: What the settings outside ``SIO_CORS_POLICIES`` are called where policies are named.
 DEFAULT: Final = "default"
 
+#: How many policies a sentence names.
+_SHOWN: Final = 5
 _EXAMPLE_HOST: Final = Example("api.example.com")
 _EXAMPLE_POLICY: Final = {"HOSTS": [_EXAMPLE_HOST], "ORIGINS": [EXAMPLE]}
 _EXAMPLE_NAME: Final = Example("acme")
@@ -96,6 +99,17 @@ def shares(own_origins: Iterable[str], drafts: Iterable[Draft]) -> Mapping[str, 
 def policy_key(policy: str, setting: str) -> str:
     """Return where a setting of a policy is written, as Python has it after ``app.config``."""
     return f"{POLICIES}[{policy!r}][{setting!r}]"
+
+
+def some_of(policies: Sequence[str], *, shown: Callable[[str], str] = str) -> str:
+    """Name policies, as many as a sentence bears."""
+    return ", ".join([*map(shown, policies[:_SHOWN]), *["…"] * (len(policies) > _SHOWN)])
+
+
+def no_such_policy(name: str, named: Iterable[str]) -> str:
+    """Say that a policy does not exist, and which one may be meant."""
+    nearest = get_close_matches(name, [DEFAULT, *named], 1)
+    return f"{name[:200]!r} is no policy.{f' Did you mean {nearest[0]}?' if nearest else ''}"
 
 
 def as_mapping(value: Any) -> Mapping[str, Any]:

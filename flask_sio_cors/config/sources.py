@@ -44,6 +44,12 @@ def regex_as_text(regex: re.Pattern[Any]) -> str:
     return f"{REGEX}{f'(?{flags})' if flags else ''}{regex.pattern}"
 
 
+def without_password(text: str) -> str:
+    """Return a text with those of its URLs' passwords hidden that come before a host."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
+_PASSWORD: Final = re.compile(r"(://[^\s/@:]*):[^\s/@]+@")
 _FLAGS: Final = {"i": re.I, "m": re.M, "s": re.S, "x": re.X, "a": re.A}
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from ..origins.grammar import Example
 from .corrections import Report
-from .sources import Source
+from .sources import Source, without_password
 from .values import kind_of
 
 _EMBEDDED: Final = "sqlite:///origins.sqlite3"
@@ -22,7 +22,6 @@ _LIKE_REDIS: Final = {"valkey": "redis", "valkeys": "rediss", "redict": "redis",
 _OWN: Final = ("key", "every")
 #: What a store of the application's own has to have.
 _METHODS: Final = ("version", "load", "changes_since", "write", "wait")
-_PASSWORD: Final = re.compile(r"(://[^\s/@:]*):[^\s/@]+@")
 
 
 @dataclass(frozen=True, repr=False)
@@ -31,14 +30,27 @@ class StoreLocation:
 
     :param scheme: ``sqlite``, ``redis``, ``rediss`` or ``unix``.
     :param address: of a server, its URL without `key`; of a file, its path.
-    :param key: tells sets in one store apart; ``""`` for the application's name.
+    :param key: tells sets in one store apart; ``""`` where none was written.
     :param every: how often each worker asks it for its version, in seconds.
+    :param policy: the name of the policy that has written it for itself; ``""`` for the settings
+        outside ``SIO_CORS_POLICIES``.
     """
 
     scheme: str
     address: str
     key: str
     every: float = 1.0
+    policy: str = ""
+
+    def namespace(self, app: str) -> str:
+        """Return the key: where none was written, a policy has one that is no other policy's.
+
+        :param app: the application's name.
+        """
+        parts = [app, self.policy] if self.policy else [app]
+        # Neither name can be read as part of the other.
+        escaped = (part.replace("%", "%25").replace("/", "%2F") for part in parts)
+        return self.key or "/".join(escaped)
 
     def __str__(self) -> str:
         url = f"sqlite:///{self.address}" if self.scheme == "sqlite" else self.address
@@ -50,9 +62,9 @@ class StoreLocation:
         return repr(str(self))
 
 
-def without_password(text: str) -> str:
-    """Return a text with those of its URLs' passwords hidden that come before a host."""
-    return _PASSWORD.sub(r"\1:***@", text)
+def of_policy(setting: Any, policy: str) -> Any:
+    """Return the store that a policy has set for itself."""
+    return replace(setting, policy=policy) if isinstance(setting, StoreLocation) else setting
 
 
 def read_store(value: Any, report: Report) -> Any:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import cache, wraps
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial, wraps
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -78,7 +78,8 @@ class Doors:
     :param interrupter: ends a function of the application that takes too long, where the
         server can.
     :param observed: where observations go while nothing is enforced.
-    :param live: origins that are let in beside those of the settings, and change meanwhile.
+    :param live: a policy's name → origins that it lets in beside those of its settings, and that
+        change meanwhile.
     :ivar first_request: calls what is to begin in the process that serves.
     :ivar mounts: the servers' paths within the application, with their slashes.
     :ivar missed: the paths that are meant for a server, and that none answers.
@@ -90,7 +91,7 @@ class Doors:
         options: Options,
         interrupter: Interrupter,
         observed: Observed,
-        live: LiveOrigins | None = None,
+        live: Mapping[str, LiveOrigins],
     ) -> None:
         self.app = app
         self.journal = Journal()
@@ -103,10 +104,7 @@ class Doors:
         self._doors: tuple[_Door, ...] = ()
         # A server that comes while the policy is replaced gets the new one.
         self._lock = Lock()
-        self._live = live
-        if live is not None:
-            live.lost = self._lost
-        self._put(options)
+        self._put(options, live)
         # By then, a function that is to choose has been decorated.
         self.first_request.call(self._tell_of_unchosen)
 
@@ -139,23 +137,16 @@ class Doors:
             without_slash = {mount.rstrip("/") for mount in (*self.mounts, _DEFAULT_MOUNT)}
             self.missed = frozenset({*without_slash, _DEFAULT_MOUNT})
 
-    def apply(self, options: Options) -> None:
-        """Put other settings in force before all servers, and end the sessions that they refuse."""
+    def apply(self, options: Options, live: Mapping[str, LiveOrigins]) -> None:
+        """Put other settings in force before all servers, and end the sessions that they refuse.
+
+        :param live: as of the class.
+        """
         with self._lock:
-            self._put(options)
+            self._put(options, live)
             self._settle(self._doors)
         if not options.report_only:
             self._revocation.begin(asks=True)
-
-    def share(self, live: LiveOrigins | None) -> None:
-        """Let in what a set holds that changes meanwhile, beside what the settings list.
-
-        A policy with origins of its own is none of its business.
-        """
-        self._live = live
-        if live is not None:
-            live.lost = self._lost
-        self.apply(self.policies.default.options)
 
     def _tell_of_unchosen(self) -> None:
         """Warn of policies that only a function could choose, where there is none."""
@@ -168,25 +159,34 @@ class Doors:
                 ", ".join(map(repr, unchosen)),
             )
 
-    def _lost(self) -> None:
-        """Forget who was let in, and end the sessions of those who are let in no more."""
-        self.policies.forget()
-        self._unasking.forget()
+    def _lost(self, names: Iterable[str]) -> None:
+        """Forget whom these policies let in, and end the sessions of those who get in no more."""
+        self.policies.forget(names)
+        self._unasking.forget(names)
         if not self.policies.default.options.report_only:
             self._revocation.begin(asks=False)
 
-    def _made(self, options: Options) -> Policies:
-        return Policies(self.app, options, self.journal, self.interrupter, self._live)
-
-    def _put(self, options: Options) -> None:
-        self.policies = self._unasking = self._made(options)
+    def _put(self, options: Options, live: Mapping[str, LiveOrigins]) -> None:
+        made = partial(
+            Policies, self.app, journal=self.journal, interrupter=self.interrupter, live=live
+        )
+        self.policies = self._unasking = made(options)
         if options.report_only:
-            self._unasking = self._made(without_functions(options))
+            self._unasking = made(without_functions(options))
             logger.warning(
                 "%sREPORT_ONLY is set: nothing is enforced. Each request is judged, and answered "
                 "as without SioCors. Who asks is shown by: flask sio-cors observed",
                 PREFIX,
             )
+        self._watch(live)
+
+    def _watch(self, live: Mapping[str, LiveOrigins]) -> None:
+        """Hear of it when something is lost that some policies let in."""
+        names: dict[int, list[str]] = {}
+        for name, one in live.items():
+            names.setdefault(id(one), []).append(name)
+        for one in live.values():
+            one.lost = partial(self._lost, names[id(one)])
 
     def _settle(self, doors: tuple[_Door, ...]) -> None:
         if self.policies.default.options.report_only:

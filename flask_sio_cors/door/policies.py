@@ -7,12 +7,12 @@ of this is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
-from ..config.entries import shared_by
 from ..config.functions import ChoosePolicy
 from ..config.options import Options
 from ..config.policies import DEFAULT, POLICIES, Hosts
@@ -38,6 +38,7 @@ _generations: Final = count(1)
 #: How many hosts are remembered with their policies.
 _SEEN_LIMIT: Final = 1024
 _HOST_AND_PORT: Final = re.compile(rf"({HOST}|{IPV6})\.?(?::[0-9]{{1,5}})?")
+_NOTHING_LIVE: Final[Mapping[str, LiveOrigins]] = MappingProxyType({})
 #: What the log calls the application's function.
 CHOOSE_POLICY: Final = "@cors.choose_policy"
 
@@ -49,7 +50,8 @@ class Policies:
     :param options: the settings, those of the other policies among them.
     :param journal: where faults of the application's functions are logged.
     :param interrupter: ends a function that takes too long, where the server can.
-    :param live: origins that are let in beside those of the settings, and change meanwhile.
+    :param live: a policy's name → origins that it lets in beside those of its settings, and that
+        change meanwhile.
     :ivar default: the policy for what no other one is chosen for.
     :ivar named: the others.
     :ivar generation: another number for each configuration, and after each `forget`. Who reads it
@@ -62,14 +64,12 @@ class Policies:
         options: Options,
         journal: Journal,
         interrupter: Interrupter,
-        live: LiveOrigins | None = None,
+        live: Mapping[str, LiveOrigins] = _NOTHING_LIVE,
     ) -> None:
         self._app, self._journal, self._interrupter = app, journal, interrupter
-        sharing = {one.name for one in shared_by(options)}
 
         def made(one: Options) -> Policy:
-            shared = live if one.name in sharing else None
-            return Policy(one, journal, interrupter, app.app_context, shared)
+            return Policy(one, journal, interrupter, app.app_context, live.get(one.name))
 
         self.default = made(options)
         self.named = {one.name: made(one) for one in options.policies}
@@ -91,10 +91,11 @@ class Policies:
         """Whether all of them do, which is what Engine.IO may say of a request past the guard."""
         return all(policy.options.supports_credentials for policy in self.all)
 
-    def forget(self) -> None:
-        """Remember nothing of what was answered before, after `live` has lost something."""
-        for policy in self.all:
-            policy.forget()
+    def forget(self, names: Iterable[str]) -> None:
+        """Remember nothing of what these policies answered before, whose `live` lost something."""
+        for name in names:
+            if (policy := self._called(name)) is not None:
+                policy.forget()
         self.generation = next(_generations)
 
     def doubts(self, environ: WSGIEnvironment, page: Identity | None, *, asks: bool) -> bool:
@@ -124,7 +125,9 @@ class Policies:
         return policy, policy.judge(environ)
 
     def _bound(self, environ: WSGIEnvironment) -> Policy | None:
-        name = environ.get(BOUND, DEFAULT)
+        return self._called(environ.get(BOUND, DEFAULT))
+
+    def _called(self, name: str) -> Policy | None:
         return self.default if name == DEFAULT else self.named.get(name)
 
     def judge(

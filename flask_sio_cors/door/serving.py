@@ -51,6 +51,11 @@ class FirstRequest:
         for function in self._waiting:
             function()
 
+    def comes_again(self) -> None:
+        """Call in a process that serves what other settings have it call; do nothing elsewhere."""
+        if not self.awaited:
+            self.has_come()
+
     def settle(self, sleep: Callable[[float], object]) -> None:
         """Wait until what has begun is ready, or long enough.
 

@@ -30,8 +30,10 @@ Counts = dict[Observation, Count]
 class Place(Protocol):
     """Where observations are added up, of all processes."""
 
-    #: Whether it waits in code that no monkey-patching reaches.
-    is_native: bool
+    @property
+    def is_native(self) -> bool:
+        """Whether it waits in code that no monkey-patching reaches."""
+        ...
 
     def add(self, counts: Counts) -> None:
         """Add what was counted."""
@@ -39,4 +41,8 @@ class Place(Protocol):
 
     def read(self) -> Counts:
         """Return what was observed so far."""
+        ...
+
+    def take(self) -> Counts:
+        """Return it, and have it no more; of several processes at once, one gets it."""
         ...

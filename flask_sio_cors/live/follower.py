@@ -134,12 +134,14 @@ class Follower:
     :param store: the store.
     :param target: what it changes.
     :param async_mode: Engine.IO's name of how the server waits.
+    :ivar command: what changes the store at a command line.
     """
 
     def __init__(self, store: Store, target: Target, async_mode: str) -> None:
         self.store = store
         self.target = target
         self.pace = Pace()
+        self.command = "flask sio-cors origins"
         self.background = Background(self._step, async_mode, "sio-cors-origins")
         #: The version in force; assigned after the set was changed.
         self.version: Version | None = None
@@ -149,6 +151,7 @@ class Follower:
         # Whether the store has answered in this step, be it that it fails afterwards.
         self._answers = False
         self._is_in_haste = False
+        self._farewell: Callable[[], None] | None = None
         self._worker = _Worker()
         self._standing = _Standing()
         self._heard: float | None = None
@@ -169,6 +172,22 @@ class Follower:
             standing.reason,
         )
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether the store has been read, or tried to."""
+        return self._standing.condition is not Condition.STARTING
+
+    def leave(self, close: Callable[[], None]) -> None:
+        """Follow the store no more; returns at once, and a step that is under way ends first.
+
+        :param close: lets go of the store, once nobody here asks it any more.
+        """
+        self._farewell = close
+        if self.background.is_running:
+            self.background.wake()
+        else:
+            close()
+
     def reload(self) -> None:
         """Have all that is known checked again, as other settings may permit other entries."""
         self._must_refill = True
@@ -177,6 +196,10 @@ class Follower:
     # --- One step ----------------------------------------------------------------------------
 
     def _step(self) -> float:
+        if self._farewell is not None:
+            self.background.stop(0)
+            self._farewell()
+            return 0.0
         begun = time.monotonic()
         self._answers = False
         try:
@@ -359,7 +382,7 @@ class Follower:
             logger.error(
                 "%s is empty, where origins were: %s. What is in force here stays, and what the "
                 "workers know is written back in some seconds.",
-                str(self.store).capitalize(),
+                self._store_at_the_beginning,
                 reason,
             )
         if known is not None and self._is_to_heal(known):
@@ -381,13 +404,19 @@ class Follower:
         if self._standing.becomes(Condition.OLDER, reason):
             logger.error(
                 "%s is there, but older: %s. What is in force here stays, and no write counts "
-                "until somebody decides: `flask sio-cors origins restore` writes back what the "
-                "workers know, and `flask sio-cors origins restore --from-store`, or `replace`, "
-                "has them take over something else.",
-                str(self.store).capitalize(),
+                "until somebody decides: `%s restore` writes back what the workers know, and "
+                "`%s restore --from-store`, or `replace`, has them take over something else.",
+                self._store_at_the_beginning,
                 reason,
+                self.command,
+                self.command,
             )
         return True
+
+    @property
+    def _store_at_the_beginning(self) -> str:
+        name = str(self.store)
+        return f"{name[:1].upper()}{name[1:]}"
 
     # --- Healing -----------------------------------------------------------------------------
 

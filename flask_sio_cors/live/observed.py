@@ -12,6 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
@@ -44,8 +45,8 @@ class Observations:
     """
 
     def __init__(self, place: Place, async_mode: str) -> None:
-        self._place = place
         self._tally = _Tally(place)
+        self._left: deque[Place] = deque()
         self._tasks: deque[Callable[[], None]] = deque()
         self._background = Background(self._step, async_mode, "sio-cors-observed")
         self._due = 0.0
@@ -68,7 +69,20 @@ class Observations:
         self._background.wake()
         return True
 
+    def move(self, place: Place) -> None:
+        """Add up at another place from now on, with what was observed before.
+
+        That is fetched beside the requests, in a process that observes some.
+        """
+        if place != self._tally.place:
+            self._left.append(self._tally.place)
+            self._tally.place = place
+            self._due = 0.0
+            self._background.wake()
+
     def _step(self) -> float:
+        while self._left:
+            self._fetch(self._left.popleft())
         while self._tasks:
             try:
                 self._tasks.popleft()()
@@ -77,21 +91,38 @@ class Observations:
             self._background.pause()
         now = time.monotonic()
         if now >= self._due:
-            is_written = self._background.call(self._tally.write, native=self._place.is_native)
-            self._due = now + (PERIOD if is_written else RETRY)
+            place = self._tally.place
+            write = partial(self._tally.write_to, place)
+            is_written = self._background.call(write, native=place.is_native)
+            if place is self._tally.place:
+                self._due = now + (PERIOD if is_written else RETRY)
         return max(self._due - now, 0.0)
+
+    def _fetch(self, place: Place) -> None:
+        """Take what was added up at a place that is left for another one."""
+        try:
+            counts = self._background.call(place.take, native=place.is_native)
+        except Exception as error:  # noqa: BLE001 - nothing here is worth more than a warning
+            logger.warning(
+                "What was observed before stays in %s, which cannot be asked (%s).", place, error
+            )
+        else:
+            self._tally.put_back(counts)
 
 
 class _Tally:
-    """The counts that are not added up yet."""
+    """The counts that are not added up yet.
+
+    :ivar place: where they will be.
+    """
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        self.place = place
         self._counts: Counts = {}
         # Held for some lines that wait for nothing, so that no green thread ever meets another.
         self._lock = Lock()
         self._process = os.getpid()
-        self._has_failed = False
+        self._failed_at: Place | None = None
 
     def begin(self) -> None:
         """Leave to the parent what it has counted, in a process that was forked."""
@@ -113,7 +144,11 @@ class _Tally:
                 self._counts = dict(_most_frequent(self._counts))
 
     def write(self) -> bool:
-        """Add what was counted to the file; tell whether that worked. Never raises."""
+        """Add what was counted where it belongs; tell whether that worked. Never raises."""
+        return self.write_to(self.place)
+
+    def write_to(self, place: Place) -> bool:
+        """Add what was counted at a place; tell whether that worked. Never raises."""
         if self._process != os.getpid():
             return True
         with self._lock:
@@ -121,24 +156,28 @@ class _Tally:
         if not counts:
             return True
         try:
-            self._place.add(counts)
+            place.add(counts)
         except Exception as error:  # noqa: BLE001 - nothing here is worth a request
-            self._keep(counts, error)
+            self.put_back(counts)
+            self._tell(place, error)
             return False
-        self._has_failed = False
+        self._failed_at = None
         return True
 
-    def _keep(self, counts: Counts, error: Exception) -> None:
+    def put_back(self, counts: Counts) -> None:
+        """Add counts that are to be added up later, with those that come meanwhile."""
         with self._lock:
             self._counts = dict(_most_frequent(_sum(counts, self._counts)))
-        if not self._has_failed:
+
+    def _tell(self, place: Place, error: Exception) -> None:
+        if place is not self._failed_at:
             logger.warning(
                 "What was observed cannot be written to %s (%s). It stays in this process, and "
                 "writing is tried again; the log has what would be refused.",
-                self._place,
+                place,
                 error,
             )
-        self._has_failed = True
+        self._failed_at = place
 
 
 def _most_frequent(counts: Counts) -> Iterable[tuple[Observation, Count]]:
@@ -189,6 +228,12 @@ class File:
     def __str__(self) -> str:
         return str(self.path)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, File) and (self.path, self._app) == (other.path, other._app)
+
+    def __hash__(self) -> int:
+        return hash((self.path, self._app))
+
     def add(self, counts: Counts) -> None:
         """Add what was counted; several processes may.
 
@@ -212,6 +257,21 @@ class File:
             if database.execute(_EXISTS).fetchone() is None:
                 return {}
             return dict(map(_from_row, database.execute(_READ, (self._app,))))
+
+    def take(self) -> Counts:
+        """Return it, and have it no more.
+
+        :raise sqlite3.Error: where that does not work; nothing is lost then.
+        """
+        if not self.path.exists():
+            return {}
+        with closing(self._connect()) as database, database:
+            database.execute("BEGIN IMMEDIATE")
+            if database.execute(_EXISTS).fetchone() is None:
+                return {}
+            counts = dict(map(_from_row, database.execute(_READ, (self._app,))))
+            database.execute("DELETE FROM observed_1 WHERE app = ?", (self._app,))
+            return counts
 
     def _connect(self) -> sqlite3.Connection:
         import sqlite3  # which few applications need

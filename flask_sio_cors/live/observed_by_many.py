@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ..door.observer import Observation
 from .counts import LIMIT, Count, Counts
 from .redis import connect, where
 
 
+@dataclass(frozen=True)
 class Server:
     """Keeps them under three names: how often each was made, and when first and last.
 
@@ -16,35 +19,38 @@ class Server:
     :param key: tells applications on one server apart.
     """
 
+    url: str
+    key: str
     #: Its client waits as its process does, cooperatively where that is patched.
-    is_native = False
-
-    def __init__(self, url: str, key: str) -> None:
-        self._url = url
-        # In braces: in a cluster, all lie on one node. The figure is the schema's version.
-        prefix = f"{{sio-cors-1:{key}}}:observed"
-        self._times, self._first, self._last = (f"{prefix}:{n}" for n in ("times", "first", "last"))
+    is_native: ClassVar[bool] = False
 
     def __str__(self) -> str:
-        return f"the Redis server at {where(self._url)}"
+        return f"the Redis server at {where(self.url)}"
+
+    @property
+    def _names(self) -> tuple[str, str, str]:
+        # In braces: in a cluster, all lie on one node. The figure is the schema's version.
+        prefix = f"{{sio-cors-1:{self.key}}}:observed"
+        return f"{prefix}:times", f"{prefix}:first", f"{prefix}:last"
 
     def add(self, counts: Counts) -> None:
         """Add what was counted; several processes may.
 
         :raise redis.RedisError: where that does not work.
         """
-        with connect(self._url) as server:
+        times, first, last = self._names
+        with connect(self.url) as server:
             with server.pipeline(transaction=False) as batch:
                 for seen, count in counts.items():
                     name = json.dumps(seen)
-                    batch.hincrby(self._times, name, count.times)
-                    batch.hsetnx(self._first, name, repr(count.first))
-                    batch.hset(self._last, name, repr(count.last))
+                    batch.hincrby(times, name, count.times)
+                    batch.hsetnx(first, name, repr(count.first))
+                    batch.hset(last, name, repr(count.last))
                 batch.execute()
-            if server.hlen(self._times) > LIMIT * 1.1:
-                times: dict[str, str] = server.hgetall(self._times)
-                rarest = sorted(times, key=lambda name: int(times[name]))[: len(times) - LIMIT]
-                for part in (self._times, self._first, self._last):
+            if server.hlen(times) > LIMIT * 1.1:
+                known: dict[str, str] = server.hgetall(times)
+                rarest = sorted(known, key=lambda name: int(known[name]))[: len(known) - LIMIT]
+                for part in self._names:
                     server.hdel(part, *rarest)
 
     def read(self) -> Counts:
@@ -52,11 +58,25 @@ class Server:
 
         :raise redis.RedisError: where it cannot be read.
         """
-        with connect(self._url) as server:
-            parts = (server.hgetall(part) for part in (self._times, self._first, self._last))
-            times, first, last = parts
-        return {
-            Observation(*json.loads(name)): Count(int(count), float(first[name]), float(last[name]))
-            for name, count in times.items()
-            if name in first and name in last
-        }
+        with connect(self.url) as server:
+            return _counts(*map(server.hgetall, self._names))
+
+    def take(self) -> Counts:
+        """Return it, and have it no more.
+
+        :raise redis.RedisError: where that does not work; nothing is lost then.
+        """
+        with connect(self.url) as server, server.pipeline(transaction=True) as both:
+            for part in self._names:
+                both.hgetall(part)
+            both.delete(*self._names)
+            times, first, last, _ = both.execute()
+        return _counts(times, first, last)
+
+
+def _counts(times: dict[str, str], first: dict[str, str], last: dict[str, str]) -> Counts:
+    return {
+        Observation(*json.loads(name)): Count(int(count), float(first[name]), float(last[name]))
+        for name, count in times.items()
+        if name in first and name in last
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,31 +15,42 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-def open_store(setting: StoreLocation | Store, app: Flask) -> Store:
-    """Return the store that ``SIO_CORS_ORIGINS_STORE`` names; it is not asked for anything yet.
+def located(setting: StoreLocation, app: Flask) -> StoreLocation:
+    """Return where a store is for this application; two that are equal are one list.
 
     A file without a leading slash lies in the application's instance folder, and what has no key
-    has the application's name.
+    has the application's name, and that of the policy whose own it is.
     """
+    address = setting.address
+    if setting.scheme == "sqlite":
+        address = str(Path(app.instance_path) / address)
+    return replace(setting, address=address, key=setting.namespace(app.name), policy="")
+
+
+def open_store(setting: StoreLocation | Store, app: Flask) -> Store:
+    """Return the store that a setting names; it is not asked for anything yet."""
     if not isinstance(setting, StoreLocation):
         return setting
-    key = setting.key or app.name
-    if setting.scheme == "sqlite":
+    place = located(setting, app)
+    # Among several on one server, messages tell which one is meant.
+    shown = f" (key {place.key})" if setting.policy else ""
+    if place.scheme == "sqlite":
         from .sqlite import SqliteStore
 
-        return SqliteStore(Path(app.instance_path) / setting.address, key)
+        return SqliteStore(place.address, place.key, shown=shown)
     from .redis import RedisStore  # which needs redis-py
 
-    return RedisStore(setting.address, key)
+    return RedisStore(place.address, place.key, shown=shown)
 
 
 def open_place(setting: object, app: Flask) -> Place:
     """Return where an application's observations are: on the server of its store, or in a file.
 
-    :param setting: ``SIO_CORS_ORIGINS_STORE``.
+    :param setting: the default policy's ``SIO_CORS_ORIGINS_STORE``.
     """
     if isinstance(setting, StoreLocation) and setting.scheme != "sqlite":
         from .observed_by_many import Server  # which needs redis-py
 
-        return Server(setting.address, setting.key or app.name)
+        place = located(setting, app)
+        return Server(place.address, place.key)
     return File(app)

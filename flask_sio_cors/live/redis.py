@@ -83,10 +83,12 @@ class RedisStore:
     :param url: of the server, as redis-py takes it, without `key`.
     :param key: tells sets on one server apart.
     :param timeout: seconds that the server may take to answer.
+    :param shown: what messages say beside where the server is.
     """
 
-    def __init__(self, url: str, key: str, timeout: float = 2.0) -> None:
+    def __init__(self, url: str, key: str, timeout: float = 2.0, *, shown: str = "") -> None:
         self._url = url
+        self._shown = shown
         self._timeout = timeout
         # In braces: in a cluster, all five lie on one node. The figure is the schema's version.
         prefix = f"{{sio-cors-1:{key}}}:"
@@ -98,7 +100,7 @@ class RedisStore:
         self._opened: tuple[int, Redis] | None = None
 
     def __str__(self) -> str:
-        return f"the Redis server at {where(self._url)}"
+        return f"the Redis server at {where(self._url)}{self._shown}"
 
     def version(self) -> Version | None:
         """Return the version of the set; see `Store.version`."""

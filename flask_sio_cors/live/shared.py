@@ -64,14 +64,18 @@ class SharedOrigins:
     write in every worker that reaches the store, and in this one, if it serves, when the call
     returns. Where an origin is removed, its open sessions end.
 
+    Several policies may share one list; each lets its origins in.
+
     It is iterated over, counted, and asked for a `version` from memory in a process that serves and
     has read the store, and from the store in any other.
 
     :param patience: seconds that a write tries again, while others write or the store heals.
+    :ivar policies: the names of the policies that let in what is in it.
     """
 
     def __init__(self, follower: Follower, check: Check, async_mode: str) -> None:
         self.follower = follower
+        self.policies: tuple[str, ...] = ()
         self.patience = 5.0
         self._store = follower.store
         self._check = check
@@ -240,8 +244,8 @@ class SharedOrigins:
             return False
         raise StoreError(
             f"Nothing was written: {self._store} is older than what the workers know. It has "
-            f"version {met.head.number}, and they have {met.newer.number}. Decide first: `flask "
-            "sio-cors origins restore` writes back what they know."
+            f"version {met.head.number}, and they have {met.newer.number}. Decide first: "
+            f"`{self.follower.command} restore` writes back what they know."
         )
 
     def _known(self) -> list[Version]:

@@ -1,99 +1,176 @@
-"""Puts an application's store to use: opens it, follows it, and follows the settings."""
+"""Puts an application's stores to use: opens them, follows them, and follows the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from shlex import quote
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from ..config.entries import problems_of_entry
+from ..config.keys import PREFIX
 from ..config.options import Options
+from ..config.policies import DEFAULT, policy_key, some_of
 from ..config.problems import Problem
 from ..config.stores import StoreLocation
-from ..door.doors import Doors
 from ..origins.grammar import parse_pattern
 from ..origins.live import LiveOrigins
-from .follower import Condition, Follower, Pace
-from .opening import open_store
+from .follower import Follower, Pace
+from .opening import located, open_store
 from .shared import SharedOrigins
 
 if TYPE_CHECKING:
     from flask import Flask
 
 
-class Sharing:
-    """What an application shares with its other workers, if its settings name a store.
+_STORE: Final = "ORIGINS_STORE"
 
-    :param doors: those of the application.
+
+class Sharing:
+    """What the policies of an application share with its other workers: a list for each store.
+
     :param async_mode: Engine.IO's name of how its servers wait.
-    :ivar shared: the origins that are shared; ``None`` where no store is named.
+    :ivar of: a policy's name → what it shares; none of those that share nothing.
     """
 
-    def __init__(self, app: Flask, doors: Doors, async_mode: str) -> None:
-        self.shared: SharedOrigins | None = None
+    def __init__(self, app: Flask, async_mode: str) -> None:
+        self.of: Mapping[str, SharedOrigins] = {}
         self._app = app
-        self._doors = doors
         self._kind = async_mode
-        self._setting: Any = None
+        self._lists: Mapping[Hashable, _List] = {}
         self._lock = Lock()
-        doors.first_request.call(self._begin)
-        doors.first_request.wait_for(self._has_begun)
-        self.apply(doors.policies.default.options)
 
-    def apply(self, options: Options) -> None:
-        """Follow the store that the settings name now."""
+    @contextmanager
+    def changed(self, options: Options) -> Iterator[Mapping[str, LiveOrigins]]:
+        """Open the stores that the settings name now, and give the sets that they fill.
+
+        Within the block, these are put in force: a policy's name → its set. After it, `begin`
+        follows these stores; those that nobody names any more are let go of.
+        """
         with self._lock:
-            if options.origins_store == self._setting:
-                if self.shared is not None:
-                    self.shared.follower.reload()
-                return
-            self._leave()
-            self._setting = options.origins_store
-            if self._setting is None:
-                return
-            target = InForce(self._doors)
-            follower = Follower(open_store(self._setting, self._app), target, self._kind)
-            if isinstance(self._setting, StoreLocation):
-                follower.pace = Pace.of(self._setting.every)
-            self.shared = SharedOrigins(follower, self._check, self._kind)
-            self._doors.share(target.live)
-        if not self._doors.first_request.awaited:
-            self._begin()
+            wanted = _by_place(options, self._app)
+            lists = {
+                place: self._lists.get(place) or self._opened(setting)
+                for place, (setting, _) in wanted.items()
+            }
+            yield {
+                one.name: lists[place].target.live
+                for place, (_, sharers) in wanted.items()
+                for one in sharers
+            }
+            gone = [one for place, one in self._lists.items() if place not in lists]
+            self._lists = lists
+            for place, (_, sharers) in wanted.items():
+                lists[place].take(tuple(sharers))
+            self.of = {name: one.shared for one in lists.values() for name in one.shared.policies}
+            for one in gone:
+                one.shared.follower.leave(one.close)
 
-    def _leave(self) -> None:
-        shared, self.shared = self.shared, None
-        if shared is not None:
-            shared.follower.background.stop(0)
-            self._doors.share(None)
+    def begin(self) -> None:
+        """Follow the stores, in the process that serves."""
+        for one in self._lists.values():
+            one.shared.follower.background.ensure()
 
-    def _begin(self) -> None:
-        if (shared := self.shared) is not None:
-            shared.follower.background.ensure()
+    def has_begun(self) -> bool:
+        """Tell whether each store has been read, or tried to."""
+        return all(one.shared.follower.has_begun for one in self._lists.values())
 
-    def _has_begun(self) -> bool:
-        shared = self.shared
-        return shared is None or shared.state.condition is not Condition.STARTING
+    def _opened(self, setting: Any) -> _List:
+        store, target = open_store(setting, self._app), InForce()
+        follower = Follower(store, target, self._kind)
+        # What the application has made is the application's to close.
+        close = getattr(store, "close", _nothing) if store is not setting else _nothing
+        return _List(SharedOrigins(follower, target.check, self._kind), target, close)
 
-    def _check(self, text: Any) -> tuple[Sequence[Problem], str]:
-        pattern = parse_pattern(text) if isinstance(text, str) else None
-        problems = problems_of_entry(text, self._doors.policies.default.options)
-        return problems, "" if pattern is None else str(pattern)
+
+class _List(NamedTuple):
+    """One store, and the set that it fills."""
+
+    shared: SharedOrigins
+    target: InForce
+    close: Callable[[], None]
+
+    def take(self, sharers: tuple[Options, ...]) -> None:
+        """Fill the set for these policies from now on; others may permit other entries."""
+        follower = self.shared.follower
+        if _every(sharers) != _every(self.target.sharers):
+            follower.pace = Pace.of(_every(sharers))
+        self.target.sharers = sharers
+        self.shared.policies = tuple(one.name for one in sharers)
+        is_the_default_ones = sharers[0].name == DEFAULT
+        follower.command = "flask sio-cors origins" + (
+            "" if is_the_default_ones else f" --policy {quote(sharers[0].name)}"
+        )
+        follower.reload()
+
+
+def _by_place(options: Options, app: Flask) -> Mapping[Hashable, tuple[Any, list[Options]]]:
+    """Return each store that is named, with the settings of those who share it."""
+    found: dict[Hashable, tuple[Any, list[Options]]] = {}
+    for one in (options, *options.policies):
+        setting = one.origins_store
+        if isinstance(setting, StoreLocation):
+            place: Hashable = replace(located(setting, app), every=1.0)
+        else:
+            # An object is the same store wherever it stands.
+            place = id(setting)
+        if setting is not None:
+            found.setdefault(place, (setting, []))[1].append(one)
+    return found
+
+
+def _every(sharers: Iterable[Options]) -> float:
+    """Return the seconds between two looks: of the one who wants them most often."""
+    stores = [one.origins_store for one in sharers]
+    return min((one.every for one in stores if isinstance(one, StoreLocation)), default=1.0)
+
+
+def _nothing() -> None:
+    pass
+
+
+def shares_nothing(policy: str, sharing: Iterable[str]) -> str:
+    """Say why a policy shares no origins, and what to write or to ask for instead.
+
+    :param sharing: the names of the policies that share some.
+    """
+    is_default, others = policy == DEFAULT, [name for name in sharing if name != DEFAULT]
+    key = f"{PREFIX}{_STORE}" if is_default else policy_key(policy, _STORE)
+    whose = f"The policy {policy!r}" if others or not is_default else "This application"
+    told = f"{whose} shares no origins, since {key} is not set."
+    if others and is_default:
+        names = some_of(others, shown=repr)
+        asked = f"policy={others[0]!r}, or --policy {quote(others[0])}"
+        return f"{told} Those with a store are {names}; name one of them: {asked}."
+    if DEFAULT in sharing:
+        told += " With ORIGINS of its own, it has none of the default policy's store."
+    return (
+        f'{told} For the processes of one machine, set it to "sqlite:///origins.sqlite3"; for '
+        'more, to a Redis server such as "redis://localhost:6379/0".'
+    )
 
 
 class InForce:
-    """The store's origins that are in force here.
+    """The origins of one store that are in force here.
 
-    :param doors: those that let them in.
     :ivar live: the set that is asked.
+    :ivar sharers: the settings of the policies that let them in.
     """
 
-    def __init__(self, doors: Doors) -> None:
+    def __init__(self) -> None:
         self.live = LiveOrigins()
-        self._doors = doors
+        self.sharers: tuple[Options, ...] = ()
+
+    def check(self, text: Any) -> tuple[Sequence[Problem], str]:
+        """Find what is wrong with an entry, and how it is written where nothing is."""
+        pattern = parse_pattern(text) if isinstance(text, str) else None
+        return problems_of_entry(text, *self.sharers), "" if pattern is None else str(pattern)
 
     def fault(self, text: str) -> str:
         """Say why an entry cannot be in force; see `Target.fault`."""
-        problems = problems_of_entry(text, self._doors.policies.default.options)
+        problems = problems_of_entry(text, *self.sharers)
         return problems[0].reason if problems else ""
 
     def fill(self, texts: Iterable[str]) -> Iterator[None]:

@@ -48,13 +48,17 @@ class SqliteStore:
     :param path: of the file, which the first write makes, with its folder.
     :param key: tells sets in one file apart.
     :param patience: seconds that a write waits for another one to end.
+    :param shown: what messages say beside where the file is.
     """
 
     #: SQLite waits in C, which no monkey-patching reaches.
     native = True
 
-    def __init__(self, path: str | os.PathLike[str], key: str, patience: float = 5.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], key: str, patience: float = 5.0, *, shown: str = ""
+    ) -> None:
         self._path = Path(path)
+        self._shown = shown
         self._key = key
         self._patience = patience
         self._reader: _Reader | None = None
@@ -63,7 +67,7 @@ class SqliteStore:
         _EVERYWHERE.add(self)
 
     def __str__(self) -> str:
-        return f"the file {self._path}"
+        return f"the file {self._path}{self._shown}"
 
     def version(self) -> Version | None:
         """Return the version of the set; see `Store.version`."""

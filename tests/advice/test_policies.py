@@ -5,8 +5,11 @@ import re
 import sys
 
 import pytest
+from flask import Flask
 
 from flask_sio_cors.cli import flask_group
+from flask_sio_cors.config.options import Options
+from flask_sio_cors.live.opening import located
 from tests.support.pages import block
 from tests.support.questions import application, run, run_json
 
@@ -57,6 +60,24 @@ def test_a_policy_that_does_not_exist_is_told(name):
         assert result.exit_code == 2
         assert f"{name!r} is no policy." in result.output
         assert ("Did you mean acme?" in result.output) == (name == "acm")
+
+
+@pytest.mark.parametrize(
+    "store", ["sqlite:///a.sqlite3", "sqlite:///a.sqlite3?every=5", "sqlite:///a.sqlite3?key=one"]
+)
+@pytest.mark.parametrize("command", [["explain", STRANGER], ["observed", "--allow", STRANGER]])
+def test_a_policy_that_gets_origins_of_its_own_keeps_the_store_that_it_inherits(command, store):
+    config = {**POLICIES, "SIO_CORS_ORIGINS_STORE": store}
+    lines = run_json(application(**config), *command, "--policy", "heir")["lines"]
+    mended = copied(config)
+    exec("\n".join(lines), {"app": type("app", (), {"config": mended})})
+    options = Options.from_config(mended)
+    heir = next(one for one in options.policies if one.name == "heir")
+    assert STRANGER in heir.origins
+    for one in (options, heir):
+        assert located(one.origins_store, Flask("shop")) == located(
+            options.origins_store, Flask("shop")
+        )
 
 
 @pytest.mark.parametrize("policy", ["acme", "heir", "public", "many"])
@@ -134,7 +155,7 @@ def test_the_policies_of_a_broken_configuration_are_told():
 def test_the_page_shows_what_explain_prints(monkeypatch):
     monkeypatch.setitem(sys.modules, "eventlet", None)
     names = {"__name__": "page"}
-    exec(block("docs/tenants.md", "Flask(__name__)"), names)
+    exec(block("docs/tenants.md", "public.api.example.com"), names)
     line, *shown = block("docs/tenants.md", "explain", "console").splitlines()
     words = line.removeprefix("$ flask sio-cors ").split()
     printed = run(names["app"], *words).output

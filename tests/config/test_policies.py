@@ -83,6 +83,52 @@ def test_a_host_is_accepted_as_requests_name_it(host):
     assert read({"acme": {"HOSTS": [host]}})["acme"].hosts == (host,)
 
 
+# --- Stores ------------------------------------------------------------------------------------
+
+URL = "sqlite:///origins.sqlite3"
+STORES = {
+    "inherits all": ({}, "shop"),
+    "origins of its own": ({"ORIGINS": ["https://acme.example"]}, None),
+    "none, though they are its own": ({"ORIGINS": None}, None),
+    "a store of its own": ({"ORIGINS_STORE": URL}, "shop/acme"),
+    "both": ({"ORIGINS": ["https://acme.example"], "ORIGINS_STORE": URL}, "shop/acme"),
+    "a key": ({"ORIGINS_STORE": f"{URL}?key=one"}, "one"),
+    "no store": ({"ORIGINS_STORE": None}, None),
+    "no store, in the environment": ({"ORIGINS_STORE": ""}, None),
+}
+
+
+@pytest.mark.parametrize(("own", "key"), STORES.values(), ids=STORES)
+@pytest.mark.parametrize("is_text", [False, True], ids=["dict", "JSON"])
+def test_a_policys_store_is_its_own_or_inherited_with_the_origins(own, key, is_text):
+    policies = {"acme": {"HOSTS": ["acme.example"], **own}}
+    written = json.dumps(policies) if is_text else policies
+    store = read(written, ORIGINS_STORE=URL)["acme"].origins_store
+    assert (store and store.namespace("shop")) == key
+
+
+def test_no_two_policies_of_any_application_have_one_namespace():
+    names = ["a", "b", "a/b", "a%2Fb", "a%", "%2Fb", "/", "a b"]
+    policies = {name: {"HOSTS": [], "ORIGINS_STORE": URL} for name in names}
+    found = Options.from_config(
+        {"SIO_CORS_POLICIES": policies, "SIO_CORS_ORIGINS_STORE": URL},
+        choose_policy=lambda request: None,
+    )
+    stores = [found.origins_store, *(policy.origins_store for policy in found.policies)]
+    namespaces = [store.namespace(app) for store in stores for app in names]
+    assert len(set(namespaces)) == len(stores) * len(names)
+
+
+def test_a_password_in_a_policys_store_is_never_told():
+    pytest.importorskip("redis")
+    secret = {"ORIGINS_STORE": "redis://ada:secret@h/0/1"}
+    for policy in (secret, {"ORIGIN_STORE": "redis://ada:secret@h/0"}, {**secret, "HOSTS": ["a"]}):
+        with pytest.raises(ConfigError) as raised:
+            Options.from_config({"SIO_CORS_POLICIES": {"acme": policy}})
+        assert "ada" in str(raised.value)
+        assert "secret" not in str(raised.value)
+
+
 def test_every_setting_can_be_a_policys_own_unless_it_concerns_the_whole_application():
     shared = {setting.name for setting in SETTINGS if not setting.is_a_policys}
     assert "ORIGINS" not in shared

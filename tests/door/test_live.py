@@ -1,5 +1,7 @@
 """A policy and a set of origins that changes: what it remembers, and who is judged again."""
 
+from functools import partial
+
 import pytest
 from flask import Flask
 
@@ -188,7 +190,8 @@ TENANTS = {
 def tenants(live=None):
     app = Flask("tests")
     options = Options.from_config({"SIO_CORS_POLICIES": TENANTS})
-    return Policies(app, options, Journal(), Interrupter(), live)
+    sharing = {} if live is None else {"default": live, "inherits": live}
+    return Policies(app, options, Journal(), Interrupter(), sharing)
 
 
 @pytest.mark.parametrize(
@@ -196,10 +199,10 @@ def tenants(live=None):
     [(HOST, True), ("inherits.example", True), ("own.example", False)],
     ids=["default", "inherits", "own"],
 )
-def test_a_policy_with_origins_of_its_own_does_not_share_what_changes(host, is_allowed):
+def test_a_policy_shares_what_changes_where_it_is_told_to(host, is_allowed):
     live = LiveOrigins()
     policies = tenants(live)
-    live.lost = policies.forget
+    live.lost = partial(policies.forget, ["default", "inherits"])
     live.add(LIVE)
     environ = asking(LIVE, HTTP_HOST=host)
     generation = policies.generation
@@ -235,11 +238,11 @@ def test_a_session_whose_host_has_another_policy_now_is_refused():
 
 def test_an_entry_is_fit_for_every_policy_that_shares_it():
     options = Options.from_config({"SIO_CORS_POLICIES": TENANTS})
-    assert problems_of_entry(LIVE, options) == ()
-    [problem] = problems_of_entry("http://a.example", options)
+    inherits, own = options.policies
+    assert problems_of_entry(LIVE, options, inherits) == ()
+    [problem] = problems_of_entry("http://a.example", options, inherits)
     assert "is not encrypted" in problem.reason
-    alone = Options.from_config({"SIO_CORS_POLICIES": {"own": TENANTS["own"]}})
-    assert problems_of_entry("http://a.example", alone) == ()
+    assert problems_of_entry("http://a.example", options, own) == ()
 
 
 # --- What may be in a store --------------------------------------------------------------------

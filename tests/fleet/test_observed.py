@@ -56,6 +56,32 @@ def test_machines_add_up_and_a_server_that_was_away_is_told_later(server, tmp_pa
     wait_until(lambda: "cannot be written to the Redis server at 127.0.0.1" in caplog.text)
 
 
+def test_reconfigured_with_another_store_they_go_on_there(server, tmp_path):
+    app = machine(server, tmp_path)
+    ask(app)
+    wait_until(lambda: shown(app) == {STRANGER: 1})
+    (tmp_path / "other").mkdir()
+    with RedisServer(tmp_path / "other") as other:
+        for store, key in ((other.url, ""), (f"{other.url}?key=b", "b"), (None, None)):
+            app.config["SIO_CORS_ORIGINS_STORE"] = store
+            app.extensions["sio_cors"].reconfigure(app)
+            wait_until(lambda: STRANGER in shown(app))
+            if key is not None:
+                assert (
+                    other.ask("keys", "*observed:times")
+                    == f"{{sio-cors-1:{key or 'shop'}}}:observed:times"
+                )
+        ask(app)
+        wait_until(lambda: shown(app) == {STRANGER: 2})
+        assert [one.ask("keys", "*observed*") for one in (server, other)] == ["", ""]
+
+
+def test_what_one_process_takes_no_other_gets(server):
+    place = Server(server.url, "shop")
+    place.add({SEEN: Count(2, 1.0, 2.0)})
+    assert (place.take(), place.take(), place.read()) == ({SEEN: Count(2, 1.0, 2.0)}, {}, {})
+
+
 def test_the_rarest_go_first(server, monkeypatch):
     monkeypatch.setattr(observed_by_many, "LIMIT", 10)
     place = Server(server.url, "shop")

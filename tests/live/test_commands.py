@@ -27,8 +27,7 @@ def make(tmp_path):
 
     yield make
     for app in apps:
-        shared = app.extensions["sio_cors_sharing"].shared
-        if shared is not None:
+        for shared in app.extensions["sio_cors_sharing"].of.values():
             shared.follower.store.close()
 
 
@@ -97,10 +96,16 @@ def test_show_shows_the_store_and_never_its_password(make):
     app = make()
     origins(app, "add", A)
     shown = " ".join(run(app, "show").stdout.split())
-    assert "It has version 1, with 1 entry." in shown
+    assert "It has version 1, with 1 entry under the key shop." in shown
     assert "'sqlite:///origins.sqlite3'" in shown
     told = json.loads(run(app, "show", "--json").stdout)
-    assert told["store"] == {"version": 1, "entries": 1, "fault": ""}
+    assert told["store"] == {
+        "key": "shop",
+        "policies": ["default"],
+        "version": 1,
+        "entries": 1,
+        "fault": "",
+    }
     pytest.importorskip("redis")
     app = make(SIO_CORS_ORIGINS_STORE="redis://ada:secret@127.0.0.1:1/0?key=shop")
     shown = run(app, "show").stdout
@@ -117,6 +122,89 @@ def test_explain_knows_what_is_shared(make):
         told = " ".join(result.stdout.split())
         assert f"Rule {rule}, in the store of SIO_CORS_ORIGINS_STORE" in told
     assert run(app, "explain", "https://c.example").exit_code == 1
+
+
+# --- Policies ----------------------------------------------------------------------------------
+
+URL = "sqlite:///origins.sqlite3"
+POLICIES = {
+    "acme": {"HOSTS": ["acme.example"], "ORIGINS_STORE": URL, "ORIGINS": ["https://own.example"]},
+    "big corp": {"HOSTS": ["big.example"], "ORIGINS_STORE": f"{URL}?key=big"},
+    "heir": {"HOSTS": ["heir.example"]},
+    "shut": {"HOSTS": ["shut.example"], "ORIGINS": ["https://shut.example"]},
+}
+
+
+def test_commands_are_about_the_policy_that_is_named(make):
+    app = make(SIO_CORS_POLICIES=POLICIES)
+    assert origins(app, "--policy", "acme", "add", A).stdout == "Version 1 is written, for acme.\n"
+    assert origins(app, "add", "--policy", "big corp", B).exit_code == 0
+    assert origins(app, "list", "--policy", "acme").stdout == f"{A}\n"
+    assert origins(app, "--policy", "big corp", "list").stdout == f"{B}\n"
+    for policy in ("default", "heir"):
+        assert origins(app, "--policy", policy, "list").stdout == ""
+    told = origins(app, "--policy", "heir", "add", B).stdout
+    assert told == "Version 1 is written, for default, heir.\n"
+    assert origins(app, "remove", A, "--policy", "acme").exit_code == 0
+    assert origins(app, "--policy", "acme", "replace", "-", given=B).exit_code == 0
+    assert origins(app, "--policy", "acme", "status").stdout.count("(key shop/acme)") == 1
+    assert origins(app, "--policy", "acme", "restore").exit_code == 0
+
+
+def test_a_policy_without_a_store_or_that_does_not_exist_is_told(make):
+    app = make(SIO_CORS_POLICIES=POLICIES, SIO_CORS_ORIGINS_STORE=None)
+    told = {
+        (): "Those with a store are 'acme', 'big corp'; name one of them: policy='acme', or "
+        "--policy acme.",
+        ("--policy", "shut"): "The policy 'shut' shares no origins, since SIO_CORS_POLICIES['shut']"
+        "['ORIGINS_STORE'] is not set.",
+        ("--policy", "acmee"): "'acmee' is no policy. Did you mean acme?",
+    }
+    for named, expected in told.items():
+        for command in (["list"], ["add", A], ["status"], ["restore"]):
+            result = origins(app, *named, *command)
+            assert (result.exit_code, expected in result.stderr) == (2, True), result.stderr
+
+
+def test_show_and_explain_are_about_the_policys_own_store(make):
+    app = make(SIO_CORS_POLICIES=POLICIES)
+    app.cors.shared_origins(app, "acme").add(A)
+    app.cors.shared_origins(app).add(B)
+    shown = " ".join(run(app, "show", "--policy", "acme").stdout.split())
+    assert "(from SIO_CORS_POLICIES['acme']['ORIGINS_STORE'])" in shown
+    assert "It has version 1, with 1 entry under the key shop/acme." in shown
+    shown = " ".join(run(app, "show", "--policy", "heir").stdout.split())
+    assert "under the key shop. The policies default, heir share it." in shown
+    shown = run(app, "show", "--policy", "shut").stdout
+    assert "None  (from SIO_CORS_POLICIES['shut']['ORIGINS'])" in shown
+    for policy, key in {"acme": "shop/acme", "big corp": "big", "heir": "shop"}.items():
+        assert (
+            json.loads(run(app, "show", "--policy", policy, "--json").stdout)["store"]["key"] == key
+        )
+    assert json.loads(run(app, "show", "--policy", "shut", "--json").stdout)["store"] is None
+
+
+EXPLAINED = {
+    "its own": (A, "acme", True, "SIO_CORS_POLICIES['acme']['ORIGINS_STORE']"),
+    "another's": (A, "heir", False, "SIO_CORS_ORIGINS_STORE"),
+    "inherited": ("https://x.b.example", "heir", True, "SIO_CORS_ORIGINS_STORE"),
+    "the default one's": ("https://x.b.example", "acme", False, "SIO_CORS_POLICIES['acme']"),
+    "none": ("https://x.b.example", "shut", False, "SIO_CORS_POLICIES['shut']['ORIGINS']"),
+}
+
+
+@pytest.mark.parametrize(
+    ("origin", "policy", "is_allowed", "key"), EXPLAINED.values(), ids=EXPLAINED
+)
+def test_explain_names_the_store_of_the_hosts_policy(make, origin, policy, is_allowed, key):
+    app = make(SIO_CORS_POLICIES=POLICIES)
+    app.cors.shared_origins(app, "acme").add(A)
+    app.cors.shared_origins(app).add(B)
+    host = POLICIES[policy]["HOSTS"][0]
+    told = json.loads(run(app, "explain", origin, "--host", host, "--json").stdout)
+    assert (told["policy"], told["allowed"]) == (policy, is_allowed)
+    assert told["rule"]["key"].startswith(key)
+    assert ("store" in told["rule"]["text"]) == (policy != "shut")
 
 
 # --- status ------------------------------------------------------------------------------------

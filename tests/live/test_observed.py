@@ -45,6 +45,48 @@ def make(app):
         one._background.stop()
 
 
+def test_what_was_observed_moves_with_its_place(app, make, tmp_path):
+    one, other = make(), make()
+    for observations in (one, other, other):
+        observations.note(A)
+    wait_until(lambda: times(app) == {A: 3})
+    elsewhere = Flask("watched", instance_path=str(tmp_path / "elsewhere"))
+    one.move(File(elsewhere))
+    one.move(File(elsewhere))
+    wait_until(lambda: times(elsewhere) == {A: 3})
+    assert times(app) == {}
+    # Who has not heard of it yet counts where it did, until it has.
+    other.note(B)
+    wait_until(lambda: times(app) == {B: 1})
+    other.move(File(elsewhere))
+    wait_until(lambda: times(elsewhere) == {A: 3, B: 1})
+    one.note(A)
+    wait_until(lambda: times(elsewhere) == {A: 4, B: 1})
+    assert times(app) == {}
+
+
+def test_a_process_that_has_observed_nothing_leaves_what_is_there(app, make, tmp_path):
+    File(app).add({A: Count(2, 1.0, 2.0)})
+    elsewhere = Flask("watched", instance_path=str(tmp_path / "elsewhere"))
+    observations = make()
+    observations.move(File(elsewhere))
+    assert times(app) == {A: 2}
+    observations.note(A)
+    wait_until(lambda: times(elsewhere) == {A: 3})
+
+
+def test_what_cannot_be_fetched_is_told_and_stays(app, make, tmp_path, caplog):
+    observations = make()
+    observations.note(A)
+    wait_until(lambda: times(app) == {A: 1})
+    File(app).path.write_bytes(b"no database" * 1000)
+    elsewhere = Flask("watched", instance_path=str(tmp_path / "elsewhere"))
+    observations.move(File(elsewhere))
+    observations.note(B)
+    wait_until(lambda: times(elsewhere) == {B: 1})
+    assert caplog.text.count("What was observed before stays in ") == 1
+
+
 def times(app):
     return {seen: count.times for seen, count in File(app).read().items()}
 

@@ -26,13 +26,13 @@ def make(tmp_path):
         app.config.update(SIO_CORS_ORIGINS_STORE=store, **config)
         SocketIO(app, async_mode="threading")
         cors = SioCors(app)
-        app.extensions["sio_cors_sharing"].shared.follower.pace = Pace(every=0.05)
+        cors.shared_origins(app).follower.pace = Pace(every=0.05)
         apps.append((app, cors))
         return app, cors
 
     yield make
     for app, _ in apps:
-        shared = app.extensions["sio_cors_sharing"].shared
+        shared = app.extensions["sio_cors_sharing"].of.get("default")
         if shared is not None:
             shared.follower.background.stop()
             if hasattr(shared.follower.store, "close"):

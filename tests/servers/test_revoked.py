@@ -36,7 +36,10 @@ AFTER = """
     app.extensions["socketio"] = socketio
     app.live = LiveOrigins()
     app.left = []
-    doors_of(app).share(app.live)
+    doors = doors_of(app)
+    apply = doors.apply
+    doors.apply = lambda options, live: apply(options, {"default": app.live})
+    cors.reconfigure(app)
 
     @socketio.on("connect")
     def connect():
@@ -205,7 +208,7 @@ def test_a_handshake_that_waits_meanwhile_does_not_live_on(one_of_a_kind, place,
     was_opened = (server.description.server, transport) == ("gevent", "websocket")
     assert answer.status == (101 if was_opened else 403)
     assert "Access-Control-Allow-Origin" not in dict(answer.headers)
-    assert f"Refused (origin-not-allowed): {GONE!r}" in server.log()
+    wait_until(lambda: f"Refused (origin-not-allowed): {GONE!r}" in server.log())
     assert b"sid" not in answer.body
     assert answered(server, OPEN) == 0
     assert answered(server, "answer = len(socketio.server.environ)") == 0
