@@ -23,6 +23,8 @@ _FINDING = re.compile(
 #: Below this, each finding is explained in a paragraph, under its name.
 _EXPLAINED = "\n## Findings, by name\n"
 _EXPLANATION = re.compile(r"^#### ([a-z-]+)\n\n(.+)$", re.MULTILINE)
+#: Names that a finding has taken in; their addresses lead to it.
+_FORMER = re.compile(r"\(Once also (.+)\.\)$")
 
 
 class Entry(NamedTuple):
@@ -135,6 +137,8 @@ def index(entries: list[Entry], explained: dict[str, str]) -> Iterator[str]:
     for finding in sorted({*explained, *(one for entry in entries for one in entry.findings)}):
         shown = [_link(one.messages[0], SOURCE) for one in entries if finding in one.findings]
         told = [explained.get(finding, ""), _listed(shown, " / ")]
+        former = _FORMER.search(told[0])
+        yield from (f"({name})=" for name in re.findall("[a-z-]+", former[1] if former else ""))
         yield "\n\n".join([f"### {finding}", *filter(None, told)]) + "\n"
     yield "\n```{toctree}\n:hidden:\n"
     yield from (f"{SOURCE}/{address(message)}" for message in messages)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ from ..origins.grammar import is_loopback
 from ..origins.lookalikes import longer_port, neighbours, other_port
 from .advice import Topic, advise
 from .browser import Browser, fetch_metadata, origin_of
-from .findings import Finding, Severity, Words
+from .findings import Finding, Severity
 from .fixes import Fix, allowing
 from .plan import a_stranger
 from .proof import proof_of
@@ -69,11 +69,23 @@ class Facts:
         return self.stranger is not None and lets_in(self.stranger)
 
     @property
-    def is_unknown(self) -> bool:
-        """Whether a request has failed to tell."""
+    def untold(self) -> list[Exchange | None]:
+        """The answers that do not tell; ``None`` is one that was not asked for any more."""
+        known = [(one, one.response) for one in self.answers]
         limits = (408, 429, 502, 503, 504)
+        failed = [one for one, answer in known if answer is None or answer.status in limits]
+        return [*failed, *([None] * self.is_spent)]
+
+    @property
+    def is_python(self) -> bool:
+        """Whether the server is one in Python."""
         known = [one.response for one in self.answers]
-        return self.is_spent or any(one is None or one.status in limits for one in known)
+        return any(is_python(one) or is_extension(one) for one in known)
+
+    @property
+    def is_node(self) -> bool:
+        """Whether the server is one for Node.js."""
+        return any(session_of(one) for one in self.answers) and not self.is_python
 
     def let_in(self, *names: str | None) -> list[Exchange]:
         """Return the answers to those of these origins that get in."""
@@ -201,18 +213,18 @@ def _plain_twin(origin: str) -> str | None:
 # --- The rules -------------------------------------------------------------------------------
 
 
-def _only(page: Page) -> Fix:
+def _only(facts: Facts) -> Fix:
     """Return what lets the page in, and nobody else."""
-    return allowing(page, adds=False)
+    return allowing(facts.page, adds=False)
 
 
-def _closing(page: Page) -> Fix:
+def _closing(facts: Facts) -> Fix:
     """Return what looks at the origin where CORS does not: at WebSockets and at JSONP."""
     return allowing(
-        page,
+        facts.page,
         options=[
             "allowRequest: ({ headers: { origin }, _query: { j } }, callback) => {",
-            f"  const known = [{json.dumps(page.origin)}, /* and your others */];",
+            f"  const known = [{json.dumps(facts.page.origin)}, /* and your others */];",
             "  const isListed = origin === undefined ? j === undefined",
             "    : known.includes(origin);",
             "  callback(null, isListed);",
@@ -221,181 +233,157 @@ def _closing(page: Page) -> Fix:
     )
 
 
-def _is_public(facts: Facts) -> bool:
-    """Tell whether everybody gets in, and nobody's cookies with them."""
-    return facts.lets_all_in and not _has_cookies(facts.stranger)
+def _varying(facts: Facts) -> Fix:
+    own = facts.own.response if facts.own is not None else None
+    if is_extension(own):
+        lost = advise(Topic.HIDES, proxy_of(own), header="Vary")
+        return Fix(elsewhere=f"SioCors has sent Vary: Origin. {lost}")
+    by_hand = "Where the header is set by hand, set Vary: Origin with it. SioCors sends it, as does Socket.IO for Node.js where its origins are a list."
+    return allowing(facts.page, elsewhere=by_hand)
 
 
-def _any_with_cookies(facts: Facts) -> Words:
-    return Words(
-        "Every site is let in, with the visitor's cookies.",
-        "The server sends back whatever origin asks, together with Access-Control-Allow-Credentials: true. Any site can open a session with its visitors' cookies and act in their name.",
-        _only(facts.page),
-        (facts.stranger,),
-    )
+def _again(facts: Facts) -> Fix:
+    return Fix(elsewhere="Ask again when the server is less busy.")
 
 
-def _any(facts: Facts) -> Words:
-    return Words(
-        "Every site is let in.",
-        "That is right for public content only. Without credentials no cookies are at risk.",
-        _only(facts.page),
-        (facts.stranger,),
-    )
+_Found = Sequence[Exchange | None]
 
 
-def _null(facts: Facts) -> Words:
-    return Words(
-        "The origin “null” is let in.",
-        "Any page can have the origin “null”: a sandboxed iframe is enough. To allow it is to allow every site.",
-        _only(facts.page),
-        (facts.others.get("null"),),
-    )
+def _all(facts: Facts, *, cookies: bool) -> _Found:
+    """Return the stranger's answer where it lets everybody in, with cookies or without."""
+    has_cookies = _has_cookies(facts.stranger)
+    return [facts.stranger] * (facts.lets_all_in and has_cookies is cookies)
 
 
-def _every_port(facts: Facts) -> list[Exchange]:
-    return facts.let_in(other_port(facts.page.origin))
+def _every_port(facts: Facts) -> _Found:
+    is_here = is_loopback(urlsplit(facts.page.origin).hostname or "")
+    return [] if is_here else facts.let_in(other_port(facts.page.origin))
 
 
-def _alike(facts: Facts) -> list[Exchange]:
+def _alike(facts: Facts) -> _Found:
     origin = facts.page.origin
     # Where every port is meant to get in, a longer one says nothing of the pattern's end.
-    longer = None if _every_port(facts) else longer_port(origin)
+    longer = None if facts.let_in(other_port(origin)) else longer_port(origin)
     return facts.let_in(longer, *neighbours(origin))
 
 
-def _neighbours(facts: Facts) -> Words:
-    names = ", ".join(map(_origin, _alike(facts)))
-    return Words(
-        "Look-alikes of the page's origin are let in.",
-        f"These are origins of others: {names}. The server compares with a pattern that is open at an end, or whose dots stand for any character.",
-        _only(facts.page),
-        tuple(_alike(facts)[:1]),
-    )
-
-
-def _ports(facts: Facts) -> Words:
-    let_in = _every_port(facts)
-    return Words(
-        "Every port of the page's host is let in.",
-        f"{_origin(let_in[0])} gets in as well: whoever may serve pages on any port of that machine gets what the page gets. That is right only where nobody else may.",
-        _only(facts.page),
-        tuple(let_in),
-    )
-
-
-def _twin(facts: Facts) -> list[Exchange]:
+def _twin(facts: Facts) -> _Found:
     found = facts.let_in(_plain_twin(facts.page.origin))
     return [one for one in found if _has_cookies(one)]
 
 
-def _insecure(facts: Facts) -> Words:
-    twin = _twin(facts)[0]
-    return Words(
-        "The page's unencrypted twin is let in, with cookies.",
-        f"Anyone on the way can speak in the name of {_origin(twin)}, which is not encrypted, and use the visitor's cookies.",
-        _only(facts.page),
-        (twin,),
-    )
+def _scripted(facts: Facts) -> _Found:
+    is_public = facts.lets_all_in and not _has_cookies(facts.stranger)
+    return [facts.script] if _script_session(facts.script) and not is_public else []
 
 
-def _websocket(facts: Facts) -> Words:
-    return Words(
-        "WebSocket is open to every site.",
-        "Browsers leave it to the server to look at a WebSocket's origin, and this one does not: any site can open a session, with the visitor's cookies where their SameSite permits.",
-        _closing(facts.page),
-        (facts.websocket,),
-    )
+def _unvaried(facts: Facts, *, stored: bool) -> _Found:
+    """Return the page's answer where it does not say that it is for this page.
 
-
-def _jsonp(facts: Facts) -> Words:
-    return Words(
-        "JSONP is open to every site.",
-        "A <script> on any site can open a session and read it: JSONP knows no origin, so the list of allowed origins does not protect it.",
-        _closing(facts.page),
-        (facts.script,),
-    )
-
-
-def _is_unvaried(facts: Facts) -> bool:
+    :param stored: whether caches may keep it.
+    """
     own = facts.own.response if facts.own is not None else None
     other = facts.stranger.response if facts.stranger is not None else None
     if own is None or other is None or origin_of(facts.target.base) == facts.page.origin:
-        return False
+        return []
     allowed = own.combined("Access-Control-Allow-Origin")
-    if allowed in (None, "*") or allowed == other.combined("Access-Control-Allow-Origin"):
-        return False
-    return not varies_by_origin(own)
-
-
-def _is_uncached(facts: Facts) -> bool:
-    own = facts.own.response if facts.own is not None else None
-    return own is not None and "no-store" in (own.combined("Cache-Control") or "")
-
-
-def _unvaried(facts: Facts) -> Words:
-    own = facts.own.response if facts.own is not None else None
-    by_hand = "Where the header is set by hand, set Vary: Origin with it. SioCors sends it, as does Socket.IO for Node.js where its origins are a list."
-    fix = allowing(facts.page, elsewhere=by_hand)
-    if is_extension(own):
-        lost = advise(Topic.HIDES, proxy_of(own), header="Vary")
-        fix = Fix(elsewhere=f"SioCors has sent Vary: Origin. {lost}")
-    return Words(
-        "The answer depends on the origin and does not say so.",
-        "The answer names the origin that asked, but does not say so with Vary: Origin. A cache may give it to pages of other origins, which are then blocked: “does not match”.",
-        fix,
-        (facts.own,),
-    )
-
-
-def _unknown(facts: Facts) -> Words:
-    return Words(
-        "The audit is incomplete.",
-        "Some requests in the name of others got no answer that tells whether they are let in.",
-        "Ask again when the server is less busy.",
-        tuple(one for one in facts.answers if one.response is None)[:1],
-    )
+    is_one = allowed in (None, "*") or allowed == other.combined("Access-Control-Allow-Origin")
+    is_stored = "no-store" not in (own.combined("Cache-Control") or "")
+    return [] if is_one or varies_by_origin(own) or is_stored is not stored else [facts.own]
 
 
 @dataclass(frozen=True)
 class Rule:
-    """When something is open, and in which words it is told."""
+    """What is open, and how it is told.
+
+    :param finds: returns the answers that show it; none where it is not open.
+    :param cause: with ``{names}`` for the origins that got these answers.
+    """
 
     id: str
     severity: Severity
-    applies: Callable[[Facts], object]
-    tell: Callable[[Facts], Words]
+    finds: Callable[[Facts], _Found]
+    title: str
+    cause: str
+    fix: Callable[[Facts], Fix] = _only
 
 
 _WRONG, _NOTE = Severity.WRONG, Severity.NOTE
+_NO_VARY: Final = (
+    "The answer depends on the origin and does not say so.",
+    "The answer names the origin that asked, but does not say so with Vary: Origin. A cache may give it to pages of other origins, which are then blocked: “does not match”.",
+    _varying,
+)
 #: All that apply are told.
 RULES: Final = (
     Rule(
         "any-origin-with-credentials",
         _WRONG,
-        lambda f: f.lets_all_in and _has_cookies(f.stranger),
-        _any_with_cookies,
+        lambda f: _all(f, cookies=True),
+        "Every site is let in, with the visitor's cookies.",
+        "The server sends back whatever origin asks, together with Access-Control-Allow-Credentials: true. Any site can open a session with its visitors' cookies and act in their name.",
     ),
-    Rule("any-origin", _WRONG, _is_public, _any),
-    Rule("null-allowed", _WRONG, lambda f: f.let_in("null"), _null),
-    Rule("neighbours-allowed", _WRONG, _alike, _neighbours),
-    Rule("insecure-twin", _WRONG, _twin, _insecure),
-    Rule("websocket-open", _WRONG, lambda f: opened_by(f.greeting), _websocket),
+    Rule(
+        "any-origin",
+        _WRONG,
+        lambda f: _all(f, cookies=False),
+        "Every site is let in.",
+        "That is right for public content only. Without credentials no cookies are at risk.",
+    ),
+    Rule(
+        "null-allowed",
+        _WRONG,
+        lambda f: f.let_in("null"),
+        "The origin “null” is let in.",
+        "Any page can have the origin “null”: a sandboxed iframe is enough. To allow it is to allow every site.",
+    ),
+    Rule(
+        "neighbours-allowed",
+        _WRONG,
+        _alike,
+        "Look-alikes of the page's origin are let in.",
+        "These are origins of others: {names}. The server compares with a pattern that is open at an end, or whose dots stand for any character.",
+    ),
+    Rule(
+        "insecure-twin",
+        _WRONG,
+        _twin,
+        "The page's unencrypted twin is let in, with cookies.",
+        "Anyone on the way can speak in the name of {names}, which is not encrypted, and use the visitor's cookies.",
+    ),
+    Rule(
+        "websocket-open",
+        _WRONG,
+        lambda f: [f.websocket] if opened_by(f.greeting) else [],
+        "WebSocket is open to every site.",
+        "Browsers leave it to the server to look at a WebSocket's origin, and this one does not: any site can open a session, with the visitor's cookies where their SameSite permits.",
+        _closing,
+    ),
     Rule(
         "jsonp-open",
         _WRONG,
-        lambda f: _script_session(f.script) and not _is_public(f),
-        _jsonp,
+        _scripted,
+        "JSONP is open to every site.",
+        "A <script> on any site can open a session and read it: JSONP knows no origin, so the list of allowed origins does not protect it.",
+        _closing,
     ),
-    Rule("no-vary", _WRONG, lambda f: _is_unvaried(f) and not _is_uncached(f), _unvaried),
-    Rule("no-vary", _NOTE, lambda f: _is_unvaried(f) and _is_uncached(f), _unvaried),
+    Rule("no-vary", _WRONG, lambda f: _unvaried(f, stored=True), *_NO_VARY),
+    Rule("no-vary", _NOTE, lambda f: _unvaried(f, stored=False), *_NO_VARY),
     Rule(
         "every-port",
         _NOTE,
-        lambda f: _every_port(f) and not is_loopback(urlsplit(f.page.origin).hostname or ""),
-        _ports,
+        _every_port,
+        "Every port of the page's host is let in.",
+        "{names} gets in as well: whoever may serve pages on any port of that machine gets what the page gets. That is right only where nobody else may.",
     ),
-    Rule("incomplete", _NOTE, lambda f: f.is_unknown, _unknown),
+    Rule(
+        "incomplete",
+        _NOTE,
+        lambda f: f.untold,
+        "The audit is incomplete.",
+        "Some requests in the name of others got no answer that tells whether they are let in.",
+        _again,
+    ),
 )
 
 
@@ -410,16 +398,6 @@ class Report:
     findings: tuple[Finding, ...]
 
     @property
-    def target(self) -> Target:
-        """What was asked."""
-        return self.facts.target
-
-    @property
-    def page(self) -> Page:
-        """Who may get in."""
-        return self.facts.page
-
-    @property
     def holes(self) -> tuple[Finding, ...]:
         """What others get in by."""
         return tuple(one for one in self.findings if one.severity is Severity.WRONG)
@@ -429,31 +407,23 @@ class Report:
         """Whether nobody else gets in; ``None`` where that could not be told."""
         if self.holes:
             return False
-        return None if self.facts.is_unknown or not self.facts.is_seen else True
-
-    @property
-    def is_python(self) -> bool:
-        """Whether the server is one in Python."""
-        known = [one.response for one in self.facts.answers]
-        return any(is_python(one) or is_extension(one) for one in known)
-
-    @property
-    def is_node(self) -> bool:
-        """Whether the server is one for Node.js."""
-        return any(session_of(one) for one in self.facts.answers) and not self.is_python
+        return None if self.facts.untold or not self.facts.is_seen else True
 
 
 def audit(target: Target, page: Page, wire: Wire | None = None) -> Report:
     """Ask a server who gets in besides a page."""
     facts = ask(target, page, wire or Wire())
-    is_installed = any(is_extension(one.response) for one in facts.answers)
-    found = []
-    for rule in RULES:
-        if not rule.applies(facts):
-            continue
-        words = rule.tell(facts)
-        fix = words.fix.fitted(target, is_installed=is_installed)
-        proof = proof_of(filter(None, words.proof))
-        found.append(Finding(rule.id, rule.severity, words.title, words.cause, fix, proof=proof))
+    told = (_tell(rule, facts, rule.finds(facts)) for rule in RULES)
     order = list(Severity)
+    found = filter(None, told)
     return Report(facts, tuple(sorted(found, key=lambda one: order.index(one.severity))))
+
+
+def _tell(rule: Rule, facts: Facts, shown: _Found) -> Finding | None:
+    if not shown:
+        return None
+    proof = [one for one in shown if one is not None]
+    cause = rule.cause.format(names=", ".join(map(_origin, proof)))
+    is_installed = any(is_extension(one.response) for one in facts.answers)
+    fix = rule.fix(facts).fitted(facts.target, is_installed=is_installed)
+    return Finding(rule.id, rule.severity, rule.title, cause, fix, proof=proof_of(proof[:1]))

@@ -23,45 +23,17 @@ class Console:
     client: str = ""
 
 
+#: Chromium's names for what it has one name for, without the ``net::ERR_``.
 _NETWORK_ERRORS: Final = {
     Trouble.NAME: "NAME_NOT_RESOLVED",
     Trouble.REFUSED: "CONNECTION_REFUSED",
-    Trouble.UNREACHABLE: "ADDRESS_UNREACHABLE",
-    Trouble.NO_CONNECTION: "CONNECTION_TIMED_OUT",
-    Trouble.CERTIFICATE: "CERT_AUTHORITY_INVALID",
-    Trouble.TLS: "SSL_PROTOCOL_ERROR",
     Trouble.CLOSED: "EMPTY_RESPONSE",
-    Trouble.NOT_HTTP: "INVALID_HTTP_RESPONSE",
-    Trouble.BAD_STATUS: "INVALID_HTTP_RESPONSE",
-    Trouble.CUT_SHORT: "CONTENT_LENGTH_MISMATCH",
+    Trouble.NO_CONNECTION: "CONNECTION_TIMED_OUT",
     Trouble.GARBLED: "CONTENT_DECODING_FAILED",
 }
-#: What a detail of a failure makes of Chromium's name for it.
-_DETAILS: Final = (
-    (Trouble.CERTIFICATE, ("expired", "not yet valid"), "CERT_DATE_INVALID"),
-    (Trouble.CERTIFICATE, ("match",), "CERT_COMMON_NAME_INVALID"),
-    (Trouble.TLS, ("UNRECOGNIZED_NAME",), "SSL_UNRECOGNIZED_NAME_ALERT"),
-    (Trouble.TLS, ("PROTOCOL_VERSION", "UNSUPPORTED_PROTOCOL"), "SSL_VERSION_OR_CIPHER_MISMATCH"),
-    (Trouble.TLS, ("HANDSHAKE_FAILURE",), "SSL_VERSION_OR_CIPHER_MISMATCH"),
-    (Trouble.CLOSED, ("reset",), "CONNECTION_RESET"),
-    (Trouble.CUT_SHORT, ("reset",), "CONNECTION_RESET"),
-    (Trouble.CUT_SHORT, ("chunked",), "INCOMPLETE_CHUNKED_ENCODING"),
-    (Trouble.MALFORMED, ("chunk",), "INVALID_CHUNKED_ENCODING"),
-    (Trouble.MALFORMED, ("Content-Length",), "RESPONSE_HEADERS_MULTIPLE_CONTENT_LENGTH"),
-    (Trouble.MALFORMED, ("Location",), "RESPONSE_HEADERS_MULTIPLE_LOCATION"),
-    (Trouble.MALFORMED, ("illegal header",), "INVALID_HTTP_RESPONSE"),
+_SILENT_IN_FIREFOX: Final = frozenset(
+    {Trouble.SILENT, Trouble.TOO_LARGE, Trouble.CUT_SHORT, Trouble.GARBLED}
 )
-#: What Chromium waits for, or reads, where the client gives up.
-_UNSAID: Final = (Trouble.SILENT, Trouble.TOO_LARGE)
-_SILENT_IN_FIREFOX: Final = frozenset({*_UNSAID, Trouble.CUT_SHORT, Trouble.GARBLED})
-
-
-def network_error(failure: Failure) -> str:
-    """Return Chromium's name for a failure, without the ``net::ERR_``."""
-    for trouble, words, name in _DETAILS:
-        if failure.trouble is trouble and any(word in failure.detail for word in words):
-            return name
-    return _NETWORK_ERRORS.get(failure.trouble, "FAILED")
 
 
 def console_of(case: Case) -> Console:
@@ -72,9 +44,9 @@ def console_of(case: Case) -> Console:
         return Console(client=_POLL_ERROR)
     found = _of_fetch(case)
     if case.stage is Stage.SESSION:
-        asked = "post" if case.last.method in ("POST", "OPTIONS") else "poll"
         is_post = any(one.method == "POST" for one in case.fetched.exchanges)
-        client = f"xhr {'post' if is_post else asked} error"
+        is_post |= case.last.method == "OPTIONS"
+        client = f"xhr {'post' if is_post else 'poll'} error"
         return Console(found.firefox, found.chromium, client)
     return found
 
@@ -118,25 +90,27 @@ def _as_chromium_sees(case: Case, block: Block) -> Block:
     return block
 
 
+def _network_error(failure: Failure) -> str | None:
+    """Return Chromium's name for a failure, where it is sure."""
+    # Whether it calls this a reset depends on who is faster.
+    return None if "reset" in failure.detail else _NETWORK_ERRORS.get(failure.trouble)
+
+
 def _of_failure(case: Case, failure: Failure) -> Console:
     url, trouble, origin = case.url, failure.trouble, case.facts.page.origin
-    firefox: tuple[str, ...] = ()
-    if trouble not in _SILENT_IN_FIREFOX:
-        firefox = (wording.failed_line(url),)
+    firefox = (wording.failed_line(url),) * (trouble not in _SILENT_IN_FIREFOX)
     if trouble is Trouble.NOT_HTTP:
         # What has no header is HTTP/0.9, of 1991: to Firefox anywhere, to Chromium where the port
         # is the scheme's own.
-        after = (wording.failed_line(url),) * case.is_preflight
-        firefox = (wording.missing_line(url, 200), *after)
-    chromium: tuple[str, ...] = (wording.network_error(network_error(failure)),)
+        firefox = (wording.missing_line(url, 200), *firefox * case.is_preflight)
+    name, block = _network_error(failure), case.block
+    chromium: tuple[str, ...] = (wording.network_error(name),) if name is not None else ()
     is_ancient = trouble is Trouble.NOT_HTTP and urlsplit(url).port is None
-    if trouble in _UNSAID:
-        chromium = ()
-    elif trouble is Trouble.BAD_STATUS or is_ancient:
+    if trouble is Trouble.BAD_STATUS or is_ancient:
         # Chromium takes a status that is no number for 200, and misses the header.
-        chromium = wording.chromium_lines(Block(Check.ORIGIN_MISSING, status=200), url, origin)
-    if case.block is not None:
-        chromium = wording.chromium_lines(case.block, url, origin)
+        block = block or Block(Check.ORIGIN_MISSING, status=200)
+    if block is not None:
+        chromium = wording.chromium_lines(block, url, origin)
     return Console(firefox, chromium, "timeout" if failure.is_late else _POLL_ERROR)
 
 
@@ -152,19 +126,17 @@ def _of_content(case: Case) -> Console:
 
 def _of_websocket(case: Case) -> Console:
     url, outcome = case.url, case.last.outcome
-    firefox = (wording.firefox_websocket(url),)
-    if isinstance(outcome, Failure):
-        name = network_error(outcome)
-        said = wording.WEBSOCKET_NETWORK.format(name=name)
-        if name == "EMPTY_RESPONSE":
-            said = wording.WEBSOCKET_UNANSWERED
-        if outcome.trouble is Trouble.SILENT:
-            said = wording.WEBSOCKET_CLOSED
-    elif outcome.status == 101:
-        said = wording.WEBSOCKET_CLOSED
-    else:
-        said = wording.WEBSOCKET_STATUS.format(status=outcome.status)
-    return Console(firefox, (wording.chromium_websocket(url, said),), "websocket error")
+    said: str | None = wording.WEBSOCKET_CLOSED
+    if not isinstance(outcome, Failure):
+        if outcome.status != 101:
+            said = wording.WEBSOCKET_STATUS.format(status=outcome.status)
+    elif outcome.trouble is Trouble.CLOSED and "reset" not in outcome.detail:
+        said = wording.WEBSOCKET_UNANSWERED
+    elif outcome.trouble is not Trouble.SILENT:
+        name = _network_error(outcome)
+        said = wording.WEBSOCKET_NETWORK.format(name=name) if name is not None else None
+    chromium = (wording.chromium_websocket(url, said),) if said is not None else ()
+    return Console((wording.firefox_websocket(url),), chromium, "websocket error")
 
 
 def console_of_unsent(facts: Facts) -> Console:

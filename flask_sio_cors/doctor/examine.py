@@ -36,16 +36,6 @@ class Report:
     findings: tuple[Finding, ...]
 
     @property
-    def target(self) -> Target:
-        """What was examined."""
-        return self.facts.target
-
-    @property
-    def page(self) -> Page:
-        """For whom."""
-        return self.facts.page
-
-    @property
     def polling(self) -> bool | None:
         """Whether the page connects by polling; ``None`` where that is not known."""
         return self.facts.polling
@@ -54,21 +44,6 @@ class Report:
     def websocket(self) -> bool | None:
         """Whether it gets a WebSocket; ``None`` where that was not asked."""
         return self.facts.websocket
-
-    @property
-    def connects_by_websocket(self) -> bool:
-        """Whether a client with WebSocket alone was let in."""
-        return self.facts.connects_by_websocket
-
-    @property
-    def is_python(self) -> bool:
-        """Whether the server is one in Python."""
-        return self.facts.is_python
-
-    @property
-    def is_node(self) -> bool:
-        """Whether the server is one for Node.js."""
-        return self.facts.is_node
 
     @property
     def requests(self) -> int:
@@ -84,16 +59,14 @@ class Report:
     def connects(self) -> bool:
         """Whether the page's client connects, as far as was seen."""
         is_in = is_welcome(self.facts.answer, self.facts.target)
-        by_polling = bool(self.polling) and is_in
-        return by_polling or ("polling" not in self.facts.transports and self.connects_by_websocket)
+        is_alone = "polling" not in self.facts.transports
+        return bool(self.polling and is_in) or (is_alone and self.facts.connects_by_websocket)
 
     @property
     def works(self) -> bool:
         """Whether everything that a browser needs was seen to work."""
-        connects = bool(self.polling or self.connects_by_websocket)
-        return connects and not any(
-            finding.severity is Severity.BROKEN for finding in self.findings
-        )
+        connects = bool(self.polling or self.facts.connects_by_websocket)
+        return connects and all(one.severity is not Severity.BROKEN for one in self.findings)
 
 
 class Examination:
@@ -156,57 +129,37 @@ def _found(facts: Facts) -> Iterator[Finding]:
 
 def _stopped(facts: Facts) -> Iterator[Finding]:
     """Tell why the page's requests are of no use to it."""
-    cases = [facts.stopped]
-    if facts.method is not None:
-        cases.append(Case(facts, facts.method, Stage.METHOD))
-    for case in cases:
-        if case is None:
-            continue
+    asked = Case(facts, facts.method, Stage.METHOD) if facts.method is not None else None
+    for case in filter(None, (facts.stopped, asked)):
         yield from _first(_rules_of(case), case)
-        if _is_more_beneath(case):
-            fetched = replace(case.fetched, block=None)
-            beneath = Case(facts, fetched, Stage.BENEATH)
-            yield from _first(tuple(_by_status(beneath)), beneath)
-
-
-def _is_more_beneath(case: Case) -> bool:
-    """Tell whether an answer is of no use besides its CORS headers."""
-    # Where the header is missing, the status has been looked at.
-    is_seen = case.check is Check.ORIGIN_MISSING or case.is_preflight
-    is_error = case.response.status >= 400 and case.author.error is not Error.ORIGIN
-    return case.block is not None and not is_seen and is_error
+        # Where the header is missing, the status has been looked at.
+        is_seen = case.check is Check.ORIGIN_MISSING or case.is_preflight
+        is_error = case.response.status >= 400 and case.author.error is not Error.ORIGIN
+        if case.block is not None and is_error and not is_seen:
+            beneath = Case(facts, replace(case.fetched, block=None), Stage.BENEATH)
+            yield from _first(_by_status(beneath), beneath)
 
 
 def _by_status(case: Case) -> Iterator[Rule]:
-    yield from answers.SAID
-    yield from answers.PLACES[:-1]
+    yield from (*answers.SAID, *answers.PLACES[:-1])
     for rule in answers.STATUSES:
         if case.author.error is None or rule not in answers.GATEKEEPERS:
             yield rule
     yield from (answers.PLACES[-1], *answers.FAILS)
 
 
-def _is_judged_by_status(case: Case) -> bool:
-    is_there = case.fetched.response is not None and case.response.location is None
-    return is_there and case.check in (None, Check.ORIGIN_MISSING, Check.PREFLIGHT_STATUS)
-
-
-def _rules_of(case: Case) -> tuple[Rule, ...]:
-    """Return the rules for a request that the page could not use, in their order."""
-    rules = [*network.LOOP]
+def _rules_of(case: Case) -> Iterator[Rule]:
+    """Yield the rules for a request that the page could not use, in their order."""
     if case.stage is Stage.SESSION:
-        rules += session.SESSIONS
-    rules += network.UNREADABLE
-    rules += cors.NAMED
-    if case.block is not None:
-        rules += (*cors.REDIRECTS, *cors.CHANGED)
+        yield from session.SESSIONS
+    yield from (*network.UNREADABLE, *cors.NAMED, *cors.REDIRECTS, *cors.CHANGED)
+    is_there = case.fetched.response is not None and case.response.location is None
     if case.check is Check.PREFLIGHT_STATUS:
-        rules += answers.PLACES[:-2]
-    elif _is_judged_by_status(case):
-        rules += _by_status(case)
-    if case.block is not None:
-        rules += (*cors.PREFLIGHTS, *cors.MISSING, *cors.ANOTHER, *cors.LISTS)
-    return (*rules, *(network.FAILURES if case.fetched.failure else answers.READABLE))
+        yield from answers.PLACES[:-2]
+    elif is_there and case.check in (None, Check.ORIGIN_MISSING):
+        yield from _by_status(case)
+    yield from (*cors.PREFLIGHTS, *cors.MISSING, *cors.ANOTHER, *cors.LISTS)
+    yield from network.FAILURES if case.fetched.failure else answers.READABLE
 
 
 def _application(facts: Facts) -> Iterator[Finding]:

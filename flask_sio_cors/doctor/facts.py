@@ -299,6 +299,11 @@ class Case:
         return self.fetched.block.check if self.fetched.block is not None else None
 
     @property
+    def value(self) -> str:
+        """The header's value, or the name, by which it has not passed; nothing where it has."""
+        return self.fetched.block.value if self.fetched.block is not None else ""
+
+    @property
     def is_preflight(self) -> bool:
         """Whether it was stopped at its preflight."""
         return self.fetched.last.method == "OPTIONS"
@@ -306,6 +311,15 @@ class Case:
     def aside(self, name: str) -> Exchange | None:
         """Return a request that tells causes apart; ``None`` where it was not sent."""
         return self.facts.asides.get(name)
+
+    def beside(self, name: str) -> Response:
+        """Return its answer; one of status 0 where none came."""
+        asked = self.aside(name)
+        return (asked.response if asked is not None else None) or Response(0)
+
+    def opens(self, name: str) -> bool:
+        """Tell whether it opened a session."""
+        return session_of(self.aside(name)) is not None
 
     def is_let_in(self, name: str) -> bool:
         """Tell whether such a request opened a session that the page could read."""

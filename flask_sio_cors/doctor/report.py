@@ -15,7 +15,9 @@ import click
 from ..browser.wording import visible
 from . import audit
 from .examine import Report
+from .facts import Facts
 from .findings import Finding, Severity
+from .fixes import Fix
 
 _LABEL: Final = 10
 #: How much of what a server has sent is shown to people, in characters.
@@ -38,13 +40,18 @@ def as_text(report: Report, width: int = 80, *, is_whole: bool = False) -> str:
     :param is_whole: whether all that is known is told, and not what helps first.
     """
     verdict = _styled(verdict_of(report), bold=True)
+    facts = report.facts
     if is_whole:
-        blocks = [_finding_text(finding, report, width) for finding in report.findings]
-        spent = f"{_counted(report.requests)} in {report.seconds:.1f} s."
-        return "\n\n".join([_answer(report, width), _head(report), *blocks, spent, verdict])
+        blocks = [
+            "\n".join([_title(one), *_details(one, facts, width, set(), is_whole=True)])
+            for one in report.findings
+        ]
+        spent = f"{facts.requests} request{'s' * (facts.requests != 1)} in {facts.seconds:.1f} s."
+        return "\n\n".join([_answer(report, width), _head(facts), *blocks, spent, verdict])
     lines = [_answer(report, width)]
     for finding in report.findings[:1]:
-        lines += ["", *_in_short(finding, report, width)]
+        title = [_title(finding)] * (finding.severity is not Severity.BROKEN)
+        lines += ["", *title, *_details(finding, facts, width, set(), is_whole=False)]
     rest = [_title(finding) for finding in report.findings[1:]]
     end = [*([""] * bool(rest)), *rest, "", verdict]
     if len(lines) + len(end) > MAX_LINES:
@@ -52,14 +59,10 @@ def as_text(report: Report, width: int = 80, *, is_whole: bool = False) -> str:
     return "\n".join([*lines, *end])
 
 
-def _counted(requests: int) -> str:
-    return f"{requests} request{'s' * (requests != 1)}"
-
-
 def _answer(report: Report, width: int) -> str:
     """Return the first line: whether the page connects, and if not, why."""
     worst = report.findings[0] if report.findings else None
-    origin = report.page.origin
+    origin = report.facts.page.origin
     if worst is not None and worst.severity is Severity.BROKEN:
         word = "Only in part" if report.connects else "No"
         told = f"{_styled(f'{word}:', fg='red', bold=True)} {_styled(_cut(worst.title), bold=True)}"
@@ -73,13 +76,11 @@ def _answer(report: Report, width: int) -> str:
     return f"{_styled('Yes:', fg='green', bold=True)} {_styled(origin)} connects, by {ways}."
 
 
-def _head(report: Report) -> str:
-    target, page = report.target, report.page
-    extras = [name for name, _ in page.headers]
+def _head(facts: Facts) -> str:
+    target, page = facts.target, facts.page
     told = f"{target.base}{target.path}, asked by a page of {page.origin}"
-    if page.credentials:
-        told += ", with credentials"
-    if extras:
+    told += ", with credentials" * page.credentials
+    if extras := [name for name, _ in page.headers]:
         told += f", with {', '.join(extras)}"
     return _styled(told)
 
@@ -89,42 +90,38 @@ def _title(finding: Finding) -> str:
     return f"{severity}  {_styled(_cut(finding.title), bold=True)}  [{finding.id}]"
 
 
-def _in_short(finding: Finding, report: Report, width: int) -> list[str]:
-    """Return what helps first: what the console said, why, and what to write for this server."""
-    lines = []
-    if finding.severity is not Severity.BROKEN:
-        lines.append(_title(finding))
-    lines += _wrapped("Firefox", finding.reasons[:1], width)
-    if finding.client:
-        lines += _wrapped("The page", [f"connect_error: {finding.client}"], width)
-    lines += _wrapped("Why", [finding.cause], width)
-    lines += _wrapped("Do", [finding.fix.elsewhere] * bool(finding.fix.elsewhere), width)
-    for label, code in _written(finding, report):
-        lines += _code(label, code)
-    return [*lines, *_listed("More", [link_of(finding.id)])]
+def _details(
+    finding: Finding,
+    facts: Facts | audit.Facts,
+    width: int,
+    told: set[str],
+    *,
+    is_whole: bool,
+) -> list[str]:
+    """Return what the user sees, why, the proof, and what to write for the server that is there.
 
-
-def _written(finding: Finding, report: Report | audit.Report) -> list[tuple[str, str]]:
-    """Return the code of a fix for the server that is there, or for both where it does not show."""
-    fix, is_node, is_python = finding.fix, report.is_node, report.is_python
-    both = [("Flask", fix.extension, not is_node), ("Node.js", fix.node, not is_python)]
-    fitting = [(label, code) for label, code, is_there in both if code and is_there]
-    return fitting or [(label, code) for label, code, _ in both if code]
-
-
-def _finding_text(finding: Finding, report: Report, width: int) -> str:
-    """Return all of one finding: what the user sees, why, the proof and the fix."""
-    lines = [_title(finding)]
-    for label, said in (("Firefox", finding.firefox), ("Chromium", finding.chromium)):
+    :param told: what has been told to do before, which is not told again.
+    """
+    lines: list[str] = []
+    consoles = [("Firefox", finding.firefox), ("Chromium", finding.chromium)]
+    for label, said in consoles if is_whole else [("Firefox", finding.reasons[:1])]:
         lines += _wrapped(label, said, width)
     if finding.client:
         lines += _wrapped("The page", [f"connect_error: {finding.client}"], width)
     lines += _wrapped("Why", [finding.cause], width)
-    lines += _listed("Proof", map(_cut, finding.proof))
-    lines += _wrapped("Do", [finding.fix.elsewhere] * bool(finding.fix.elsewhere), width)
-    for label, code in _written(finding, report):
-        lines += _code(label, code)
-    return "\n".join([*lines, *_listed("More", [link_of(finding.id)])])
+    lines += _listed("Proof", map(_cut, finding.proof)) if is_whole else []
+    for label, text in (("Do", finding.fix.elsewhere), *_written(finding.fix, facts)):
+        if text and text not in told:
+            told.add(text)
+            lines += _wrapped(label, [text], width) if label == "Do" else _code(label, text)
+    return [*lines, *_listed("More", [link_of(finding.id)])]
+
+
+def _written(fix: Fix, facts: Facts | audit.Facts) -> list[tuple[str, str]]:
+    """Return the code of a fix for the server that is there, or for both where it does not show."""
+    both = [("Flask", fix.extension, not facts.is_node), ("Node.js", fix.node, not facts.is_python)]
+    fitting = [(label, code) for label, code, is_there in both if code and is_there]
+    return fitting or [(label, code) for label, code, _ in both]
 
 
 def _wrapped(label: str, told: Iterable[str], width: int) -> list[str]:
@@ -165,20 +162,13 @@ def audit_as_text(report: audit.Report, width: int = 80, *, is_whole: bool = Fal
     """
     lines, told = [_audit_answer(report)], set[str]()
     for finding in report.findings:
-        lines += ["", _title(finding), *_wrapped("Why", [finding.cause], width)]
-        lines += _listed("Proof", map(_cut, finding.proof)) if is_whole else []
-        parts = [("Do", finding.fix.elsewhere, True)]
-        parts += [(label, code, False) for label, code in _written(finding, report)]
-        for label, text, is_prose in parts:
-            if text and text not in told:
-                told.add(text)
-                lines += _wrapped(label, [text], width) if is_prose else _code(label, text)
-        lines += _listed("More", [link_of(finding.id)])
+        details = _details(finding, report.facts, width, told, is_whole=is_whole)
+        lines += ["", _title(finding), *details]
     return "\n".join([*lines, "", _styled(audit_verdict(report), bold=True)])
 
 
 def _audit_answer(report: audit.Report) -> str:
-    server = f"{report.target.base}{report.target.path}"
+    server = f"{report.facts.target.base}{report.facts.target.path}"
     if report.is_closed:
         word = _styled("No:", fg="green", bold=True)
         return f"{word} {_styled(f'nobody else gets in at {server}.')}"
@@ -190,27 +180,17 @@ def _audit_answer(report: audit.Report) -> str:
 
 def audit_verdict(report: audit.Report) -> str:
     """Return the last line of an audit."""
-    holes = report.holes
+    holes, origin = report.holes, report.facts.page.origin
     if holes:
-        count = f"{len(holes)} hole{'s' * (len(holes) != 1)}"
-        return f"{count} open to others than {report.page.origin}."
+        return f"{len(holes)} hole{'s' * (len(holes) != 1)} open to others than {origin}."
     if report.is_closed is None:
         return "Not told: no answer was that of a Socket.IO server, or some did not come."
-    return f"Nobody but {report.page.origin} was let in."
+    return f"Nobody but {origin} was let in."
 
 
 def audit_as_json(report: audit.Report) -> dict[str, Any]:
     """Return an audit for machines."""
-    return {
-        "url": report.target.base,
-        "path": report.target.path,
-        "origin": report.page.origin,
-        "closed": report.is_closed,
-        "verdict": audit_verdict(report),
-        "findings": [finding_json(finding) for finding in report.findings],
-        "requests": report.facts.requests,
-        "seconds": round(report.facts.seconds, 3),
-    }
+    return {**_as_json(report, audit_verdict(report)), "closed": report.is_closed}
 
 
 def verdict_of(report: Report) -> str:
@@ -224,7 +204,7 @@ def verdict_of(report: Report) -> str:
     told = "It does not work"
     if report.connects:
         return "It works in part: the page connects, but not by every way."
-    if report.connects_by_websocket and "polling" in report.facts.transports:
+    if report.facts.connects_by_websocket and "polling" in report.facts.transports:
         return f'{told}. A client with transports: ["websocket"] would connect.'
     if report.polling and report.websocket:
         return f"{told}: the transports do, and the page does not connect all the same."
@@ -233,25 +213,32 @@ def verdict_of(report: Report) -> str:
 
 def as_json(report: Report) -> dict[str, Any]:
     """Return the report for machines."""
-    page = report.page
+    page = report.facts.page
     return {
-        "url": report.target.base,
-        "path": report.target.path,
-        "namespace": report.target.namespace,
-        "origin": page.origin,
+        **_as_json(report, verdict_of(report)),
+        "namespace": report.facts.target.namespace,
         "with_credentials": page.credentials,
         "headers": [name for name, _ in page.headers],
         "works": report.works,
         "polling": report.polling,
         "websocket": report.websocket,
-        "verdict": verdict_of(report),
-        "findings": [finding_json(finding) for finding in report.findings],
-        "requests": report.requests,
-        "seconds": round(report.seconds, 3),
     }
 
 
-def finding_json(finding: Finding) -> dict[str, Any]:
+def _as_json(report: Report | audit.Report, verdict: str) -> dict[str, Any]:
+    facts = report.facts
+    return {
+        "url": facts.target.base,
+        "path": facts.target.path,
+        "origin": facts.page.origin,
+        "verdict": verdict,
+        "findings": [_finding_json(finding) for finding in report.findings],
+        "requests": facts.requests,
+        "seconds": round(facts.seconds, 3),
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
     """Return a finding for machines."""
     reasons = finding.reasons
     return {

@@ -7,26 +7,24 @@ often and as it came, and wsproto for what a WebSocket carries.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
 import re
-import secrets
 import socket
 import ssl
 import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpcore
 from wsproto.connection import Connection, ConnectionType
 from wsproto.events import CloseConnection, Message, Ping, TextMessage
-from wsproto.utilities import ProtocolError
+from wsproto.utilities import ProtocolError, generate_accept_token, generate_nonce
 
 from ..browser.fetch import Header, Response
 
@@ -43,7 +41,6 @@ _BROWSERS: Final[tuple[Header, ...]] = (
     ("Accept-Language", "en-US,en;q=0.5"),
     ("Accept-Encoding", "gzip, deflate"),
 )
-_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True)
@@ -140,10 +137,33 @@ class SpentError(Exception):
 
 
 class _TroubleError(Exception):
-    """A failure that none of the libraries has a name for."""
+    """What none of the libraries has a name for; its arguments are those of a `Failure`."""
 
-    def __init__(self, failure: Failure) -> None:
-        self.failure = failure
+
+@dataclass
+class _Attempt:
+    """A request under way.
+
+    :param sent: set when the whole request has left.
+    :param is_found: whether the host's name has been looked up.
+    :param is_connected: whether something has accepted the connection.
+    :param limit: how long it may take, in seconds.
+    :param head: the answer's headers, once they are there.
+    :param first: the first bytes that came.
+    :param websocket: what was opened.
+    """
+
+    sent: asyncio.Event = field(default_factory=asyncio.Event)
+    is_found: bool = False
+    is_connected: bool = False
+    limit: float = 0.0
+    head: Response | None = None
+    first: bytes = b""
+    websocket: WebSocket | None = None
+
+    async def trace(self, event: str, info: dict[str, Any]) -> None:
+        if event.endswith("send_request_body.complete"):
+            self.sent.set()
 
 
 @dataclass
@@ -207,12 +227,9 @@ class Wire:
         :raise SpentError: if the bounds of the examination are reached.
         """
         shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
-        asked, opened = Exchange("GET", url, shown, UNANSWERED), _Opened()
-        attempt = _Attempt(asyncio.Event())
-        exchange = await self._bounded(
-            asked, attempt, patience, self._open(asked, headers, origin, attempt, opened)
-        )
-        return exchange, opened.websocket
+        asked, attempt = Exchange("GET", url, shown, UNANSWERED), _Attempt()
+        exchange = await self._bounded(asked, attempt, patience, self._open(asked, attempt))
+        return exchange, attempt.websocket
 
     async def _bounded(
         self,
@@ -245,53 +262,41 @@ class Wire:
 
     async def _http(self, asked: Exchange, body: bytes | None, attempt: _Attempt) -> Response:
         headers = _lines(asked.url, asked.headers, body)
-        async with self._answer(asked.method, asked.url, headers, body, attempt) as answer:
+        async with self._answer(asked.method, asked.url, headers, attempt, body) as answer:
             attempt.head = head = _head(answer)
             if len(set(head.values("Location"))) > 1:
-                raise _TroubleError(Failure(Trouble.MALFORMED, "more than one Location", head))
+                raise _TroubleError(Trouble.MALFORMED, "more than one Location", head)
             return replace(head, body=_decoded(await _read(answer), head))
 
-    async def _open(
-        self,
-        asked: Exchange,
-        headers: tuple[Header, ...],
-        origin: str,
-        attempt: _Attempt,
-        opened: _Opened,
-    ) -> Response:
-        key = base64.b64encode(secrets.token_bytes(16)).decode()
-        lines = (
-            *_lines(asked.url, (("Origin", origin), *headers), None),
+    async def _open(self, asked: Exchange, attempt: _Attempt) -> Response:
+        nonce = generate_nonce()
+        more = (
             ("Connection", "Upgrade"),
-            ("Upgrade", "websocket"),
             ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", key),
+            ("Sec-WebSocket-Key", nonce.decode()),
         )
-        stack = AsyncExitStack()
-        try:
-            url = asked.url.replace("ws", "http", 1)
+        lines = (*_lines(asked.url, asked.headers), *more)
+        url = asked.url.replace("ws", "http", 1)
+        async with AsyncExitStack() as stack:
             answer = await stack.enter_async_context(
-                self._answer("GET", url, lines, None, attempt, is_http2=False)
+                self._answer("GET", url, lines, attempt, is_http2=False)
             )
             head = _head(answer)
             if head.status != 101:
                 return replace(head, body=_decoded(await _read_soon(answer), head))
-            accept = hashlib.sha1(key.encode() + _GUID).digest()  # noqa: S324 - RFC 6455 has it so
-            if head.combined("Sec-WebSocket-Accept") != base64.b64encode(accept).decode():
-                raise _TroubleError(Failure(Trouble.NOT_HTTP, "a wrong Sec-WebSocket-Accept", head))
-            opened.websocket = WebSocket(answer.extensions["network_stream"], stack.pop_all())
+            if head.combined("Sec-WebSocket-Accept") != generate_accept_token(nonce).decode():
+                raise _TroubleError(Trouble.NOT_HTTP, "a wrong Sec-WebSocket-Accept", head)
+            attempt.websocket = WebSocket(answer.extensions["network_stream"], stack.pop_all())
             return head
-        finally:
-            await stack.aclose()
 
     @asynccontextmanager
     async def _answer(
         self,
         method: str,
         url: str,
-        headers: Iterable[Header],
-        body: bytes | None,
+        headers: tuple[Header, ...],
         attempt: _Attempt,
+        body: bytes | None = None,
         *,
         is_http2: bool = True,
     ) -> AsyncIterator[httpcore.Response]:
@@ -303,13 +308,11 @@ class Wire:
             ssl_context=self._trust, http2=is_http2, network_backend=network
         )
         lines = [(_bytes(name), _bytes(value)) for name, value in headers]
-        extensions = {"trace": attempt.trace}
+        told = {"trace": attempt.trace}
         try:
             async with (
                 pool,
-                pool.stream(
-                    method, url, headers=lines, content=body, extensions=extensions
-                ) as answer,
+                pool.stream(method, url, headers=lines, content=body, extensions=told) as answer,
             ):
                 yield answer
         finally:
@@ -321,7 +324,7 @@ class Wire:
         :raise OSError: if its name is not found.
         """
         if host not in self._found:
-            self._found[host] = await _in_a_thread(lambda: addresses_of(host))
+            self._found[host] = await _found_aside(host)
         return self._found[host]
 
 
@@ -329,45 +332,15 @@ def _bytes(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def _lines(url: str, headers: tuple[Header, ...], body: bytes | None) -> tuple[Header, ...]:
+def _lines(url: str, headers: tuple[Header, ...], body: bytes | None = None) -> tuple[Header, ...]:
     """Return all headers of a request, as a browser sends them."""
-    given = {name.lower() for name, _ in headers}
-    parts = urlsplit(url)
-    lines: list[Header] = [("Host", parts.netloc.rpartition("@")[2])] * ("host" not in given)
-    lines += [line for line in _BROWSERS if line[0].lower() not in given]
-    lines += headers
+    usual: list[Header] = [("Host", urlsplit(url).netloc.rpartition("@")[2]), *_BROWSERS]
+    last: tuple[Header, ...] = ()
     if body is not None:
-        lines += [("Content-Type", "text/plain;charset=UTF-8")] * ("content-type" not in given)
-        lines.append(("Content-Length", str(len(body))))
-    return tuple(lines)
-
-
-@dataclass
-class _Opened:
-    websocket: WebSocket | None = None
-
-
-@dataclass
-class _Attempt:
-    """A request under way.
-
-    :param sent: set when the whole request has left.
-    :param is_found: whether the host's name has been looked up.
-    :param is_connected: whether something has accepted the connection.
-    :param head: the answer's headers, once they are there.
-    :param first: the first bytes that came.
-    """
-
-    sent: asyncio.Event
-    is_found: bool = False
-    is_connected: bool = False
-    limit: float = 0.0
-    head: Response | None = None
-    first: bytes = b""
-
-    async def trace(self, event: str, info: dict[str, Any]) -> None:
-        if event.endswith("send_request_body.complete"):
-            self.sent.set()
+        usual.append(("Content-Type", "text/plain;charset=UTF-8"))
+        last = (("Content-Length", str(len(body))),)
+    given = {name.lower() for name, _ in headers}
+    return (*(line for line in usual if line[0].lower() not in given), *headers, *last)
 
 
 class _Network(httpcore.AsyncNetworkBackend):
@@ -399,28 +372,22 @@ class _Network(httpcore.AsyncNetworkBackend):
                 await stream.aclose()
 
 
-class _Seen(httpcore.AsyncNetworkStream):
-    """Keeps the first bytes that come, which say more than that they are no HTTP."""
+class _Seen:
+    """A stream that keeps the first bytes that come, which say more than that they are no HTTP."""
 
     def __init__(self, stream: httpcore.AsyncNetworkStream, attempt: _Attempt) -> None:
         self._stream, self._attempt = stream, attempt
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         chunk = await self._stream.read(max_bytes, timeout)
         self._attempt.first = self._attempt.first or chunk[:80]
         return chunk
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        await self._stream.write(buffer, timeout)
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
-
     async def start_tls(self, *arguments: Any, **named: Any) -> _Seen:
         return _Seen(await self._stream.start_tls(*arguments, **named), self._attempt)
-
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
 
 
 #: What ``localhost`` and the names below it are to browsers, whatever the system says.
@@ -441,25 +408,20 @@ def addresses_of(host: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
 
 
-async def _in_a_thread(work: Callable[[], _Result]) -> _Result:
-    """Do what may hang for long, and is not to be waited for at the end."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_Result] = loop.create_future()
+async def _found_aside(host: str) -> tuple[str, ...]:
+    """Look a name up, which may hang for long, in a thread that nobody waits for at the end."""
+    found: Future[tuple[str, ...]] = Future()
+    # From now on it can be given up, but not cancelled.
+    found.set_running_or_notify_cancel()
 
-    def settle(give: Callable[..., None], value: Any) -> None:
-        if not done.done():
-            give(value)
-
-    def run() -> None:
+    def look() -> None:
         try:
-            told = (done.set_result, work())
+            found.set_result(addresses_of(host))
         except OSError as error:
-            told = (done.set_exception, error)  # type: ignore[assignment]
-        with suppress(RuntimeError):  # nobody waits any more
-            loop.call_soon_threadsafe(settle, *told)
+            found.set_exception(error)
 
-    threading.Thread(target=run, daemon=True).start()
-    return await done
+    threading.Thread(target=look, daemon=True).start()
+    return await asyncio.wrap_future(found)
 
 
 # --- Answers ---------------------------------------------------------------------------------
@@ -497,35 +459,51 @@ def _decoded(body: bytes, head: Response) -> bytes:
     encodings = re.findall(r"[^\s,]+", (head.combined("Content-Encoding") or "").lower())
     for encoding in reversed(encodings):
         if encoding in _NOT_DECODED and body.startswith((b"0{", b"ok", b"40")):
-            raise _TroubleError(Failure(Trouble.GARBLED, f"{encoding}, and it is plain text", head))
-        try:
-            if encoding in ("gzip", "x-gzip") and body:
-                body = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, MAX_BODY)
-            elif encoding == "deflate" and body:
-                body = _inflated(body)
-        except zlib.error as error:
-            raise _TroubleError(Failure(Trouble.GARBLED, f"{encoding}: {error}", head)) from None
+            raise _TroubleError(Trouble.GARBLED, f"{encoding}, and it is plain text", head)
+        if encoding in ("gzip", "x-gzip", "deflate") and body:
+            bits = zlib.MAX_WBITS | 16 * (encoding != "deflate")
+            if encoding == "deflate" and body[0] & 15 != zlib.DEFLATED:
+                bits = -bits  # without the header that should be there, as browsers take it, too
+            try:
+                body = zlib.decompressobj(bits).decompress(body, MAX_BODY)
+            except zlib.error as error:
+                raise _TroubleError(Trouble.GARBLED, f"{encoding}: {error}", head) from None
     return body
 
 
-def _inflated(body: bytes) -> bytes:
-    try:
-        return zlib.decompressobj().decompress(body, MAX_BODY)
-    except zlib.error:
-        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(body, MAX_BODY)
-
-
 # --- Failures --------------------------------------------------------------------------------
+
+#: What an exception means, by its kind and its words; the first that fits counts.
+_TROUBLES: Final[tuple[tuple[type[BaseException], str, Trouble], ...]] = (
+    (socket.gaierror, "", Trouble.NAME),
+    (ConnectionRefusedError, "", Trouble.REFUSED),
+    (httpcore.ConnectTimeout, "", Trouble.NO_CONNECTION),
+    (ssl.SSLCertVerificationError, "", Trouble.CERTIFICATE),
+    (ssl.SSLError, "", Trouble.TLS),
+    (httpcore.RemoteProtocolError, "illegal status line", Trouble.BAD_STATUS),
+    (httpcore.RemoteProtocolError, "too long|too large", Trouble.TOO_LARGE),
+    (httpcore.RemoteProtocolError, "peer closed connection without", Trouble.CUT_SHORT),
+    (httpcore.RemoteProtocolError, "", Trouble.MALFORMED),
+    (ConnectionResetError, "", Trouble.CUT_SHORT),
+    (ConnectionAbortedError, "", Trouble.CUT_SHORT),
+    (BrokenPipeError, "", Trouble.CUT_SHORT),
+)
 
 
 def _failure(error: BaseException, attempt: _Attempt) -> Failure:
     """Put an exception of any of the libraries into our terms."""
     if isinstance(error, _TroubleError):
-        return error.failure
-    for cause in _causes(error):
-        found = _classify(cause, attempt)
-        if found is not None:
-            return found
+        return Failure(*error.args)
+    found = ((cause, *row) for cause in _causes(error) for row in _TROUBLES)
+    for cause, kind, words, trouble in found:
+        text = _first_words(cause)
+        if isinstance(cause, kind) and re.search(words, text, re.IGNORECASE):
+            if isinstance(cause, httpcore.RemoteProtocolError):
+                return _not_understood(trouble, text, attempt)
+            if isinstance(cause, ssl.SSLError):
+                text = getattr(cause, "verify_message", "") or cause.reason or text
+            is_closed = trouble is Trouble.CUT_SHORT and attempt.head is None
+            return Failure(Trouble.CLOSED if is_closed else trouble, text, attempt.head)
     trouble = Trouble.CLOSED if attempt.is_connected else Trouble.UNREACHABLE
     return Failure(trouble, _first_words(error), attempt.head)
 
@@ -535,8 +513,7 @@ def _causes(error: BaseException) -> list[BaseException]:
     chain: list[BaseException] = []
     current: BaseException | None = error
     while current is not None and current not in chain:
-        inner = list(getattr(current, "exceptions", ()))
-        chain[:0] = [current, *inner]
+        chain[:0] = [current, *getattr(current, "exceptions", ())]
         current = current.__cause__ or current.__context__
     return chain
 
@@ -545,52 +522,17 @@ def _first_words(error: BaseException) -> str:
     return str(error)[:200] or type(error).__name__
 
 
-#: What an exception means that means one thing; the first that fits counts.
-_TROUBLES: Final[tuple[tuple[type[BaseException], Trouble], ...]] = (
-    (socket.gaierror, Trouble.NAME),
-    (ConnectionRefusedError, Trouble.REFUSED),
-    (httpcore.ConnectTimeout, Trouble.NO_CONNECTION),
-)
-#: What h11 says of an answer, and what that means.
-_SAID: Final = (
-    (re.compile("illegal status line", re.IGNORECASE), Trouble.BAD_STATUS),
-    (re.compile("too long|too large", re.IGNORECASE), Trouble.TOO_LARGE),
-    (re.compile("peer closed connection without", re.IGNORECASE), Trouble.CUT_SHORT),
-)
-
-
-def _classify(error: BaseException, attempt: _Attempt) -> Failure | None:
-    text = _first_words(error)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return Failure(Trouble.CERTIFICATE, error.verify_message)
-    if isinstance(error, ssl.SSLError):
-        return Failure(Trouble.TLS, error.reason or text)
-    for kind, trouble in _TROUBLES:
-        if isinstance(error, kind):
-            return Failure(trouble, text)
-    if isinstance(error, httpcore.RemoteProtocolError):
-        return _not_understood(text, attempt)
-    if isinstance(error, (ConnectionResetError, ConnectionAbortedError, BrokenPipeError)):
-        trouble = Trouble.CUT_SHORT if attempt.head is not None else Trouble.CLOSED
-        return Failure(trouble, text, attempt.head)
-    return None
-
-
-def _not_understood(text: str, attempt: _Attempt) -> Failure:
+def _not_understood(trouble: Trouble, text: str, attempt: _Attempt) -> Failure:
     line = attempt.first.partition(b"\n")[0].decode("latin-1").rstrip("\r")
     if not attempt.first:
         return Failure(Trouble.CLOSED, text)
     # HTTP/2 begins with a frame's length.
     if not line.startswith(("HTTP/", "\0")):
         return Failure(Trouble.NOT_HTTP, line)
-    found = next((trouble for said, trouble in _SAID if said.search(text)), Trouble.MALFORMED)
-    return Failure(found, line if found is Trouble.BAD_STATUS else text, attempt.head)
+    return Failure(trouble, line if trouble is Trouble.BAD_STATUS else text, attempt.head)
 
 
 # --- WebSocket -------------------------------------------------------------------------------
-
-_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
-
 
 #: Seconds that a server has to end a WebSocket of which leave was taken.
 _FAREWELL: Final = 0.5

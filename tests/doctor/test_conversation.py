@@ -167,7 +167,7 @@ def test_a_page_that_the_application_keeps_out_is_not(middleware: str, stack: Ex
     url = stack.enter_context(node_server(f"new Server(httpServer); {use}"))
     report = examine(url, patience=SHORT)
     assert report.websocket
-    assert not report.connects_by_websocket
+    assert not report.facts.connects_by_websocket
     assert ALONE not in re.sub(r"\s+", " ", as_text(report))
 
 

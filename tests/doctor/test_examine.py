@@ -496,7 +496,7 @@ def test_as_many_redirects_are_followed_as_in_browsers(stack: ExitStack) -> None
     url = f"http://127.0.0.1:{stack.enter_context(serving(chain))}"
     for redirects, is_opened in ((20, True), (21, False)):
         report = Examination(Target.parse(url, ORIGIN, f"/{redirects}"), PAGE).run()
-        is_loop = any(finding.id == "redirect-loop" for finding in report.findings)
+        is_loop = any(finding.id == "redirected" for finding in report.findings)
         assert is_loop is not is_opened
 
 

@@ -19,6 +19,7 @@ from tests.conftest import RunClients
 from tests.support.broken_servers import (
     BROKEN,
     HALF_BROKEN,
+    MALFORMED,
     REFLECT,
     WRONG,
     Case,
@@ -80,8 +81,9 @@ def found(report: Report | Audit, id_: str) -> Finding:
 
 
 def _first_of_each() -> dict[str, Case]:
-    cases = [*BROKEN, *HALF_BROKEN, *WRONG]
-    return {case.finding: case for case in reversed(cases) if not case.secure}
+    cases = [case for case in (*BROKEN, *HALF_BROKEN, *WRONG) if not case.secure]
+    first = {case.finding: case for case in reversed(cases)}
+    return {**first, **{case.name: case for case in cases if case.name in MALFORMED}}
 
 
 #: What a finding of these says to write is no configuration; there are tests of their own below.

@@ -46,7 +46,7 @@ def test_a_server_for_node_without_polling_is_named_and_mended(stack: ExitStack)
     options = f'transports: ["websocket"], cors: {{ origin: ["{ORIGIN}"] }}'
     report = node(f"new Server(httpServer, {{ {options} }})", stack)
     assert report.findings[0].id == "polling-not-offered"
-    assert report.connects_by_websocket
+    assert report.facts.connects_by_websocket
     assert WEBSOCKET_ONLY.replace("=", ": ") in report.findings[0].fix.elsewhere
     assert node(report.findings[0].fix.node, stack).works
 
@@ -55,7 +55,7 @@ def test_flask_socketio_without_polling_is_named_and_mended(stack: ExitStack) ->
     app = plain(options=f', {WEBSOCKET_ONLY}, cors_allowed_origins=["{ORIGIN}"]')
     report = examine(f"http://localhost:{stack.enter_context(serving(app))}")
     assert report.findings[0].id == "polling-not-offered"
-    assert report.connects_by_websocket
+    assert report.facts.connects_by_websocket
     source = report.findings[0].fix.extension
     source = source.replace("SocketIO(app,", "SocketIO(app, async_mode='threading',")
     mended = examine(f"http://localhost:{stack.enter_context(serving(flask_app(source)))}")

@@ -57,7 +57,7 @@ def test_all_addresses_of_a_machine_are_nobodys(host: str, stack: ExitStack) -> 
 def test_an_encoding_that_is_none_is_told(encoding: str, stack: ExitStack) -> None:
     app = behind(engine(), *ALLOWED, ("Content-Encoding", encoding))
     report = examine(f"http://127.0.0.1:{stack.enter_context(serving(app))}")
-    assert report.findings[0].id == "garbled"
+    assert report.findings[0].id == "malformed"
     assert not report.works
 
 

@@ -68,7 +68,7 @@ def test_a_page_of_the_servers_own_that_may_not_post_does_not_poll(stack: ExitSt
 
 def test_a_websocket_works_where_polling_is_garbled(stack: ExitStack) -> None:
     report = examine(garbled(engine()), stack)
-    assert ids(report, Severity.BROKEN) == ["garbled"]
+    assert ids(report, Severity.BROKEN) == ["malformed"]
     assert report.websocket
     assert not report.works
 

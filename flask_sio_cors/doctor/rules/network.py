@@ -14,11 +14,11 @@ from ..findings import Rule, Test, Words
 from ..fixes import Fix
 from ..protocol import session_of
 from ..who import who
-from ..wire import Exchange, Failure, Trouble
+from ..wire import Failure, Trouble
 
 
-def _failure(case: Case) -> Failure:
-    return case.fetched.failure or Failure(Trouble.CLOSED)
+def _detail(case: Case) -> str:
+    return case.fetched.failure.detail if case.fetched.failure is not None else ""
 
 
 def _host(case: Case) -> str:
@@ -39,25 +39,15 @@ def _unspecified(case: Case) -> Words:
 
 
 def _mixed_content(case: Case) -> Words:
+    title = "An https: page asks for http:."
     cause = f"The page is served over https:, and asks {origin_of(case.url)} without; browsers forbid it."
-    asked = next(
-        (case.aside(name) for name in ("secure, port", "secure") if _is_open(case.aside(name))),
-        None,
-    )
-    if asked is None:
-        fix = "Serve the Socket.IO server over TLS, for example behind the page's own proxy."
-        return Words("An https: page asks for http:.", cause, fix)
-    base = origin_of(asked.url)
-    return Words(
-        "An https: page asks for http:.",
-        f"{cause} {base} answers, and is what to ask.",
-        Fix(address=f"{base}{urlsplit(case.url).path}"),
-        (asked,),
-    )
-
-
-def _is_open(asked: Exchange | None) -> bool:
-    return session_of(asked) is not None
+    for asked in (case.aside("secure, port"), case.aside("secure")):
+        if asked is not None and session_of(asked) is not None:
+            base = origin_of(asked.url)
+            address = Fix(address=f"{base}{urlsplit(case.url).path}")
+            return Words(title, f"{cause} {base} answers, and is what to ask.", address, (asked,))
+    fix = "Serve the Socket.IO server over TLS, for example behind the page's own proxy."
+    return Words(title, cause, fix)
 
 
 #: In their order; only the first that applies is told.
@@ -106,11 +96,11 @@ def _name(case: Case) -> Words:
 
 
 def _refused(case: Case) -> Words:
-    where, parts = origin_of(case.url), urlsplit(case.url)
+    parts = urlsplit(case.url)
     port = parts.port or (443 if case.url.startswith("https") else 80)
     host = "" if is_loopback(parts.hostname or "") else 'host="0.0.0.0", '
     return Words(
-        f"Nothing listens at {where}.",
+        f"Nothing listens at {origin_of(case.url)}.",
         "Nothing listens there: the server is not running, has crashed, listens on another port or on another address of its machine (in a container: on 127.0.0.1).",
         Fix(
             f"socketio.run(app, {host}port={port})",
@@ -121,37 +111,30 @@ def _refused(case: Case) -> Words:
 
 
 def _unreachable(case: Case) -> Words:
-    fix = "Check the address, the network and the firewall between this machine and the server."
-    cause = f"The network knows no way there ({_failure(case).detail})."
+    cause = f"The network knows no way there ({_detail(case)})."
+    if case.fetched.failure is not None and case.fetched.failure.is_late:
+        cause = "The connection was neither accepted nor refused: a firewall drops it, or the address belongs to a network that only others are in. Browsers wait for more than a minute, Socket.IO's client gives up before, after its timeout, 20 seconds by default."
+    fix = "Open the port in the firewall or security group, or use the server's public address."
     return Words(f"{origin_of(case.url)} cannot be reached.", cause, fix)
 
 
-def _speaks(case: Case) -> bool:
-    """Tell whether the server was there, asked with the other scheme."""
+def _spoken(case: Case, title: str, cause: str, fix: str) -> Words:
+    """Complete what is told of a server with how it answers, asked with the other scheme."""
     asked = case.aside("other scheme")
     if asked is None:
-        return False
-    failure = asked.outcome if isinstance(asked.outcome, Failure) else None
-    is_secure = case.url.startswith("https")
-    # What a server that wants TLS says to those who come without is no answer of it.
-    is_answer = asked.response is not None and (not is_secure or not wants_tls(asked.response.body))
-    untrusted = failure is not None and failure.trouble is Trouble.CERTIFICATE
-    return is_answer or (untrusted and not is_secure)
-
-
-def _other_scheme(case: Case) -> str:
-    scheme = "http" if case.url.startswith("https") else "https"
-    return f" Asked with {scheme}://, it does answer." if _speaks(case) else ""
-
-
-def _there(case: Case, elsewhere: str) -> Fix:
-    """Return the client's line where the other scheme works, and what to do else."""
-    asked = case.aside("other scheme")
-    if asked is None or not _speaks(case):
-        return Fix(elsewhere=elsewhere)
-    parts = urlsplit(asked.url)
+        return Words(title, cause, fix)
+    parts, outcome = urlsplit(asked.url), asked.outcome
+    is_plain = parts.scheme == "http"
+    if isinstance(outcome, Failure):
+        answers = outcome.trouble is Trouble.CERTIFICATE and not is_plain
+    else:
+        # What a server that wants TLS says to those who come without is no answer of it.
+        answers = not (is_plain and wants_tls(outcome.body))
+    if not answers:
+        return Words(title, cause, fix, (asked,))
     address = f"{parts.scheme}://{parts.netloc}{parts.path}"
-    return Fix(elsewhere="Or serve TLS on this port." * (parts.scheme == "http"), address=address)
+    there = Fix(elsewhere="Or serve TLS on this port." * is_plain, address=address)
+    return Words(title, f"{cause} Asked with {parts.scheme}://, it does answer.", there, (asked,))
 
 
 #: What the TLS library says → what that means, and what to do.
@@ -181,27 +164,32 @@ _TLS: Final = (
         "The server speaks none of the protocols that are offered, HTTP/1.1 and HTTP/2.",
         "Let it speak HTTP/1.1 and HTTP/2 on this port.",
     ),
+    (
+        "",
+        "Most often a server without TLS listens there, which https:// cannot talk to.",
+        "Serve TLS on this port, and look into the server's log.",
+    ),
 )
 
 
 def _tls(case: Case) -> Words:
-    detail = _failure(case).detail
-    known = next(((why, fix) for said, why, fix in _TLS if re.search(said, detail)), None)
-    why, fix = known or (
-        "Most often a server without TLS listens there, which https:// cannot talk to.",
-        "Serve TLS on this port, and look into the server's log.",
-    )
-    cause = f"The TLS handshake failed ({detail}). {why}{_other_scheme(case)}"
+    said = _detail(case)
+    why, fix = next((why, fix) for known, why, fix in _TLS if re.search(known, said))
     title = "The server does not speak TLS as https:// needs it."
-    return Words(title, cause, _there(case, fix), (case.aside("other scheme"),))
+    return _spoken(case, title, f"The TLS handshake failed ({said}). {why}", fix)
 
 
 def _closed(case: Case) -> Words:
-    fix = "Look into the server's log: it crashes, or a proxy or port mapping leads nowhere."
     cause = "The connection was accepted and closed without an answer."
-    cause += _other_scheme(case)
-    proof = (case.aside("other scheme"),) if _speaks(case) else ()
-    return Words("The server hangs up.", cause, _there(case, fix), proof)
+    fix = "Look into the server's log: it crashes, or a proxy or port mapping leads nowhere."
+    return _spoken(case, "The server hangs up.", cause, fix)
+
+
+def _not_http(case: Case) -> Words:
+    shown = _detail(case).encode("unicode_escape").decode()
+    cause = f"What listens there is no web server; it says {shown!r}."
+    fix = "Compare the port in the client's URL with the one that the server prints at its start."
+    return _spoken(case, "The answer is not HTTP.", cause, fix)
 
 
 def _silent(case: Case) -> Words:
@@ -224,23 +212,41 @@ def _silent(case: Case) -> Words:
     )
 
 
-def _not_http(case: Case) -> Words:
-    shown = _failure(case).detail.encode("unicode_escape").decode()
+def _certificate(case: Case) -> Words:
     return Words(
-        "The answer is not HTTP.",
-        f"What listens there is no web server; it says {shown!r}.{_other_scheme(case)}",
-        _there(
-            case,
-            "Compare the port in the client's URL with the one that the server prints at its start.",
-        ),
-        (case.aside("other scheme"),) if _speaks(case) else (),
+        "The server's certificate is not trusted.",
+        f"The certificate is not trusted: {_detail(case)}. A page's requests fail without asking the visitor.",
+        "Get a certificate for this name from a public authority (Let's Encrypt), install it with its intermediate certificates; while developing, open the URL in a tab once and accept it.",
     )
 
 
-def _cut_short(case: Case) -> Words:
-    fix = "Look into the server's and the proxy's log: one of them broke off."
-    cause = f"The answer ended before its end ({_failure(case).detail})."
-    return Words("The answer is incomplete.", cause, fix)
+#: What is wrong with an answer, and what to look for.
+_MALFORMED: Final = {
+    Trouble.MALFORMED: (
+        "its headers contradict each other, or its body is not in pieces as they say",
+        "Look for a proxy or a middleware that changes the body, or sets Content-Length itself.",
+    ),
+    Trouble.TOO_LARGE: (
+        "it has more headers, or longer ones, than the doctor reads; browsers read some more, proxies, as nginx, often less",
+        "Look for a cookie or a header that grows with every request.",
+    ),
+    Trouble.CUT_SHORT: (
+        "it ended before its end",
+        "Look into the server's and the proxy's log: one of them broke off.",
+    ),
+    Trouble.GARBLED: (
+        "its body is not encoded as its headers say",
+        "A proxy or a middleware compresses, or says so, twice: switch one of them off.",
+    ),
+}
+
+
+def _malformed(case: Case) -> Words:
+    trouble = case.fetched.failure.trouble if case.fetched.failure else Trouble.MALFORMED
+    why, fix = _MALFORMED[trouble]
+    return Words(
+        "The answer is malformed.", f"The answer cannot be read ({_detail(case)}): {why}.", fix
+    )
 
 
 def wants_tls(body: bytes) -> bool:
@@ -258,91 +264,37 @@ def _fails(*troubles: Trouble) -> Test:
     )
 
 
-LOOP: Final = (
-    Rule(
-        "redirect-loop",
-        lambda c: c.fetched.redirected_for_good,
-        lambda c: Words(
-            "The server redirects without end.",
-            "Each answer redirects to another one; browsers give up after 20.",
-            "Look for two rules that send to each other: http to https, slash to none.",
-        ),
-    ),
-)
 #: Of answers that no browser can read, down to their headers.
-UNREADABLE: Final = (
-    Rule(
-        "malformed",
-        _fails(Trouble.MALFORMED),
-        lambda c: Words(
-            "The answer is malformed.",
-            f"The answer cannot be read ({_failure(c).detail}): its headers contradict each other, or its body is not in pieces as they say.",
-            "Look for a proxy or a middleware that changes the body, or sets Content-Length itself.",
-        ),
-    ),
-)
+UNREADABLE: Final = (Rule("malformed", _fails(Trouble.MALFORMED), _malformed),)
 FAILURES: Final = (
     Rule("name-not-found", _fails(Trouble.NAME), _name),
     Rule("not-listening", _fails(Trouble.REFUSED), _refused),
-    Rule("unreachable", _fails(Trouble.UNREACHABLE), _unreachable),
-    Rule(
-        "no-connection",
-        _fails(Trouble.NO_CONNECTION),
-        lambda c: Words(
-            f"{origin_of(c.url)} does not answer.",
-            "The connection was neither accepted nor refused: a firewall drops it, or the address belongs to a network that only others are in. Browsers wait for more than a minute, Socket.IO's client gives up before, after its timeout, 20 seconds by default.",
-            "Open the port in the firewall or security group, or use the server's public address.",
-        ),
-    ),
-    Rule(
-        "certificate",
-        _fails(Trouble.CERTIFICATE),
-        lambda c: Words(
-            "The server's certificate is not trusted.",
-            f"The certificate is not trusted: {_failure(c).detail}. A page's requests fail without asking the visitor.",
-            "Get a certificate for this name from a public authority (Let's Encrypt), install it with its intermediate certificates; while developing, open the URL in a tab once and accept it.",
-        ),
-    ),
+    Rule("unreachable", _fails(Trouble.UNREACHABLE, Trouble.NO_CONNECTION), _unreachable),
+    Rule("certificate", _fails(Trouble.CERTIFICATE), _certificate),
     Rule("tls", _fails(Trouble.TLS), _tls),
     Rule("connection-closed", _fails(Trouble.CLOSED), _closed),
     Rule("silent", _fails(Trouble.SILENT), _silent),
     Rule("another-protocol", _fails(Trouble.NOT_HTTP, Trouble.BAD_STATUS), _not_http),
-    Rule(
-        "too-large",
-        _fails(Trouble.TOO_LARGE),
-        lambda c: Words(
-            "The answer's headers are too large.",
-            f"The answer has more headers, or longer ones, than the doctor reads ({_failure(c).detail}). Browsers read some more; proxies, as nginx, often less.",
-            "Look for a cookie or a header that grows with every request.",
-        ),
-    ),
-    Rule("cut-short", _fails(Trouble.CUT_SHORT), _cut_short),
-    Rule(
-        "garbled",
-        _fails(Trouble.GARBLED),
-        lambda c: Words(
-            "The answer cannot be decoded.",
-            f"The body is not encoded as its headers say ({_failure(c).detail}).",
-            "A proxy or a middleware compresses, or says so, twice: switch one of them off.",
-        ),
-    ),
+    Rule("malformed", _fails(*_MALFORMED), _malformed),
 )
 
 
+# --- What is there twice ---------------------------------------------------------------------
+
+
 def _two(case: Case) -> Words:
-    first, second = case.aside("first address"), case.aside("second address")
+    asked = [case.aside("first address"), case.aside("second address")]
     told = " and ".join(
-        f"at {urlsplit(asked.url).netloc} {'a Socket.IO server' if who(asked).is_socketio else 'something else'}"
-        for asked in (first, second)
-        if asked is not None
+        f"at {urlsplit(one.url).netloc} {'a Socket.IO server' if who(one).is_socketio else 'something else'}"
+        for one in asked
+        if one is not None
     )
-    host = urlsplit(case.facts.target.base).netloc
+    parts = urlsplit(case.facts.target.base)
     return Words(
-        f"Two servers listen at {host}.",
-        f"{host} has two addresses, and another server listens at each: {told}. Browsers ask whichever answers first.",
-        "Stop one of them, or let the client ask the address itself, as "
-        f'io("http://127.0.0.1:{urlsplit(case.facts.target.base).port or 80}").',
-        (first, second),
+        f"Two servers listen at {parts.netloc}.",
+        f"{parts.netloc} has two addresses, and another server listens at each: {told}. Browsers ask whichever answers first.",
+        f'Stop one of them, or let the client ask the address itself, as io("http://127.0.0.1:{parts.port or 80}").',
+        tuple(asked),
     )
 
 

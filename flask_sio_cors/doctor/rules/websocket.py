@@ -49,9 +49,8 @@ def _mute(case: Case) -> Words:
 
 
 def _redirected(case: Case) -> Words:
-    location = case.response.location or ""
-    cause = f"It is redirected to {location}; no browser follows that."
-    return leading(case, "The WebSocket handshake is redirected.", cause, location)
+    cause = f"It is redirected to {case.response.location}; no browser follows that."
+    return leading(case, "The WebSocket handshake is redirected.", cause)
 
 
 def _login(case: Case) -> Words:
