@@ -87,7 +87,9 @@ def _problem(
     key, value = f"SocketIO({option}=…)", given[option]
     if option not in _OWN_OPTIONS:
         reason = f"{_NO_OPTION}. Remove {option}; {_SETTINGS}"
-        return Problem(key, value, reason, "", Code.OPTION_UNKNOWN)
+        lines = "" if f"{PREFIX}ORIGINS" in config else _lines(_meant(value).settings or {}, app)
+        place = _PLACE if lines else ""
+        return Problem(key, value, reason, lines, Code.OPTION_UNKNOWN, place=place)
     if f"{PREFIX}ORIGINS" in config:
         told = [_ELSEWHERE, f"Remove {option}: {_DECIDED}", _LIBRARYS]
         return Problem(key, value, _sentences(*told), "", Code.OPTION_CONFLICTS)
@@ -102,9 +104,21 @@ def _problem(
     else:
         told += [f"Remove {option} from that call", _LIBRARYS]
         settings = {name: text for name, text in same.settings.items() if name not in config}
-    lines = [f'{app}.config["{name}"] = {text}' for name, text in settings.items()]
-    statements = "\n".join([*same.imports, *lines])
+    statements = "\n".join([*same.imports, _lines(settings, app)])
     return Problem(key, value, _sentences(*told), statements, Code.OPTION_CONFLICTS, place=_PLACE)
+
+
+def _lines(settings: Mapping[str, str], app: str) -> str:
+    return "\n".join(f'{app}.config["{name}"] = {text}' for name, text in settings.items())
+
+
+def _meant(value: Any) -> Equivalent:
+    """Return the settings for an option that there is not, or as Node.js has it."""
+    options = value if isinstance(value, Mapping) else {"origin": value}
+    origins = options.get("origin", options.get("origins"))
+    if not isinstance(origins, (str, list, tuple)) or not origins:
+        return Equivalent(None)
+    return equivalent(origins, bool(options.get("credentials")), caller())
 
 
 def _sentences(*sentences: str) -> str:

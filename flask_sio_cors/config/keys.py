@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from ..origins.codes import Code
 from .problems import Problem
+from .sources import as_source
 
 #: What our keys start with, and Flask-CORS's, which apply where ours are unset.
 PREFIX: Final = "SIO_CORS_"
@@ -22,6 +23,12 @@ _OTHER_NAMES: Final = {
     "ALLOW_ORIGIN": "ORIGINS",
     "ALLOWED_ORIGIN_REGEXES": "ORIGINS",
     "ALLOW_ALL_ORIGINS": "ORIGINS",
+    "ORIGIN_REGEX": "ORIGINS",
+    "ORIGIN_REGEXES": "ORIGINS",
+    "ALLOW_ORIGIN_REGEX": "ORIGINS",
+    "WHITELIST": "ORIGINS",
+    "ALLOWLIST": "ORIGINS",
+    "ALLOWED_DOMAINS": "ORIGINS",
     "ORIGIN_ALLOW_ALL": "ORIGINS",
     "ORIGIN_WHITELIST": "ORIGINS",
     "CREDENTIALS": "SUPPORTS_CREDENTIALS",
@@ -54,7 +61,9 @@ def unknown_keys(config: Mapping[str, Any], known: list[str]) -> Iterable[Proble
         upper = key.upper().replace("-", "_")
         prefix = _OUR_PREFIX.match(upper)
         name = upper[prefix.end() :] if prefix else ""
-        if name in _FLASK_CORS_ONLY:
+        if not name and _WHOLE.fullmatch(upper):
+            yield _of_the_whole(key, value)
+        elif name in _FLASK_CORS_ONLY:
             code = Code.KEY_OF_FLASK_CORS
             yield Problem(key, value, code.sentence, "", code)
         elif nearest := _nearest_key(upper, name, known):
@@ -63,6 +72,18 @@ def unknown_keys(config: Mapping[str, Any], known: list[str]) -> Iterable[Proble
         elif prefix:
             reason = f"is no setting; those that exist are {', '.join(known)}"
             yield Problem(key, value, reason, "", Code.KEY_UNKNOWN)
+
+
+_WHOLE: Final = re.compile(r"(?:FLASK_)?(?:SIO|SOCKETIO|SOCKET_IO)_?CORS_*")
+
+
+def _of_the_whole(key: str, value: Any) -> Problem:
+    """Report a key that is called like all settings together."""
+    code = Code.KEY_OF_ALL
+    if not isinstance(value, Mapping):
+        return Problem(key, value, Code.KEY_UNKNOWN.sentence, f"{PREFIX}ORIGINS", Code.KEY_UNKNOWN)
+    lines = [f"{PREFIX}{str(name).upper()} = {as_source(one)}" for name, one in value.items()]
+    return Problem(key, value, code.sentence, "\n".join(lines), code, place="in its place")
 
 
 class IgnoredKey(NamedTuple):

@@ -37,11 +37,16 @@ def read_bool(value: Any, report: Report) -> bool:
     """Read a truth value; ``False`` where it was none."""
     answer = spelled_bool(value)
     if answer is None:
-        word = value.strip().lower() if isinstance(value, str) else ""
+        word = _bare(value).lower() if isinstance(value, str) else ""
         meant = difflib.get_close_matches(word, (*_TRUE, *_FALSE, *_MEANT), 1)
         is_true = bool(meant) and _MEANT.get(meant[0], meant[0] in _TRUE)
         report(value, "is neither true nor false", is_true)
     return bool(answer)
+
+
+def _bare(text: str) -> str:
+    """Return a text without the comment and the quotes that a file of variables has left."""
+    return re.sub(r"\s#.*|^\s*[\"']|[\"']\s*$", "", text, flags=re.DOTALL).strip("\"' \t\r\n;,")
 
 
 def _read_integer(value: Any) -> int | None:
@@ -76,7 +81,7 @@ def _guess_seconds(value: Any) -> int:
         value = value.total_seconds()
     if isinstance(value, float) and math.isfinite(value):
         return int(min(max(value, 0), 86400))
-    duration = re.fullmatch(r"([0-9]{1,9}) ?([smhd]?)[a-z]*", str(value).strip().lower())
+    duration = re.fullmatch(r"([0-9]{1,9}) ?([smhd]?)[a-z]*", _bare(str(value)).lower())
     return min(int(duration[1]) * _UNITS[duration[2]], 86400) if duration else 600
 
 
@@ -163,6 +168,8 @@ def _correct_token(
     item: str, what: str, correction: tuple[str, ...]
 ) -> tuple[Said, tuple[str, ...]]:
     """Return why a text is no method or header name, and what to write instead."""
+    if item.startswith("#"):
+        return Code.IS_COMMENT.said(), ()
     pieces = [piece for piece in re.split(r"[\s,;|]+", item) if piece]
     if len(pieces) > 1 and _are_names(pieces):
         return Code.NAMES_IN_ONE.said(what), tuple(pieces)

@@ -45,6 +45,8 @@ def warnings_of(options: Options) -> Iterable[Warned]:
             yield Warned("every-origin", _of_every_origin(policy))
         for expression in _fruitless(policy):
             yield Warned("expression-without-origin", _of_fruitless(expression, policy))
+    for told in _of_variables(options):
+        yield Warned("variable-unread", told)
     if options.written.get("ORIGINS", ()) is None:
         for told in _of_null(options.sources["ORIGINS"]):
             yield Warned("null-in-the-environment", told)
@@ -88,6 +90,22 @@ def _of_fruitless(regex: re.Pattern[str], policy: Options) -> str:
         "matched from end to end, and an origin starts with its scheme."
         + (f" Write {', '.join(map(as_source, meant))}." if meant else "")
     )
+
+
+def _of_variables(options: Options) -> Iterable[str]:
+    """Name the variables that are called like settings, and that no configuration has."""
+    unset = {PREFIX + name for name, key in options.sources.items() if key != PREFIX + name}
+    for name in os.environ:
+        prefix, found, setting = name.partition(PREFIX)
+        key, prefix = found + setting, prefix.removesuffix("_")
+        if key not in unset:
+            continue
+        named = f"name it FLASK_{key}, and " if not prefix else ""
+        argument = "" if prefix in ("", "FLASK") else f'"{prefix}"'
+        yield (
+            f"{name} is in the environment, and app.config has no {key}, so that it does nothing: "
+            f"{named}write app.config.from_prefixed_env({argument}) above SioCors(app)."
+        )
 
 
 def _of_null(key: str) -> Iterable[str]:

@@ -31,6 +31,7 @@ class Code(str, Enum):
         """Return the sentence, with what was found."""
         return Said(self, self.sentence.format(*found))
 
+    IS_COMMENT = "is-comment", "is a comment, which this text cannot have"
     # --- What stands in an origin's place ------------------------------------------------------
     ORIGIN_EMPTY = "origin-empty", "is empty, and no origin is"
     ORIGIN_IS_NONE = "origin-is-none", "is None, as os.getenv gives for a variable that is not set"
@@ -41,7 +42,6 @@ class Code(str, Enum):
         "is {} within the list, where its items belong into the list itself",
     )
     ORIGIN_MISSPELT = "origin-misspelt", "is not spelled as browsers send it"
-    ORIGIN_IS_COMMENT = "origin-is-comment", "is a comment, which this text cannot have"
     ORIGIN_IS_PATH = "origin-is-path", "is a path, and no origin has one"
     ORIGIN_IS_SCHEME = "origin-is-scheme", "is a scheme alone, and an origin names a host too"
     ORIGIN_MEANS_ALL = (
@@ -238,6 +238,7 @@ class Code(str, Enum):
     HEADERS_AND_STAR = "headers-and-star", "names every header and then single ones"
     # --- Keys, and options of SocketIO ---------------------------------------------------------
     KEY_UNKNOWN = "key-unknown", "is no setting, so it would silently do nothing"
+    KEY_OF_ALL = "key-of-all", "is a table, where each setting is a key of its own"
     KEY_OF_FLASK_CORS = (
         "key-of-flask-cors",
         "is a setting of Flask-CORS alone; a Socket.IO server has no use for it",

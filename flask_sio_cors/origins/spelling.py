@@ -80,7 +80,7 @@ _SHOWN: Final = (EXAMPLE,)
 # fmt: off
 _KINDS: Final[tuple[tuple[str, Code, tuple[str, ...] | Callable[[str], tuple[str, ...]]], ...]] = (
     (r"(?:\[\]|\(\)|\{\})?", Code.ORIGIN_EMPTY, ()),
-    (r"#(?!\{).*|//\s.*", Code.ORIGIN_IS_COMMENT, ()),
+    (r"#(?!\{).*|//\s.*", Code.IS_COMMENT, ()),
     (r"\.{0,2}/(?!/)[\w./*-]*|[A-Za-z]:\\.*|[\w./\\-]+\.(?:html?|txt|json|ya?ml|toml|ini|env|csv)",
      Code.ORIGIN_IS_PATH, _SHOWN),
     ("(?i)true|false|yes|no|on|off|-?[0-9]+", Code.ORIGIN_IS_VALUE, _SHOWN),

@@ -157,3 +157,23 @@ def test_an_expression_that_no_origin_matches_is_told(origins: object, told: str
 )  # fmt: skip
 def test_an_expression_that_some_origin_matches_is_not(expression: str) -> None:
     assert "No origin matches" not in warned(application(SIO_CORS_ORIGINS=re.compile(expression)))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("FLASK_SIO_CORS_ORIGINS", "does nothing: write app.config.from_prefixed_env() above"),
+        ("SIO_CORS_MAX_AGE", "name it FLASK_SIO_CORS_MAX_AGE, and write app.config.from_pre"),
+        ("MY_APP_SIO_CORS_ORIGINS", 'write app.config.from_prefixed_env("MY_APP") above'),
+    ],
+)
+def test_a_variable_that_nothing_reads_is_told(
+    monkeypatch: pytest.MonkeyPatch, name: str, told: str
+) -> None:
+    monkeypatch.setenv(name, "600" if name.endswith("AGE") else FRIEND)
+    assert told in warned(application())
+    app = Flask("read")
+    app.config.from_prefixed_env(name.partition("_SIO")[0])
+    config = {key: value for key, value in app.config.items() if key.startswith("SIO_CORS")}
+    if config:
+        assert warned(application(**config)) == ""

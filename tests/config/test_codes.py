@@ -18,7 +18,7 @@ from tests.support.pasting import problems_in
 MORE = {
     Code.ORIGIN_SURROUNDED: {"ORIGINS": ["https://a.example # mine"]},
     Code.ORIGIN_IS_PATH: {"ORIGINS": ["/socket.io"]},
-    Code.ORIGIN_IS_COMMENT: {"ORIGINS": "https://a.example # mine"},
+    Code.IS_COMMENT: {"ORIGINS": "https://a.example # mine"},
     Code.FILE_HAS_HOST: {"ORIGINS": ["file://a.example"]},
     Code.ORIGIN_HAS_LINES: {"ORIGINS": ["https://a.example\r\nX: y"]},
     Code.HOST_MISSING: {"ORIGINS": ["https://:81"]},

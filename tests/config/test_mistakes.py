@@ -138,6 +138,33 @@ def test_what_is_given_to_socketio_too_is_a_mistake_and_leaving_it_out_works(opt
     install(config)
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "lines"),
+    [
+        ("cors_allow_origins", "https://a.example", ['ORIGINS"] = ["https://a.example"]']),
+        ("origins", ["a.example"], ['ORIGINS"] = ["https://a.example"]']),
+        (
+            "cors",
+            {"origin": ["https://a.example"], "credentials": True},
+            ['ORIGINS"] = ["https://a.example"]', 'SUPPORTS_CREDENTIALS"] = True'],
+        ),
+        ("cors", {"origin": "*"}, ['ORIGINS"] = "*"']),
+        ("cors", {"origin": "*", "credentials": True}, []),
+        ("cors", True, []),
+        ("cors_max_age", 600, []),
+    ],
+)
+def test_what_an_unknown_option_of_socketio_means_is_told_as_settings(option, value, lines):
+    with pytest.raises(ConfigError) as raised:
+        install({}, **{option: value})
+    [problem] = raised.value.problems
+    assert all(f'app.config["SIO_CORS_{line}' in problem.correction for line in lines)
+    assert bool(lines) == bool(problem.correction) == bool(problem.place)
+    app = Flask("pasted")
+    exec(problem.correction, {"app": app})
+    install(app.config)
+
+
 def test_mistakes_in_socketio_and_in_the_config_are_reported_at_once():
     with pytest.raises(ConfigError) as raised:
         install(

@@ -134,6 +134,12 @@ def _misspelt_keys() -> Iterator[Mistake]:
     yield _key("SIO_CORS_SUCCESS_STATUS", 200, "SIO_CORS_OPTIONS_SUCCESS_STATUS")
     yield _key("SIO_CORS_ALLOW_REQUESTS", None, "SIO_CORS_ALLOW_REQUEST")
     yield _key("SIO_CORS_TOLERATE_INSECURE", True, "SIO_CORS_TOLERATE_INSECURE_ORIGINS")
+    yield _key("SIO_CORS_WHITELIST", origins, ORIGINS)
+    yield _key("SIO_CORS_ORIGIN_REGEX", origins, ORIGINS)
+    yield _key("SIO_CORS", origins, ORIGINS)
+    yield _key("SOCKETIO_CORS", "https://app.example.com", ORIGINS)
+    lines = f"SIO_CORS_ORIGINS = [{PLACEHOLDER}]\nSIO_CORS_MAX_AGE = 600"
+    yield _key("FLASK_SIO_CORS", {"origins": origins, "max_age": 600}, lines, "is a table")
     yield _key("SIO_CORS_RESOURCES", {"/*": {}}, "", "is a setting of Flask-CORS alone")
     yield _key("SIO_CORS_COLOUR", "red", "", "those that exist are SIO_CORS_ORIGINS, ")
 
@@ -370,6 +376,9 @@ def _switches_and_numbers() -> Iterator[Mistake]:
     yield _value("maybe", "PREFLIGHT_CONTINUE", "maybe", switch, "False")
     yield _value("2", "ALLOW_PRIVATE_NETWORK", 2, switch, "False")
     yield _value("a list", "TOLERATE_INSECURE_ORIGINS", [], switch, "False")
+    yield _value("a comment", "SUPPORTS_CREDENTIALS", "true # for the app", switch, "True")
+    yield _value("quotes", "PREFLIGHT_CONTINUE", "'on'", switch, "True")
+    yield _value("a comment behind seconds", "MAX_AGE", "1h # an hour", seconds, "3600")
     yield _value("enabled", "TOLERATE_PUBLIC_SUFFIXES", "enabled", switch, "True")
     yield _value("below 0", "MAX_AGE", -1, "is negative", "0")
     yield _value("more than a day", "MAX_AGE", 86401, "more than a day", "86400")
@@ -429,6 +438,7 @@ def _methods_and_headers() -> Iterator[Mistake]:
     yield _item("empty", allow, "", "is empty", '"X-Requested-With"')
     yield _item("bytes", allow, b"X-A", "is bytes", '"X-Requested-With"')
     yield _value("a dict", allow, {"X-A": 1}, "is a dict", '["X-Requested-With"]')
+    yield _item("a comment", allow, "# for the app", "is a comment", "")
     yield _item("a cookie", expose, "Set-Cookie", "hidden from every page", "")
     yield _value("all and one", expose, ["*", "X-A"], "names every header", '["*"]')
 

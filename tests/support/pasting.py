@@ -33,6 +33,10 @@ def paste(
     :param first: the one that the problem was found in, where others have been mended since.
     """
     pasted = dict(config)
+    if problem.place == "in its place":
+        pasted.pop(problem.key)
+        exec(problem.correction, {}, pasted)
+        return pasted
     if problem.place:
         return pasted | {problem.key: _with_rewritten(pasted[problem.key], problem)}
     if problem.key not in _KNOWN_KEYS and not problem.key.startswith("SIO_CORS_POLICIES"):
