@@ -23,6 +23,7 @@ LONGEST = (
     "servers/test_floods.py",
     "fleet/test_redis_faults.py",
     "doctor/test_fixes.py",
+    "doctor/test_other_proxies.py",
     "doctor/test_lookalikes.py",
     "servers/test_callbacks.py",
     "doctor/test_redirects.py",

@@ -498,8 +498,8 @@ def test_a_proxy_that_hides_is_known_by_what_it_says_of_no_host(stack: ExitStack
 PROXIES = {
     "nginx/1.22.1": "proxy_read_timeout",
     "Apache/2.4.57 (Debian)": "timeout=3600",
-    "lighttpd/1.4.69": "server.max-read-idle",
-    "Caddy": "stream_timeout",
+    "lighttpd/1.4.69": '"read-timeout" => 60',
+    "Caddy": "response_header_timeout",
 }
 
 

@@ -8,6 +8,7 @@ A configuration is what its users write; what they find in the files of their pa
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sysconfig
@@ -130,13 +131,15 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         wait_until(lambda: all(_listens(process, port, log) for port in ports), 60)
         yield
     finally:
-        process.terminate()
-        process.wait(30)
+        # At once, with its children: some wait for their clients first.
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 def _listens(process: "subprocess.Popen[bytes]", port: int, log: Path) -> bool:
