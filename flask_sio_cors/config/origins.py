@@ -172,6 +172,8 @@ def _read(items: list[Any], report: Report) -> Listed:
     texts: list[str] = []
     dotted: list[str] = []
     asked: list[Any] = []
+    written: list[Any] = []
+    expressions: list[Expression] = []
 
     def patterns() -> Iterable[OriginPattern]:
         for item in items:
@@ -182,7 +184,7 @@ def _read(items: list[Any], report: Report) -> Listed:
                     dotted.append(item)
                 yield pattern
             elif _is_expression(item):
-                pass  # which is read below
+                written.append(item)
             elif callable(item) or (isinstance(item, str) and names_function(item)):
                 asked.append(item)
             elif _is_every(item):
@@ -190,11 +192,14 @@ def _read(items: list[Any], report: Report) -> Listed:
             else:
                 _report_origin(item, report)
 
-    expressions = _together(
-        [one for item in items if _is_expression(item) and (one := _expression(item, report))],
-        report,
-    )
-    origins = OriginSet(patterns(), [one.regex for one in expressions])
+    def regexes() -> Iterable[re.Pattern[str]]:
+        # Asked for after the patterns, which have found what else there is.
+        found = filter(None, (_expression(item, report) for item in written))
+        expressions.extend(_together(list(found), report))
+        for one in expressions:
+            yield one.regex
+
+    origins = OriginSet(patterns(), regexes())
     functions = [read_origin_function(item, report) for item in asked]
     _report_dotted(dotted, texts, report)
     return Listed(origins, texts, expressions, [one for one in functions if one is not None])

@@ -23,16 +23,31 @@ REFUSED_LIMIT: Final = 1_000
 #: has not come back is given up, so that its origin is asked about again.
 GRACE: Final = 60.0
 
+#: How long before its end an answer is asked for again, as a multiple of what that took last time.
+_LEAD: Final = 1.5
+
 _STOOD_IN: Final = f"its answer of less than {GRACE:g} seconds ago stood in"
 
 
 class _Answer:
-    __slots__ = ("given", "said", "until")
+    """What a function said.
 
-    def __init__(self, said: bool | Reason, given: float, seconds: float) -> None:
+    :ivar until: when it ceases to count.
+    :ivar due: when it is asked for again, so that the next answer is there by then. Until it is,
+        this one counts for everybody but who asks.
+    """
+
+    __slots__ = ("due", "given", "said", "until")
+
+    def __init__(self, said: bool | Reason, given: float, seconds: float, took: float) -> None:
         self.said = said
         self.given = given
         self.until = given + seconds
+        self.due = self.until - min(_LEAD * took, seconds / 2)
+
+    def stand_in(self, until: float) -> None:
+        """Count again for some time, in the place of an answer that did not come."""
+        self.until = self.due = until
 
 
 class _Question:
@@ -78,11 +93,11 @@ class Answers:
         self._lock = threading.Lock()
 
     def recall(self, origin: str) -> bool | Reason | None:
-        """Return the answer that counts now; ``None`` where there is none."""
+        """Return the answer that counts now; ``None`` where there is none, or a new one is due."""
         now = self._clock()
         answer = self._allowed.get(origin)
         if answer is not None and now < answer.until:
-            return True
+            return None if now >= answer.due and origin not in self._under_way else True
         answer = self._refused.get(origin)
         return answer.said if answer is not None and now < answer.until else None
 
@@ -127,12 +142,12 @@ class Answers:
         return self._stand_in(earlier)
 
     def _answer(self, origin: str) -> bool | Reason:
-        earlier = self._earlier(origin)
+        earlier, asked = self._earlier(origin), self._clock()
         answer = self._callback.ask(origin, consequence=_consequence(earlier))
         if answer is None:
             return self._stand_in(earlier)
         said = self._allow(origin) if answer else False
-        self._keep(origin, said)
+        self._keep(origin, said, asked)
         return said
 
     def _earlier(self, origin: str) -> _Answer | None:
@@ -145,11 +160,12 @@ class Answers:
         if earlier is None:
             return Reason.ORIGIN_CALLABLE_FAILED
         # A function that fails is not asked more often than one that answers.
-        earlier.until = min(self._clock() + self._seconds, earlier.given + GRACE)
+        earlier.stand_in(min(self._clock() + self._seconds, earlier.given + GRACE))
         return earlier.said
 
-    def _keep(self, origin: str, said: bool | Reason) -> None:
-        answer = _Answer(said, self._clock(), self._seconds)
+    def _keep(self, origin: str, said: bool | Reason, asked: float) -> None:
+        now = self._clock()
+        answer = _Answer(said, now, self._seconds, now - asked)
         kept, limit, other = self._allowed, ALLOWED_LIMIT, self._refused
         if said is not True:
             kept, limit, other = self._refused, REFUSED_LIMIT, self._allowed

@@ -222,7 +222,7 @@ class Guard:
         if self.first_request.is_settled:
             return self.refuse(environ, start_response, policy, verdict, page)
         # Who else is let in may be known in a moment.
-        self.first_request.settle(self.engineio.eio.sleep)
+        self.first_request.settle(self.engineio.eio.sleep, self.interrupter.signal)
         return self.handle_request(environ, start_response)
 
     def _answer_preflight(
@@ -280,15 +280,15 @@ class Guard:
         A request that came through the guard has its verdict with it. One that reached the server
         by another way, such as a second ``WSGIApp``, is judged here.
         """
-        verdict = environ.get(VERDICT)
-        if verdict is None:
-            generation = self.policies.generation
-            policy, judgement = self._judge(environ)
-            verdict = judgement[0]
-            environ[_JUDGED] = generation, judgement[2]
-            if verdict.outcome is ALLOWED:
-                self._leave_credentials(environ, policy, judgement)
-        return bool(verdict.outcome is not REFUSED)
+        if VERDICT in environ:  # which lets it in
+            return True
+        generation = self.policies.generation
+        policy, judgement = self._judge(environ)
+        environ[_JUDGED] = generation, judgement[2]
+        outcome = judgement[0].outcome
+        if outcome is ALLOWED:
+            self._leave_credentials(environ, policy, judgement)
+        return outcome is not REFUSED
 
     def refuse(
         self,

@@ -7,15 +7,17 @@ A request names its page by ``Origin``, or by what a browser says of it in ``Sec
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import nullcontext
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from ..config.options import Options
 from ..origins.live import LiveOrigins
 from .deciding import Context, decision, question
 from .journal import Journal
-from .own import PROOF, OwnOrigin
+from .own import PROOF, PROOF_KEY, OwnOrigin
 from .tampering import Tampering, explain_tampering, is_added, is_browsers_websocket
 from .verdicts import Reason
 from .waiting import Interrupter
@@ -50,6 +52,8 @@ class Identity(NamedTuple):
     tampering: Tampering | None = None
 
 
+_Fields: TypeAlias = "tuple[Who, Reason, str, str | None, Tampering | None]"
+
 # A parameter "j" with a value, as `urllib.parse.parse_qs` finds it for Engine.IO. That takes ten
 # times as long, 10 ms for a query of 64 KiB.
 _NAMES_J: Final = re.compile(r"(?:^|&)(?:j|%6[aA])=[^&]")
@@ -60,6 +64,11 @@ LISTED: Final = Who.LISTED
 ASKED: Final = Who.ASKED
 STRANGER: Final = Who.STRANGER
 NOBODY: Final = Who.NOBODY
+_ORIGIN_ALLOWED: Final = Reason.ORIGIN_ALLOWED
+_ORIGIN_NOT_ALLOWED: Final = Reason.ORIGIN_NOT_ALLOWED
+
+#: Makes an `Identity` of all its fields, in a third of the time that its own constructor takes.
+_identity: Final[Callable[[_Fields], Identity]] = partial(tuple.__new__, Identity)
 
 _OWN_WITHOUT_ORIGIN: Final = Identity(OWN, Reason.NO_ORIGIN, PROOF)
 _CROSS_SITE: Final = Identity(STRANGER, Reason.CROSS_SITE, PROOF)
@@ -91,6 +100,7 @@ class Identification:
         self._decide = decision(options, live)
         self._ask = question(options, self._journal, interrupter or Interrupter(), context)
         self.own = OwnOrigin(options, live)
+        self._checks_hosts = bool(options.trusted_hosts)
 
     def identify(self, environ: WSGIEnvironment) -> Identity:
         """Tell who asks.
@@ -98,23 +108,24 @@ class Identification:
         :param environ: the request's WSGI environment, which is left as it is.
         """
         origin = environ.get("HTTP_ORIGIN")
-        if not self.own.is_trusted_host(environ):
+        if self._checks_hosts and not self.own.is_trusted_host(environ):
             return Identity(STRANGER, Reason.HOST_NOT_TRUSTED, "Host", origin)
         if origin is None:
             return self._without_origin(environ)
         decide = self._decide  # As self._decide(…), it would be taken for a method first.
         answer = decide(origin)
         if answer is True:
-            return Identity(LISTED, Reason.ORIGIN_ALLOWED, "Origin", origin)
-        if header := self.own.shown_by(environ, origin):
+            return _identity((LISTED, _ORIGIN_ALLOWED, "Origin", origin, None))
+        own = self.own
+        if header := own.shown_by(environ, origin):
             if header == PROOF and is_added(environ):
                 self._journal.suspected(explain_tampering(Tampering.ADDED))
             return Identity(OWN, Reason.SAME_ORIGIN, header, origin)
         if self._ask is not None and (answer := self._ask(origin, environ) or answer) is True:
-            return Identity(ASKED, Reason.ORIGIN_ALLOWED, "Origin", origin)
-        tampering = Tampering.REPLACED if self.own.is_disproved(environ, origin) else None
-        reason = answer or Reason.ORIGIN_NOT_ALLOWED
-        return Identity(STRANGER, reason, "Origin", origin, tampering)
+            return _identity((ASKED, _ORIGIN_ALLOWED, "Origin", origin, None))
+        is_disproved = PROOF_KEY in environ and own.is_disproved(environ, origin)
+        tampering = Tampering.REPLACED if is_disproved else None
+        return _identity((STRANGER, answer or _ORIGIN_NOT_ALLOWED, "Origin", origin, tampering))
 
     def lists(self, origin: str) -> bool:
         """Tell whether an origin is let in without a question to the application."""

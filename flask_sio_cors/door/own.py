@@ -28,7 +28,7 @@ from .proofs import PROVEN
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-#: How many trusted hosts are remembered.
+#: How many hosts are remembered: of those that are trusted, and of all by their bare names.
 SEEN_HOSTS_LIMIT: Final = 1024
 #: The header by which browsers say whose page asks.
 PROOF: Final = "Sec-Fetch-Site"
@@ -52,6 +52,7 @@ class OwnOrigin:
         self._listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
         self._live = live
         self._seen_hosts: set[str] = set()
+        self._bare: dict[str, str] = {}
         self._origins = options.own_origins
         self._origins_of_host = _by_host(options.own_origins)
 
@@ -92,8 +93,7 @@ class OwnOrigin:
         """Return the header by which a request was sent to what its origin names."""
         host, forwarded = environ.get("HTTP_HOST", ""), environ.get("HTTP_X_FORWARDED_HOST")
         # Nearly every stranger is told by the host alone, which may have the scheme's own port.
-        name = host.lower().removesuffix(":443").removesuffix(":80")
-        if not forwarded and name not in origin:
+        if not forwarded and (self._bare.get(host) or self._remember_bare(host)) not in origin:
             return ""
         forwarded = raw_forwarded_host(environ) if forwarded else None
         scheme = self._scheme(environ, origin)
@@ -104,6 +104,15 @@ class OwnOrigin:
         else:
             return ""
         return header if is_well_formed(origin) else ""
+
+    def _remember_bare(self, host: str) -> str:
+        """Return a host in lower case, without a scheme's own port."""
+        name = host.lower().removesuffix(":443").removesuffix(":80")
+        if len(self._bare) >= SEEN_HOSTS_LIMIT:
+            self._bare.clear()
+        if len(host) <= MAX_ORIGIN_LENGTH:
+            self._bare[host] = name
+        return name
 
     def addresses(self, environ: WSGIEnvironment, origin: str) -> Iterator[Address]:
         """Yield the addresses of pages that would be the server's own, as a request has them.

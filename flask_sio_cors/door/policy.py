@@ -207,18 +207,18 @@ class Policy:
         return self._pages.own.shown_by(environ, origin) == PROOF
 
     def _judge_page(self, page: Identity, seen: _Seen) -> Judgement:
-        verdict = self._verdicts[page.reason]
-        who = page.who
-        if who is LISTED or who is ASKED or (who is OWN and page.origin is not None):
-            own = (("Access-Control-Allow-Origin", page.origin or ""),)
-            judged = verdict, own if self._names_origin else (), page
-            # What lets in the server's own pages is not their origin alone.
-            if self._remembers and who is LISTED:
-                if len(seen) >= SEEN_LIMIT:
-                    seen.clear()
-                seen[page.origin] = judged
-            return judged
-        return verdict, (), page
+        who, reason, _, origin, _ = page
+        verdict = self._verdicts[reason]
+        if who is STRANGER or origin is None:
+            return verdict, (), page
+        own = (("Access-Control-Allow-Origin", origin),) if self._names_origin else ()
+        judged = verdict, own, page
+        # What lets in the server's own pages is not their origin alone.
+        if self._remembers and who is LISTED:
+            if len(seen) >= SEEN_LIMIT:
+                seen.clear()
+            seen[origin] = judged
+        return judged
 
     def _judge_preflight(self, judged: Judgement, environ: WSGIEnvironment) -> Judgement:
         """Complete what an allowed origin gets with what a preflight asks (Fetch, section 4.8)."""

@@ -8,8 +8,10 @@ import weakref
 from collections.abc import Callable
 from typing import Final
 
+from .waiting import Signal
+
 #: Seconds after the first request in which a refusal waits for what has begun with it.
-PATIENCE: Final = 2.0
+PATIENCE: Final = 5.0
 _GLANCE: Final = 0.01
 
 
@@ -29,6 +31,7 @@ class FirstRequest:
         self._waiting: tuple[Callable[[], None], ...] = ()
         self._ready: Callable[[], bool] = lambda: True
         self._deadline = 0.0
+        self._look: Signal | None = None
         _EVERYWHERE.add(self)
 
     def call(self, function: Callable[[], None]) -> None:
@@ -56,16 +59,31 @@ class FirstRequest:
         if not self.awaited:
             self.has_come()
 
-    def settle(self, sleep: Callable[[float], object]) -> None:
+    def settle(self, sleep: Callable[[float], object], signal: Callable[[], Signal]) -> None:
         """Wait until what has begun is ready, or long enough.
 
+        One looks for all who wait: hundreds that do would take the time from what they wait for.
+
         :param sleep: lets others run for so many seconds.
+        :param signal: makes what the others wait for.
         """
         while not self.is_settled:
-            if self._ready() or time.monotonic() > self._deadline:
+            remaining = self._deadline - time.monotonic()
+            if self._ready() or remaining <= 0:
                 self.is_settled = True
+            elif (look := self._look) is not None:
+                look.wait(remaining)
             else:
-                sleep(_GLANCE)
+                self._look = look = signal()
+                try:
+                    self._watch(sleep)
+                finally:
+                    self._look = None
+                    look.set()
+
+    def _watch(self, sleep: Callable[[float], object]) -> None:
+        while not self._ready() and time.monotonic() < self._deadline:
+            sleep(_GLANCE)
 
 
 _EVERYWHERE: Final[weakref.WeakSet[FirstRequest]] = weakref.WeakSet()
@@ -73,7 +91,7 @@ _EVERYWHERE: Final[weakref.WeakSet[FirstRequest]] = weakref.WeakSet()
 
 def _await_again() -> None:
     for one in list(_EVERYWHERE):
-        one.awaited = bool(one._waiting)
+        one.awaited, one._look = bool(one._waiting), None
 
 
 if hasattr(os, "register_at_fork"):

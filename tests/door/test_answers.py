@@ -78,6 +78,58 @@ def test_an_answer_counts_for_its_seconds(function, clock, origin, said):
     assert function.asked == [origin] * 2
 
 
+def test_of_a_slow_function_one_asks_in_time_and_the_others_do_not_wait(clock):
+    asked, others = [], []
+
+    def slow(origin):
+        asked.append(origin)
+        clock.now += 0.3
+        # Whoever asks meanwhile has what counts still.
+        others.append(answers.recall(origin))
+        return True
+
+    answers = answers_of(slow, clock)
+    assert ask(answers) is True
+    clock.now += SECONDS - 0.46
+    assert answers.recall(APP) is True
+    clock.now += 0.02
+    assert answers.recall(APP) is None
+    assert answers.settle(APP) is True
+    assert (len(asked), others) == (2, [None, True])
+    clock.now += SECONDS - 0.46
+    assert answers.recall(APP) is True
+
+
+def test_an_answer_counts_for_half_its_time_at_least(clock):
+    def slower(origin):
+        clock.now += 2 * SECONDS
+        return True
+
+    answers = answers_of(slower, clock)
+    ask(answers)
+    clock.now += SECONDS / 2 - 0.01
+    assert answers.recall(APP) is True
+    clock.now += 0.02
+    assert answers.recall(APP) is None
+
+
+def test_a_slow_function_that_fails_when_asked_in_time_is_not_asked_by_everybody(clock):
+    function, failing = Function(APP), []
+
+    def slow(origin):
+        clock.now += 0.3
+        if failing:
+            raise LookupError("away")
+        return function(origin)
+
+    answers = answers_of(slow, clock)
+    ask(answers)
+    failing.append(True)
+    clock.now += SECONDS - 0.2
+    assert [ask(answers) for _ in range(5)] == [True] * 5
+    assert len(function.asked) == 1
+
+
 def test_the_last_answer_counts(function, clock):
     answers = answers_of(function, clock)
     for allowed in (True, False, True):
