@@ -74,7 +74,6 @@ PLACEHOLDER: Final = (
 _NO_NAME: Final = re.compile(
     rf"{PLACEHOLDER}|(?:[0-9]{{1,3}}\.){{1,3}}(?:x{{1,3}}|[0-9]{{1,3}}-[0-9]{{1,3}})(?:\.x{{1,3}})*"
 )
-_NO_NAMES_FIRST: Final = frozenset("xy0123456789")
 _NUMBERS_LAST: Final = frozenset("0123456789abcdefABCDEFxX")
 #: Networks whose addresses are nobody's in particular, so that no stranger has one from outside.
 _PRIVATE: Final = """10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 169.254.0.0/16
@@ -226,12 +225,10 @@ def _is_serialised_host(host: str, wildcard: str | None) -> bool:
         name = ".".join(label for label in name.split(".") if "*" not in label)
     if len(name) > MAX_HOST_LENGTH:
         return False
-    # Most names are told by their first and last letter from those that this is about.
+    # Most names are told by their last letter from those that this is about.
     if name[-1:] in _NUMBERS_LAST and is_number(name.rpartition(".")[2]):
         return wildcard is None and _IPV4.fullmatch(host) is not None
-    if name[:1] in _NO_NAMES_FIRST and _NO_NAME.fullmatch(name):
-        return False
-    return "xn--" not in name or not false_punycode(name)
+    return not _NO_NAME.fullmatch(name) and ("xn--" not in name or not false_punycode(name))
 
 
 def _is_serialised_ipv6(address: str) -> bool:
