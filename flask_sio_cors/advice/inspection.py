@@ -248,7 +248,8 @@ def _why(options: Options, asking: Asking, policy: Policy, step: Step) -> str:
     told += "." if asking.question.is_websocket else ", and a browser accepts the headers."
     if options.allow_request is not None:
         told += f" At the handshake {options.sources['ALLOW_REQUEST']} is asked as well."
-    if options.preflight_continue and step.verdict.outcome is not PREFLIGHT:
+    is_plain = asking.question.is_websocket or step.verdict.outcome is PREFLIGHT
+    if options.preflight_continue and not is_plain:
         told += " Preflights pass if the application's route answers them with 200 to 299."
     return told
 

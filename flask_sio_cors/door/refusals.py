@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -10,10 +11,12 @@ from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..origins.grammar import (
     DEFAULT_PORTS,
+    EXAMPLE,
     OPAQUE_ORIGINS,
     Example,
     is_insecure,
     is_well_formed,
+    parse_pattern,
 )
 from ..origins.near import (
     Difference,
@@ -22,7 +25,6 @@ from ..origins.near import (
     compare,
     entries_for,
     nearest,
-    respelt,
     split,
     variants,
 )
@@ -173,7 +175,7 @@ def _explain_not_allowed(
         return _explain_unlisted(origin, shown, options, thorough)
     if server.clue is not None:
         return explain_own(origin, server, options.key("OWN_ORIGINS"))
-    if server.lost:
+    if server.lost and _may_be_own(origin):
         unlisted = _explain_unlisted(origin, shown, options, thorough, server)
         perhaps = explain_perhaps_own(origin, server, options.key("OWN_ORIGINS"))
         return f"{unlisted.rstrip('.')}. {perhaps}"
@@ -184,6 +186,12 @@ def _explain_not_allowed(
             f"comes {how_it_comes(origin, differences)}."
         )
     return _explain_unlisted(origin, shown, options, thorough, server)
+
+
+def _may_be_own(origin: str) -> bool:
+    """Tell whether an origin could be named as the server's own."""
+    pattern = parse_pattern(origin)
+    return pattern is not None and pattern.scheme in DEFAULT_PORTS
 
 
 def _beside_own(origin: str, server: Server) -> tuple[Difference, ...]:
@@ -205,10 +213,7 @@ def _explain_unlisted(
     if options.functions:
         return _explain_asked(origin, shown, options, origins, thorough)
     if not is_well_formed(origin):
-        allowed = respelt(origin, origins)
-        if allowed is not None:
-            return f"{shown} is not how browsers spell {allowed!r}, which is allowed. Spell it so."
-        return f"{shown} is no origin that a browser sends, and nothing allows it."
+        return _explain_malformed(origin, shown, origins)
     key = source if source != "default" else options.key("ORIGINS")
     if origin in OPAQUE_ORIGINS:
         return _explain_opaque(origin, shown, key, options)
@@ -245,6 +250,24 @@ def _list_of(options: Options) -> str:
     if source.startswith(FALLBACK_PREFIX):
         return f"a list of its own, {own}, since others read {source}, too"
     return f"a list of this policy's own, {own}" if options.inherits("ORIGINS") else "the list"
+
+
+#: What a program takes for an origin. Anything else is a stranger's, and costs too much to read.
+_NEARLY_AN_ORIGIN: Final = re.compile(r"[\w:/.@'\"\[\]-]{1,120}")
+
+
+def _explain_malformed(origin: str, shown: str, origins: OriginSet) -> str:
+    """Say what is wrong with what no browser sends, and what would be right."""
+    from ..origins.spelling import corrected
+
+    nearly = _NEARLY_AN_ORIGIN.fullmatch(origin)
+    (meant, *others) = corrected(origin) or (EXAMPLE,) if nearly else (EXAMPLE,)
+    if meant in origins and not (others or isinstance(meant, Example)):
+        return f"{shown} is not how browsers spell {meant!r}, which is allowed. Spell it so."
+    return (
+        f"{shown} is no origin that a browser sends, and nothing allows it. A program needs none: "
+        "let it send no Origin."
+    )
 
 
 def _explain_no_page(origin: str, shown: str, origins: OriginSet) -> str:

@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from .grammar import (
     DEFAULT_PORTS,
-    MAX_ORIGIN_LENGTH,
     OPAQUE_ORIGINS,
     ends_with_dot,
     is_loopback,
@@ -188,15 +187,3 @@ def entries_for(origin: str, origins: OriginSet) -> tuple[str, ...]:
     # A dot at the end is taken for a slip where the host without it is not listed.
     is_alone = without != origin and ends_with_dot(pattern) and without not in origins.exact
     return (without, origin) if is_alone else (origin,)
-
-
-def respelt(origin: str, origins: OriginSet) -> str | None:
-    """Return the allowed origin that a client spells as no browser does, or ``None``.
-
-    :param origin: any text, as a client may send it.
-    """
-    text = origin[:MAX_ORIGIN_LENGTH].strip().rstrip("/").lower()
-    for scheme, port in DEFAULT_PORTS.items():
-        if text.startswith(f"{scheme}://"):
-            text = text.removesuffix(f":{port}")
-    return text if text in origins.exact else None

@@ -242,7 +242,7 @@ _IN_ANY_TEXT: Final = (
     (_SPACE, "", Code.ORIGIN_HAS_SPACE),
     (rf"^(?:[-+*\u2022]\s+|{_AROUND})+|{_AROUND}$", "", Code.ORIGIN_HAS_QUOTES),
     (r"^([^\[]*)\]$|^\[([^\]]*)$", r"\1\2", Code.ORIGIN_HAS_QUOTES),
-    ("(?i)^(blob|filesystem|view-source):(?=[a-z]+:)", "", Code.ORIGIN_HAS_PREFIX),
+    ("(?i)^(blob|filesystem|view-source|https?):/*(?=[a-z]+:/)", "", Code.ORIGIN_HAS_PREFIX),
     (_SLASHES, r"\1\2://", Code.ORIGIN_LACKS_SLASHES),
     (r"(^|//)[^/?#\\]*@", r"\1", Code.ORIGIN_HAS_USER),
     ("^[^:/]*[A-Z][^:/]*(?=://)", lambda scheme: scheme[0].lower(), Code.SCHEME_UPPER_CASE),
@@ -312,6 +312,7 @@ def _parsed(text: str, reasons: list[Said]) -> str:
         reasons += [code.said(url.protocol[:-1]) for _, code in found]
         if url.host_type and not re.search(rf"//{re.escape(str(url.hostname))}(?::|$)", text):
             reasons.append((Code.IPV4_MISSPELT, Code.IPV6_MISSPELT)[url.host_type - 1].said())
+        reasons += [] if reasons else [Code.ORIGIN_MISSPELT.said()]
     return parsed
 
 

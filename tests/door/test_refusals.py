@@ -10,6 +10,7 @@ from flask_sio_cors.door.identity import Identity, Who
 from flask_sio_cors.door.refusals import explain_refusal
 from flask_sio_cors.door.verdicts import Reason
 from flask_sio_cors.origins.near import SCANNED
+from tests.support.questions import application
 
 STRANGER = "https://stranger.example"
 
@@ -67,6 +68,40 @@ def test_two_origin_headers_are_told_with_both_values(joint, reason):
 )
 def test_what_only_has_a_comma_is_not_taken_for_two_headers(origin):
     assert "Two Origin headers" not in explain(origin)
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://app.example.com/",
+        "HTTPS://app.example.com:443",
+        "app.example.com",
+        "'https://app.example.com'",
+        "https://me@app.example.com/socket.io/",
+    ],
+)
+def test_what_a_program_sends_is_told_with_how_it_is_spelled(origin):
+    said = explain(origin, ORIGINS=[APP])
+    assert said.endswith(f"is not how browsers spell '{APP}', which is allowed. Spell it so.")
+
+
+@pytest.mark.parametrize("origin", ["*", "undefined", "b.example", "https://a b", "(" * 300, ""])
+def test_what_is_no_origin_at_all_is_better_left_out(origin):
+    said = explain(origin, ORIGINS=[APP])
+    assert said.endswith("A program needs none: let it send no Origin.")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["chrome-extension://abc", "app://-", "exp://10.0.0.1:81", "wss://a.example", "https://xn--f"],
+)  # fmt: skip
+def test_what_cannot_be_a_servers_own_is_not_told_to_be_named_so(origin):
+    app = application(SIO_CORS_ORIGINS=[APP])
+    app.debug = True
+    answer = app.test_client().get(
+        "/socket.io/?EIO=4&transport=polling", headers={"Origin": origin}
+    )
+    assert "SIO_CORS_OWN_ORIGINS" not in answer.json["message"]
 
 
 APP = "https://app.example.com"

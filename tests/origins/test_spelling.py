@@ -1,12 +1,18 @@
 """What is said of an origin that is misspelt, and what is written instead."""
 
+import os
 import re
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from flask_sio_cors.origins.grammar import parse_pattern
 from flask_sio_cors.origins.sets import OriginSet
 from flask_sio_cors.origins.spelling import EXAMPLE, correct
+from tests.support.pasting import problems_in
+
+bounded = settings(max_examples=400, deadline=None, derandomize="CI" in os.environ)
 
 ONE = "https://app.example"
 
@@ -58,6 +64,9 @@ def lets_in(text, origin):
         ("127.0.0.1:5000", "http://127.0.0.1:5000"),
         ("blob:https://app.example/0-1", ONE),
         ("view-source:https://app.example", ONE),
+        ("https://https://app.example", ONE),
+        ("http://https://app.example/a", ONE),
+        ("https:// https://app.example", ONE),
         # what surrounds it
         ("https://app.example/", ONE),
         ("https://app.example/*", ONE),
@@ -353,6 +362,22 @@ def test_what_cannot_be_mended_is_explained_and_an_example_is_given(text, reason
     explained = correct(text)
     assert reason in explained.reason
     assert explained.correction in ((EXAMPLE,), ())
+
+
+PIECES = r"""a . : / \ [ ] ( ) { } | * + ? ^ $ % %2c 0 9 - = # http https:// // origin ' " x _
+@ < > , ; ~ é
+regex: 10.0.0. :: .. {{ }} app.example localhost :3000 null""".split()
+
+
+@bounded
+@given(st.lists(st.sampled_from([*PIECES, " ", "\n", "\u200b"]), max_size=40).map("".join))
+def test_whatever_is_written_is_explained_and_what_is_to_be_written_is_accepted(text):
+    assume(parse_pattern(text) is None)
+    reason, correction = correct(text)
+    assert reason
+    for entry in correction:
+        config = {"SIO_CORS_ORIGINS": [entry]}
+        assert problems_in(config) == ()
 
 
 def test_every_mistake_in_a_text_is_named_once():
