@@ -19,7 +19,7 @@ LONGEST = (
     "doctor/test_browsers.py",
     "servers/test_servers.py",
     "browsers/test_lab.py",
-    "doctor/test_browsers_alone.py",
+    "doctor/test_browsers_beside.py",
     "servers/test_floods.py",
     "fleet/test_redis_faults.py",
     "doctor/test_fixes.py",

@@ -107,7 +107,7 @@ class Browser:
         :raise SpentError: if the bounds of the examination are reached.
         """
         page, exchanges, visits = self.page, [], Counter[str]()
-        end = self.wire.seconds + self._patience(patience)
+        end = self.wire.seconds + (self.wire.patience.page if patience is None else patience)
         is_cross_origin = origin_of(url) != page.origin
         for _ in range(MAX_REDIRECTS + 1):
             visits[url] += 1
@@ -140,9 +140,6 @@ class Browser:
             is_cross_origin = is_cross_origin or origin_of(target) != page.origin
             url = target
         return Fetched(tuple(exchanges), redirected_for_good=True)
-
-    def _patience(self, seconds: float | None) -> float:
-        return self.wire.patience.page if seconds is None else seconds
 
     async def _ask_first(
         self, page: Page, method: str, url: str, patience: float
@@ -205,15 +202,12 @@ async def preflight(
     :param patience: how long it may take, in seconds.
     :param is_browser: whether the server is told that a page asks (Fetch metadata).
     """
-    names = ",".join(unsafe_names(page))
-    asked: tuple[Header, ...] = (("Access-Control-Request-Method", method),)
-    if names:
-        asked += (("Access-Control-Request-Headers", names),)
-    metadata: tuple[Header, ...] = ()
+    asked: list[Header] = [("Origin", page.origin), ("Access-Control-Request-Method", method)]
+    if names := ",".join(unsafe_names(page)):
+        asked.append(("Access-Control-Request-Headers", names))
     if is_browser:
-        metadata = (*_referrer(page.origin, url), *fetch_metadata(page.origin, url))
-    headers = (("Origin", page.origin), *asked, *metadata)
-    return await wire.send("OPTIONS", url, headers, patience=patience)
+        asked += (*_referrer(page.origin, url), *fetch_metadata(page.origin, url))
+    return await wire.send("OPTIONS", url, tuple(asked), patience=patience)
 
 
 def judge_preflight(page: Page, method: str, exchange: Exchange) -> Block | None:

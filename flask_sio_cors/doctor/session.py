@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -22,11 +21,9 @@ def answer_among(packets: Iterable[str], target: Target) -> str | None:
     """
     # Servers of the old protocol add each client to the main namespace unasked.
     name = target.name if target.protocol.is_old else ""
+    told = [one for one in packets if one.startswith(("41", "44", f"40{name}"))]
     # An application that changes its mind has said its last word.
-    patterns = (re.compile("4[14]"), re.compile(f"40{re.escape(name)}"))
-    known = list(packets)
-    found = (packet for pattern in patterns for packet in known if pattern.match(packet))
-    return next(found, None)
+    return min(told, key=lambda one: one.startswith("40"), default=None)
 
 
 #: Requests that are sent while a poll waits, so that each of a few workers gets one. Never more
@@ -91,8 +88,8 @@ class Polling:
 
     async def join(self) -> Joined:
         """Join the namespace."""
-        target, packets, answered = self.target, packets_of(self.opened)[1:], self.opened
-        last = Fetched((answered,))
+        target, packets = self.target, packets_of(self.opened)[1:]
+        last = Fetched((self.opened,))
         if target.connecting:
             posted = await self._say(target.connecting)
             if not is_read(posted):
@@ -115,30 +112,22 @@ class Polling:
             it is often the same one that gets the next. Socket.IO for Node.js ends a session that
             posts two things at once.
         """
+        wire, width = self.browser.wire, 2 if is_at_once else 1
+        started, limit = wire.seconds, wire.patience.application
         await self._hold()
-        async for beat in self._beats(2 if is_at_once else 1):
-            if not is_read(beat):
-                return self._stopped(beat)
-        return None
-
-    async def _beats(self, width: int) -> AsyncIterator[Fetched]:
-        wire, end = self.browser.wire, self.browser.wire.seconds
-        limit = wire.patience.application
-        for _ in range(_ROUNDS if width > 1 else _IN_TURN):
+        for _ in range(_ROUNDS if is_at_once else _IN_TURN):
             beats = [self._post(self.target.protocol.beat, limit) for _ in range(width)]
             for beat in await asyncio.gather(*beats):
-                yield beat
-            if wire.seconds - end > limit:
-                return
+                if not is_read(beat):
+                    return self._stopped(beat)
+            if wire.seconds - started > limit:
+                break
+        return None
 
     def _stopped(self, fetched: Fetched) -> Joined:
-        is_held = fetched.failure is not None and fetched.failure.is_late and self.is_waiting
+        is_late = fetched.failure is not None and fetched.failure.is_late
+        is_held = is_late and self._poll is not None and not self._poll.done()
         return Joined(answered=fetched, broken=fetched, is_held=is_held)
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a poll waits for news."""
-        return self._poll is not None and not self._poll.done()
 
     async def watch(self, seconds: float) -> Ended | None:
         """Live on polling for so long; tell what ended it before.
@@ -251,9 +240,9 @@ async def join_by(websocket: WebSocket, target: Target, patience: float) -> tupl
     :raise ClosedError: if the connection ends before the first of them.
     """
     first = await websocket.receive(patience)
+    packets = [first] if first else []
     if first is None or not first.startswith("0{"):
-        return (first or "",) if first else ()
-    packets = [first]
+        return tuple(packets)
     with suppress(ClosedError):
         if target.connecting:
             await websocket.send(target.connecting)

@@ -222,6 +222,10 @@ _PROXIES: Final = (
 )
 
 
+#: How much of an answer's headers and of its page is looked at, in characters.
+_READ: Final = 16 * 1024
+
+
 def _name(response: Response) -> str:
     """Return who answers, as far as the answer gives it away."""
     known = next((name for name, marks in _MARKS if says(response, marks)), None)
@@ -230,8 +234,8 @@ def _name(response: Response) -> str:
 
 def says(response: Response, pattern: str) -> bool:
     """Tell whether a header line or the body of an answer matches a pattern."""
-    lines = "\n".join(f"{name}: {value}" for name, value in response.headers)
-    text = response.body[:8192].decode("utf-8", "replace")
+    lines = "\n".join(f"{name}: {value}" for name, value in response.headers)[:_READ]
+    text = response.body[:_READ].decode("utf-8", "replace")
     flags = re.IGNORECASE | re.MULTILINE
     return any(re.search(pattern, told, flags) is not None for told in (lines, text))
 
@@ -244,11 +248,10 @@ def proxy_of(response: Response | None) -> str:
     if response.combined("X-Varnish") is not None:
         return "varnish"
     found = next((key for key, words in _PROXIES if re.search(words, told, re.I)), "")
-    if not found and response.combined("Via"):
-        return "other"
-    pages = (("haproxy", "HAProxy"), ("traefik", "Traefik"))
-    name = "" if response.is_ok else _name(response)
-    return found or next((key for key, shown in pages if name == shown), "")
+    if found or response.combined("Via"):
+        return found or "other"
+    name = "" if response.is_ok else _name(response).lower()
+    return name if name in ("haproxy", "traefik") else ""
 
 
 def shown_proxy(response: Response | None) -> str:
@@ -285,13 +288,14 @@ REFUSED: Final = (
     r"request blocked|access denied|you have been blocked|mod_security|modsecurity|"
     r"the requested url was rejected|incapsula incident|^x-amzn-waf-action: block|error 1020"
 )
+_TITLE: Final = re.compile(r"<title[^>]*>\s*(.*?)\s*</title>", re.IGNORECASE | re.DOTALL)
 _TAGS: Final = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 
 
 def quoted(response: Response, most: int = 120) -> str:
     """Return what an answer's page says to whoever reads it, in a line."""
-    text = response.body[:8192].decode("utf-8", "replace")
-    title = re.search(r"<title[^>]*>\s*(.*?)\s*</title>", text, re.IGNORECASE | re.DOTALL)
+    text = response.body[:_READ].decode("utf-8", "replace")
+    title = _TITLE.search(text)
     rest = _TAGS.sub(" ", text.replace(title[0], "") if title else text)
     words = " ".join(unescape(f"{title[1]}: {rest}" if title else rest).split()).strip(": ")
     return words if len(words) <= most else f"{words[: most - 1]}…"

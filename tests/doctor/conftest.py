@@ -10,7 +10,7 @@ from tests.support import consoles
 Browsers = tuple[consoles.Pages, consoles.Firefox, consoles.Chromium]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
     missing = consoles.missing()
     if missing is not None:

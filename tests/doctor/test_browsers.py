@@ -2,9 +2,10 @@
 
 import json
 import re
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
@@ -83,14 +84,46 @@ def assert_same_result(report: dict[str, Any], attempt: consoles.Attempt) -> Non
     assert attempt.connected or attempt.result in told
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_the_doctor_says_what_firefox_and_chromium_say(case: Case, browsers: Browsers) -> None:
-    pages, firefox, chromium = browsers
-    with ExitStack() as stack:
-        url = case.serve(stack)
-        report = examine(url, pages.https if case.secure else pages.http, *case.arguments)
-        in_firefox = firefox.open(url, case.options, secure=case.secure)
-        in_chromium = chromium.open(url, case.options, secure=case.secure)
+class Examined(NamedTuple):
+    """A broken server, what the doctor says of it, and who else opens it."""
+
+    case: Case
+    url: str
+    report: dict[str, Any]
+    firefox: consoles.Firefox
+    chromium: consoles.Chromium
+
+    def opened(self, **options: object) -> list[consoles.Attempt]:
+        """What becomes of a page's attempt, in Firefox and in Chromium."""
+        asked = {**self.case.options, **options}
+        return [
+            browser.open(self.url, asked, secure=self.case.secure)
+            for browser in (self.firefox, self.chromium)
+        ]
+
+
+def examining(cases: list[Case]) -> Any:
+    """A fixture: each of these servers, examined once for all that is compared."""
+
+    @pytest.fixture(scope="module", params=cases, ids=[case.name for case in cases])
+    def examined(request: pytest.FixtureRequest, browsers: Browsers) -> Iterator[Examined]:
+        case: Case = request.param
+        pages, firefox, chromium = browsers
+        with ExitStack() as stack:
+            url = case.serve(stack)
+            origin = pages.https if case.secure else pages.http
+            yield Examined(case, url, examine(url, origin, *case.arguments), firefox, chromium)
+
+    return examined
+
+
+#: The others are in `test_browsers_beside.py`, whose browsers open their pages beside these.
+examined = examining(CASES[::2])
+
+
+def test_the_doctor_says_what_firefox_and_chromium_say(examined: Examined) -> None:
+    case, report = examined.case, examined.report
+    in_firefox, in_chromium = examined.opened()
 
     found = [finding["id"] for finding in report["findings"]]
     # What others get in by is another question.
@@ -100,6 +133,13 @@ def test_the_doctor_says_what_firefox_and_chromium_say(case: Case, browsers: Bro
     if case.name not in BREAKS_LATER:
         assert_same_result(report, in_firefox)
         assert_same_result(report, in_chromium)
+
+
+def test_the_doctor_knows_whether_a_websocket_alone_connects(examined: Examined) -> None:
+    attempts = examined.opened(**WEBSOCKET_ONLY)
+    is_refused = examined.case.finding == "namespace-refused"
+    works = examined.report["websocket"] and not is_refused
+    assert bool(works) == all(attempt.connected for attempt in attempts), attempts
 
 
 @pytest.mark.parametrize("case", REFUSING, ids=[case.name for case in REFUSING])

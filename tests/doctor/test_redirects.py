@@ -83,7 +83,9 @@ def test_a_page_follows_the_line(stack: ExitStack, run_clients: RunClients) -> N
     server = serve(flask_socketio(), stack)
     url = serve(redirecting(f"{server}{{path}}"), stack, "localhost")
     address, options = io_line(examine(url).findings[0])
-    before, after = run_clients(page(url, ORIGIN), page(address, ORIGIN, **options))
+    before, after = run_clients(
+        page(url, ORIGIN, asks=False), page(address, ORIGIN, asks=False, **options)
+    )
     assert (before.connected, after.connected) == (False, True)
 
 
@@ -94,7 +96,7 @@ def test_another_path_stands_in_the_line(stack: ExitStack, run_clients: RunClien
     assert io_line(finding) == (server, {"path": "/api/ws/"})
     assert follow(finding).works
     address, options = io_line(finding)
-    (after,) = run_clients(page(address, ORIGIN, **options))
+    (after,) = run_clients(page(address, ORIGIN, asks=False, **options))
     assert after.connected
 
 
@@ -187,7 +189,7 @@ def test_a_redirect_that_removes_the_slash_is_told(
     assert io_line(finding) == (url, {"addTrailingSlash": False})
     assert follow(finding).works
     address, options = io_line(finding)
-    (after,) = run_clients(page(address, ORIGIN, **options))
+    (after,) = run_clients(page(address, ORIGIN, asks=False, **options))
     assert after.connected
 
 

@@ -69,13 +69,14 @@ class Outcome:
 
 
 def page(
-    url: str, origin: str, *, cookies: Iterable[str] = (), **options: object
+    url: str, origin: str, *, cookies: Iterable[str] = (), asks: bool = True, **options: object
 ) -> ClientDescription:
     """A page of `origin` that connects to `url`; its CORS checks and preflights are a browser's.
 
     `options` are those of socket.io-client, by its names: `transports`, `withCredentials`,
     `extraHeaders`, `path`, `addTrailingSlash`, `timeout` in ms. `cookies` are kept for `url`, and
-    sent cross-site too (as with `SameSite=None`). A page of the origin `null` is `about:blank`.
+    sent cross-site too (as with `SameSite=None`). A page of the origin `null` is `about:blank`. One
+    that `asks` emits "hello" and "whoami", which a server without handlers never answers.
     """
     address = "about:blank" if origin == "null" else f"{origin}/"
     return {
@@ -83,6 +84,7 @@ def page(
         "url": url,
         "page": address,
         "cookies": list(cookies),
+        "asks": asks,
         "options": options,
     }
 
@@ -96,7 +98,8 @@ def node(
         headers["Origin"] = origin
     if cookie := "; ".join(cookies):
         headers["Cookie"] = cookie
-    return {"mode": "node", "url": url, "options": {**options, "extraHeaders": headers}}
+    options = {**options, "extraHeaders": headers}
+    return {"mode": "node", "url": url, "asks": True, "options": options}
 
 
 class NodeProcess:

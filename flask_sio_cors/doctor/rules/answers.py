@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 from ...browser.fetch import cors_check
 from ..advice import Topic, advise
 from ..facts import Case, Stage
-from ..findings import Rule, Words
+from ..findings import Rule, Test, Words
 from ..fixes import Fix, allowing
 from ..protocol import protocol_of, session_of
 from ..target import DEFAULT_PATH
@@ -35,8 +34,16 @@ from .network import wants_tls
 # --- What a Socket.IO server says ------------------------------------------------------------
 
 
-def _is(*errors: Error) -> Callable[[Case], bool]:
+def _is(*errors: Error) -> Test:
     return lambda case: case.author.error in errors
+
+
+def _status(case: Case) -> str:
+    return f"{case.response.status} {case.response.reason}".rstrip()
+
+
+def _is_in_session(case: Case) -> bool:
+    return "sid=" in case.url
 
 
 def _explain_at(case: Case) -> str:
@@ -167,7 +174,7 @@ def _by_function(case: Case) -> bool:
 
     npm's `cors` shows such an error as Express does, and Engine.IO as a bad request.
     """
-    if case.block is None or "sid=" in case.url:
+    if case.block is None or _is_in_session(case):
         return False
     if case.author.error is Error.REQUEST:
         # Engine.IO says the same of anything that its middlewares refuse.
@@ -182,16 +189,12 @@ def _function(case: Case) -> Words:
     )
     shown, name = f' ("{said[1]}")' if said else "", json.dumps(origin)
     cause = f"The server answers {case.response.status}{shown}: the application's own function for the option origin of cors does not know {origin} and calls callback(new Error(…)); or another middleware of it fails."
-    if _is_open(case.aside("no origin")):
+    if case.opens("no origin"):
         cause += " Asked without an Origin header, the server opens a session."
     fix = f"Let that function let the origin in: if (origin === {name}) return callback(null, true); and let it refuse others without an error: callback(null, false)"
     title = f"The application's own function refuses {origin}."
     lines = replace(allowing(case.facts.page, elsewhere=fix), extension="")
     return Words(title, cause, lines, (case.aside("no origin"),))
-
-
-def _is_open(asked: Exchange | None) -> bool:
-    return session_of(asked) is not None
 
 
 def _is_old(case: Case) -> bool:
@@ -269,13 +272,12 @@ def _answers(case: Case) -> str:
     """Say who answers in the server's place, and in which words."""
     said = quoted(case.response)
     shown = f": “{said}”" if said and not said.startswith("{") else ""
-    status = f"{case.response.status} {case.response.reason}".rstrip()
-    return f"{case.author.name} answers {status} in the Socket.IO server's place{shown}"
+    return f"{case.author.name} answers {_status(case)} in the Socket.IO server's place{shown}"
 
 
 def _wants_no_browser(case: Case) -> bool:
     """Tell whether the same request passes without what browsers add to it."""
-    return not case.is_preflight and case.response.status == 403 and _is_open(case.aside("own"))
+    return not case.is_preflight and case.response.status == 403 and case.opens("own")
 
 
 def _past(case: Case) -> str:
@@ -290,22 +292,22 @@ def _past(case: Case) -> str:
     return ""
 
 
-def _shows(*marks: str, status: tuple[int, ...] = ()) -> Callable[[Case], bool]:
+def _shows(*marks: str, status: tuple[int, ...] = ()) -> Test:
     pattern = "|".join(marks)
     return lambda case: (
         (not status or case.response.status in status) and says(case.response, pattern)
     )
 
 
-def _tells(title: str, cause: str, fix: str) -> Callable[[Case], Words]:
-    """Return words that quote the answer, and say what to do about it."""
+def _gate(id_: str, applies: Test, title: str, cause: str, fix: str) -> Rule:
+    """Return a rule that quotes the answer, and says what to do about it."""
 
     def tell(case: Case) -> Words:
         host = urlsplit(case.facts.target.base).hostname or ""
         told = cause.replace("<host>", host)
         return Words(title, f"{_answers(case)}. {told}", fix.replace("<host>", host))
 
-    return tell
+    return Rule(id_, applies, tell)
 
 
 def _is_limit(case: Case) -> bool:
@@ -396,11 +398,11 @@ def _forbidden(case: Case) -> Words:
 
 def _by_page(case: Case) -> bool:
     """Tell whether a proxy puts a page of its own in the place of the server's refusal."""
-    is_other = not case.author.is_socketio and not _is_open(case.aside("own"))
+    is_other = not case.author.is_socketio and not case.opens("own")
     return (
         is_other
         and not case.is_preflight
-        and _is_open(case.aside("no origin"))
+        and case.opens("no origin")
         and (case.response.is_ok or is_own_page(case.response))
     )
 
@@ -433,59 +435,47 @@ GATEKEEPERS: Final = (
             f"Exempt the Socket.IO path from the challenge, in the rules of {_place(c)} for bots and its firewall; OPTIONS requests too.",
         ),
     ),
-    Rule(
+    _gate(
         "interstitial",
         _shows(r"^ngrok-error-code: ERR_NGROK_6024", r"ERR_NGROK_6024|ngrok-skip-browser"),
-        _tells(
-            "A warning page stands before the server.",
-            "ngrok's free plan shows it to every browser, until a request brings a header.",
-            'In the client: io(url, { extraHeaders: { "ngrok-skip-browser-warning": "1" } }), and allow that header; or use a paid plan.',
-        ),
+        "A warning page stands before the server.",
+        "ngrok's free plan shows it to every browser, until a request brings a header.",
+        'In the client: io(url, { extraHeaders: { "ngrok-skip-browser-warning": "1" } }), and allow that header; or use a paid plan.',
     ),
-    Rule(
+    _gate(
         "host-refused",
         _shows(r"blocked request\. this host", status=(403,)),
-        _tells(
-            "Vite does not know this host.",
-            "Vite's development server answers for the hosts that it was told alone.",
-            'In vite.config.js: server: { allowedHosts: ["<host>"] }',
-        ),
+        "Vite does not know this host.",
+        "Vite's development server answers for the hosts that it was told alone.",
+        'In vite.config.js: server: { allowedHosts: ["<host>"] }',
     ),
-    Rule(
+    _gate(
         "host-refused",
         _shows(r"invalid host header"),
-        _tells(
-            "webpack's development server does not know this host.",
-            "It answers for the hosts that it was told alone.",
-            'In webpack.config.js: devServer: { allowedHosts: ["<host>"] }',
-        ),
+        "webpack's development server does not know this host.",
+        "It answers for the hosts that it was told alone.",
+        'In webpack.config.js: devServer: { allowedHosts: ["<host>"] }',
     ),
-    Rule(
+    _gate(
         "host-refused",
         _shows(r"disallowedhost|allowed_hosts|invalid http_host header", status=(400,)),
-        _tells(
-            "Django does not know this host.",
-            "Django answers for the hosts of ALLOWED_HOSTS alone.",
-            'In settings.py: ALLOWED_HOSTS = ["<host>"]',
-        ),
+        "Django does not know this host.",
+        "Django answers for the hosts of ALLOWED_HOSTS alone.",
+        'In settings.py: ALLOWED_HOSTS = ["<host>"]',
     ),
-    Rule(
+    _gate(
         "client-certificate",
         _shows("no required ssl certificate|ssl certificate error", status=(400, 403, 496, 495)),
-        _tells(
-            "The server wants a certificate of the visitor's.",
-            "Browsers send none with preflights, and with requests only where they have credentials.",
-            "Exempt the Socket.IO path; in nginx: ssl_verify_client optional; and look at $ssl_client_verify elsewhere.",
-        ),
+        "The server wants a certificate of the visitor's.",
+        "Browsers send none with preflights, and with requests only where they have credentials.",
+        "Exempt the Socket.IO path; in nginx: ssl_verify_client optional; and look at $ssl_client_verify elsewhere.",
     ),
-    Rule(
+    _gate(
         "no-endpoints",
         _has_no_endpoints,
-        _tells(
-            "The proxy has no Socket.IO server to pass this on to.",
-            "None is running, or none is healthy in its eyes.",
-            "Start the server; look at what the proxy checks. In Kubernetes: kubectl get endpoints; the service's selector and port have to be those of the pods.",
-        ),
+        "The proxy has no Socket.IO server to pass this on to.",
+        "None is running, or none is healthy in its eyes.",
+        "Start the server; look at what the proxy checks. In Kubernetes: kubectl get endpoints; the service's selector and port have to be those of the pods.",
     ),
     Rule("rate-limited", _is_limit, _limited),
     Rule(
@@ -511,10 +501,12 @@ GATEKEEPERS: Final = (
         ),
     ),
     Rule("login-required", lambda c: c.response.status in (401, 407), _login),
-    Rule(
+    _gate(
         "login-required",
         lambda c: c.author.name == "oauth2-proxy" and c.response.status in (200, 403),
-        _tells(LOGIN, LOGIN_CAUSE, "Exempt the Socket.IO path: --skip-auth-route=^/socket.io/"),
+        LOGIN,
+        LOGIN_CAUSE,
+        "Exempt the Socket.IO path: --skip-auth-route=^/socket.io/",
     ),
     Rule("origin-not-allowed", _by_page, _replaced),
     Rule("forbidden", _is_forbidden, _forbidden),
@@ -542,26 +534,21 @@ _AT_ONCE: Final = 0.3
 
 
 def _proxy_timeout(case: Case) -> Words:
+    title = "The proxy does not wait for the server."
+    cause = f"{_who(case)} answers {case.response.status}"
     if case.last.seconds < _AT_ONCE:
-        return Words(
-            "The proxy does not wait for the server.",
-            f"{_who(case)} answers {case.response.status} at once in the place of the Socket.IO server: no time limit has run out. It remembers that the server did not answer before, or has no way to it.",
-            advise(Topic.REACH, case.proxy),
-        )
-    return Words(
-        "The proxy does not wait for the server.",
-        f"{_who(case)} answers {case.response.status} in the place of the Socket.IO server, from which it got no answer in the time that it allows. The server runs, and is slow or busy (one worker, blocked by a request or by long polls); or its port is closed by a firewall. A poll is answered after 25 seconds if there is no news: the proxy has to wait for longer.",
-        f"{advise(Topic.WAIT, case.proxy, path=case.path)} Then look at what keeps the server.",
-    )
+        cause += " at once in the place of the Socket.IO server: no time limit has run out. It remembers that the server did not answer before, or has no way to it."
+        return Words(title, cause, advise(Topic.REACH, case.proxy))
+    cause += " in the place of the Socket.IO server, from which it got no answer in the time that it allows. The server runs, and is slow or busy (one worker, blocked by a request or by long polls); or its port is closed by a firewall. A poll is answered after 25 seconds if there is no news: the proxy has to wait for longer."
+    waiting = advise(Topic.WAIT, case.proxy, path=case.path)
+    return Words(title, cause, f"{waiting} Then look at what keeps the server.")
 
 
 def _server_error(case: Case) -> Words:
-    status = f"{case.response.status} {case.response.reason}".rstrip()
-    cause = f"The server answers {status}: it failed while answering."
+    cause = f"The server answers {_status(case)}: it failed while answering."
     if exception := raised(case.response):
         cause += f" It shows what was raised: {exception}"
-    fix = Fix(elsewhere="Look for the traceback in the server's log.")
-    return Words("The server fails.", cause, fix)
+    return Words("The server fails.", cause, "Look for the traceback in the server's log.")
 
 
 def _is_nowhere(case: Case) -> bool:
@@ -614,28 +601,20 @@ const io = new Server(httpServer);
 httpServer.listen(3000);   // not app.listen(3000)"""
 
 
-def _found(case: Case) -> tuple[str, Exchange] | None:
-    """Return the path at which a Socket.IO server is."""
+def _found(case: Case) -> str:
+    """Return the path at which a Socket.IO server is; nothing where none was found."""
     path, asked = case.facts.paths[-1] if case.facts.paths else ("", None)
     author = who(asked)
-    is_there = author.is_socketio and author.error is not Error.PLACE
-    return (path, asked) if asked is not None and is_there else None
+    return path if author.is_socketio and author.error is not Error.PLACE else ""
 
 
-def _found_path(case: Case) -> str:
+def _told(case: Case, said: str, fix: Fix | str, *, title: str = "") -> Words:
+    """Tell of what is not where it was asked for, and where it is."""
     found = _found(case)
-    return found[0] if found is not None else ""
-
-
-def _is_slash(case: Case) -> bool:
-    return _found_path(case) == f"{case.facts.target.path}/"
-
-
-def _at(case: Case) -> str:
-    """Return the title of what is not where it was asked for."""
-    path, found = case.path, _found_path(case)
     there = f", but at {found}" * bool(found)
-    return f"There is no Socket.IO server at {path}{there}."
+    title = title or f"There is no Socket.IO server at {case.path}{there}."
+    proof = (case.facts.paths[-1][1],) if found else ()
+    return Words(title, f"{_nothing(case)} {said}".rstrip(), fix, proof)
 
 
 def _nothing(case: Case) -> str:
@@ -647,120 +626,95 @@ def _nothing(case: Case) -> str:
         return "Express answers, as to a path that nobody serves: the Socket.IO server has another path, or is attached to another HTTP server than the one that listens. app.listen() makes one of its own."
     if case.is_preflight:
         return f"The browser's question before the request was answered {response.status}."
-    status = f"{response.status} {response.reason}".rstrip()
-    return f"A web server answers, but has nothing at {case.path}: {status}."
+    return f"A web server answers, but has nothing at {case.path}: {_status(case)}."
+
+
+def _is_slash(case: Case) -> bool:
+    return _found(case) == f"{case.facts.target.path}/"
 
 
 def _slash(case: Case) -> Words:
-    path, asked = _found(case) or ("", None)
-    cause = f"{_nothing(case)} The Socket.IO server is at {path}."
+    path = _found(case)
     address = f"{case.facts.target.base}{path}"
-    return Words(_at(case), cause, Fix(address=address), (asked,))
+    return _told(case, f"The Socket.IO server is at {path}.", Fix(address=address))
 
 
 def _is_cut_off(case: Case) -> bool:
     target = case.facts.target
     twice = f"{target.path.rstrip('/')}{DEFAULT_PATH}"
-    return target.path == DEFAULT_PATH and _found_path(case) == twice
+    return target.path == DEFAULT_PATH and _found(case) == twice
 
 
 def _cut_off(case: Case) -> Words:
-    path, asked = _found(case) or ("", None)
     own = case.facts.target.path
     name = own.rstrip("/")
-    return Words(
-        f"A proxy cuts {name} off.",
-        f"{_nothing(case)} The server answers at {path}, since a proxy cuts {name} off before it passes a request on.",
-        advise(Topic.PATH, case.proxy, path=own),
-        (asked,),
-    )
+    said = f"The server answers at {_found(case)}, since a proxy cuts {name} off before it passes a request on."
+    passing = advise(Topic.PATH, case.proxy, path=own)
+    return _told(case, said, passing, title=f"A proxy cuts {name} off.")
 
 
 def _is_below(case: Case) -> bool:
     """Tell whether a proxy leads to the server under a prefix only."""
-    return _found_path(case).endswith(case.facts.target.path) and is_own_page(case.response)
+    return _found(case).endswith(case.facts.target.path) and is_own_page(case.response)
 
 
 def _below(case: Case) -> Words:
-    path, asked = _found(case) or ("", None)
-    own = case.facts.target.path
-    return Words(
-        _at(case),
-        f"{_nothing(case)} The Socket.IO server is at {path}. What answers at {own} is the proxy itself: it passes on what is below {path.removesuffix(own)}/, perhaps without that prefix.",
-        Fix(
-            elsewhere=f"Or: {advise(Topic.PATH, case.proxy, path=own)}",
-            address=f"{case.facts.target.base}{path}",
-        ),
-        (asked,),
-    )
+    path, own = _found(case), case.facts.target.path
+    said = f"The Socket.IO server is at {path}. What answers at {own} is the proxy itself: it passes on what is below {path.removesuffix(own)}/, perhaps without that prefix."
+    passing = f"Or: {advise(Topic.PATH, case.proxy, path=own)}"
+    return _told(case, said, Fix(elsewhere=passing, address=f"{case.facts.target.base}{path}"))
 
 
 def _elsewhere(case: Case) -> Words:
-    path, asked = _found(case) or ("", None)
-    target, page = case.facts.target, case.facts.page
-    cause = f"{_nothing(case)} The Socket.IO server is at {path}."
+    target, page, path = case.facts.target, case.facts.page, _found(case)
+    said, answer = f"The Socket.IO server is at {path}.", case.facts.paths[-1][1].response
     extension = f'socketio = SocketIO(app, path="{target.path.strip("/")}")'
-    if asked is not None and asked.response is not None and cors_check(page, asked.response):
-        cause = f"{cause} It does not let {page.origin} in, either."
+    if answer is not None and cors_check(page, answer):
+        said = f"{said} It does not let {page.origin} in, either."
         extension = f"{extension}\n{allowing(page).extension}"
     options = [f'path: "{target.path}",']
     options += ["addTrailingSlash: false,"] * (not target.path.endswith("/"))
     node = allowing(page, options=options).node
-    return Words(_at(case), cause, Fix(extension, node, address=f"{target.base}{path}"), (asked,))
+    return _told(case, said, Fix(extension, node, address=f"{target.base}{path}"))
+
+
+def _serving(path: str, elsewhere: str) -> Fix:
+    return Fix(f'socketio = SocketIO(app, path="{path.strip("/")}")', "", elsewhere)
 
 
 def _passed_on(case: Case) -> Words:
     """Tell of a path that a proxy does not translate into the server's own."""
     path, named = case.facts.target.path, named_path(case.author) or ""
-    proxy = case.proxy
     if path == named:
-        return Words(
-            _at(case),
-            f"The application says that its server is at {named}, and that it is asked for something else: a proxy changes the path, perhaps its last slash only.",
-            advise(Topic.PATH, proxy, path=named),
-        )
-    return Words(
-        _at(case),
-        f"{_nothing(case)} The application says that its server is at {named}, which leads nowhere from here: a proxy passes the path on as it is.",
-        Fix(
-            f'socketio = SocketIO(app, path="{path.strip("/")}")',
-            "",
-            advise(Topic.PREFIX, proxy, path=path, named=named),
-        ),
-    )
+        title = f"There is no Socket.IO server at {case.path}."
+        cause = f"The application says that its server is at {named}, and that it is asked for something else: a proxy changes the path, perhaps its last slash only."
+        return Words(title, cause, advise(Topic.PATH, case.proxy, path=named))
+    said = f"The application says that its server is at {named}, which leads nowhere from here: a proxy passes the path on as it is."
+    passing = advise(Topic.PREFIX, case.proxy, path=path, named=named)
+    return _told(case, said, _serving(path, passing))
 
 
 def _wrong_path(case: Case) -> Words:
-    path, cause, proxy = case.path, _nothing(case), shown_proxy(case.response)
+    path, proxy = case.path, shown_proxy(case.response)
     if case.response.body.find(b"Cannot GET /") >= 0:
-        return Words(_at(case), cause, Fix("", _EXPRESS, _COMPARE))
+        return _told(case, "", Fix("", _EXPRESS, _COMPARE))
     prefix = path.removesuffix(DEFAULT_PATH)
     if is_own_page(case.response):
         passing = advise(Topic.PATH, case.proxy, path=path)
         upgrade = advise(Topic.UPGRADE, case.proxy, path=path)
-        return Words(
-            _at(case),
-            f"{cause} It is {proxy} itself: no rule of it passes that path on.",
-            f"{_COMPARE} {passing} {upgrade}",
-        )
+        said = f"It is {proxy} itself: no rule of it passes that path on."
+        return _told(case, said, f"{_COMPARE} {passing} {upgrade}")
     if prefix in ("", path) or not proxy:
-        return Words(_at(case), cause, _COMPARE)
-    return Words(
-        _at(case),
-        f"{cause} It came by a proxy ({proxy}), which may pass {prefix} on, so that the server is asked for {path} and knows {DEFAULT_PATH} only.",
-        Fix(
-            f'socketio = SocketIO(app, path="{path.strip("/")}")',
-            "",
-            advise(Topic.CUT, case.proxy, prefix=prefix),
-        ),
-    )
+        return _told(case, "", _COMPARE)
+    said = f"It came by a proxy ({proxy}), which may pass {prefix} on, so that the server is asked for {path} and knows {DEFAULT_PATH} only."
+    return _told(case, said, _serving(path, advise(Topic.CUT, case.proxy, prefix=prefix)))
 
 
 PLACES: Final = (
     Rule("missing-slash", _is_slash, _slash),
     Rule("path-cut-off", _is_cut_off, _cut_off),
     Rule("wrong-path", _is_below, _below),
-    Rule("wrong-path", lambda c: _found(c) is not None, _elsewhere),
+    Rule("wrong-path", _found, _elsewhere),
     Rule("wrong-path", lambda c: named_path(c.author) is not None, _passed_on),
     Rule("wrong-path", lambda c: _is_nowhere(c) and not c.author.is_socketio, _wrong_path),
 )
@@ -783,36 +737,32 @@ def _something_else(case: Case) -> str:
 
 def another_server(case: Case) -> Words:
     """Tell of an answer that is no Socket.IO server's."""
-    fix = Fix(elsewhere="Compare host, port and path of the client with those of the server.")
+    fix = "Compare host, port and path of the client with those of the server."
     return Words("What answers is no Socket.IO server.", _something_else(case), fix)
 
 
-def _wrong_status(case: Case) -> Words:
-    status = case.response.status
-    fix = Fix(elsewhere="Look for the proxy or middleware that changes the status.")
-    if "sid=" in case.url:
-        cause = f"The server answers {status} where clients take 200 only."
-        return Words("The answer has the wrong status.", cause, fix)
-    cause = f"A session is opened, but with status {status}; clients take 200 only."
-    return Words("The session comes with the wrong status.", cause, fix)
-
-
 def _unexpected(case: Case) -> Words:
-    status = f"{case.response.status} {case.response.reason}".rstrip()
-    fix = Fix(elsewhere="See the server's log.")
-    return Words("The server refuses the request.", f"The server answers {status}.", fix)
+    status, shown = case.response.status, _status(case)
+    if not (case.author.is_session or (_is_in_session(case) and case.response.is_ok)):
+        cause = f"The server answers {shown}."
+        return Words("The server refuses the request.", cause, "See the server's log.")
+    title, cause = "The answer has the wrong status.", f"The server answers {status}"
+    if not _is_in_session(case):
+        title = "The session comes with the wrong status."
+        cause = f"A session is opened, but with status {status}"
+    fix = "Look for the proxy or middleware that changes the status."
+    return Words(title, f"{cause}; clients take 200 only.", fix)
 
 
 def _has_wrong_status(case: Case) -> bool:
-    is_packet = case.author.is_session or "sid=" in case.url
-    return is_packet and case.response.is_ok and case.response.status != 200
+    is_packet = _is_in_session(case) and case.response.is_ok and case.response.status != 200
+    return is_packet or case.author.is_session
 
 
 #: Of answers that the page may read.
 READABLE: Final = (
     Rule("refused", lambda c: c.author.error is not None, _refuses),
-    Rule("unexpected-status", _has_wrong_status, _wrong_status),
-    Rule("unexpected-status", lambda c: c.author.is_session, _wrong_status),
+    Rule("unexpected-status", _has_wrong_status, _unexpected),
     Rule("another-server", lambda c: c.response.is_ok, another_server),
     Rule("unexpected-status", lambda c: True, _unexpected),
 )

@@ -3,8 +3,8 @@
 // Reads lines from stdin. Each is a JSON list of descriptions, run at once and answered with one line, the JSON list of
 // their reports (or `{ "failure": … }` where this program itself went wrong):
 //
-//   { "mode": "node", "url": "http://127.0.0.1:5000", "options": {…} }
-//   { "mode": "page", "url": …, "page": "https://app.example/", "cookies": ["session=…"], "options": {…} }
+//   { "mode": "node", "url": "http://127.0.0.1:5000", "asks": true, "options": {…} }
+//   { "mode": "page", "url": …, "page": "https://app.example/", "cookies": ["session=…"], "asks": true, "options": {…} }
 //
 // `options` go to `io(url, options)` as they are. A "node" client is the npm package in Node: no browser, it asks no
 // preflight and enforces nothing. A "page" is socket.io-client's browser bundle in a jsdom window of that address,
@@ -74,7 +74,7 @@ async function visit(description) {
   if (connected) {
     await within(options.timeout, upgradeSettled, null);
     const ask = (...words) => within(PATIENCE_MS, socket.emitWithAck(...words), null).then((reply) => reply ?? null);
-    [report.echo, report.echo_event, report.whoami] = await Promise.all([
+    if (description.asks) [report.echo, report.echo_event, report.whoami] = await Promise.all([
       ask("echo", "hello"),
       within(PATIENCE_MS, echoed, null),
       ask("whoami"),
