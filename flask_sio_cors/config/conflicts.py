@@ -65,7 +65,7 @@ def _about_cors(options: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in options.items()
-        if _is_about_cors(name) and not (name in _OWN_OPTIONS and value is None)
+        if _is_about_cors(name) and not (name == _ORIGINS and value is None)
     }
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Collection, Iterable, Mapping
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final, NamedTuple
 
+from ..origins.grammar import OPAQUE_ORIGINS
 from .keys import PREFIX
 from .options import Options
 from .origins import entries_of
@@ -49,12 +52,17 @@ def equivalent(given: Any, has_credentials: bool, scope: Scope) -> Equivalent:
         return Equivalent(credentials)
     if isinstance(given, list) and not given:
         return Equivalent(None, (_DISABLED,))
+    if isinstance(given, Iterator):
+        same = equivalent(tuple(given), has_credentials, scope)
+        return same._replace(remarks=(_READ_ONCE, *same.remarks))
     if callable(given) and not isinstance(given, str):
-        return _function(given, credentials, scope)
+        return _function(given, has_credentials, scope)
     if given == "*" or (_is_listed(given) and "*" in given):
         if has_credentials:
             return Equivalent(None, (_EVERYBODY,))
         return Equivalent({_ORIGINS: as_source("*"), **credentials})
+    if isinstance(given, (re.Pattern, bytes)):
+        given = [given]
     if not isinstance(given, str) and not _is_listed(given):
         failing = f"With {kind_of(given)} there, Engine.IO fails at each request"
         return Equivalent({_ORIGINS: "[]", **credentials}, (failing,))
@@ -87,6 +95,11 @@ _EVERYBODY: Final = (
     "With '*' and credentials, which are Engine.IO's default, every page acts in its visitor's "
     "name; no setting says the same"
 )
+_READ_ONCE: Final = (
+    "Engine.IO has read that to its end before it looks for an origin in it, so that nobody got in"
+)
+_PATTERNS: Final = "Engine.IO knows no patterns, so that nobody got in by one"
+_OPAQUE: Final = "No such origin may be listed with credentials, so that cookies stay outside"
 _DIFFERENT: Final = (
     "Several servers were told different things, and one policy guards them all, so that no "
     "setting says the same"
@@ -109,8 +122,13 @@ def _list(given: Any, has_credentials: bool) -> Equivalent:
             if allowed is not None:
                 kept.append(origin)
                 is_insecure |= allowed
+    if has_credentials and items and all(str(item) in OPAQUE_ORIGINS for item in items):
+        without = _list(given, False)
+        return without._replace(remarks=(*without.remarks, _OPAQUE))
     if isinstance(given, str) and len(items) > 1:
         remarks.insert(0, "Engine.IO took that text for a single origin")
+    if any(isinstance(one, re.Pattern) or "*" in str(one) for one in kept):
+        remarks.insert(0, _PATTERNS)
     settings = {_ORIGINS: as_source(list(dict.fromkeys(kept))), _CREDENTIALS: repr(has_credentials)}
     if is_insecure:
         settings[_INSECURE] = "True"
@@ -163,18 +181,25 @@ def _problems(settings: Mapping[str, Any]) -> tuple[Problem, ...]:
 # --- A function --------------------------------------------------------------------------------
 
 
-def _function(function: Any, credentials: Mapping[str, str], scope: Scope) -> Equivalent:
+def _function(function: Any, has_credentials: bool, scope: Scope) -> Equivalent:
     problems = _problems({_ORIGINS: function})
     if problems:
         return Equivalent(None, (f"The function {problems[0].reason}; no setting says the same",))
+    settings = {_CREDENTIALS: repr(has_credentials)}
+    if has_credentials:
+        settings[_INSECURE] = "True"
+    told = (_MAY_BE_INSECURE,) if has_credentials else ()
     named = scope.function(function)
     if named is None:
         move = f"Move the function that stands there to the right of {_ORIGINS} ="
-        return Equivalent(credentials, (move, _TRUTH))
-    return Equivalent({_ORIGINS: _answering(function, named), **credentials}, (), named.imports)
+        return Equivalent(settings, (move, _TRUTH, *told))
+    return Equivalent({_ORIGINS: _answering(function, named), **settings}, told, named.imports)
 
 
 _TRUTH: Final = "The function has to return True or False, where Engine.IO takes anything for one"
+_MAY_BE_INSECURE: Final = (
+    f"Where the function lets in nobody who comes by http:, leave {_INSECURE} out"
+)
 
 
 def _answering(function: Any, named: Named) -> str:
@@ -184,12 +209,23 @@ def _answering(function: Any, named: Named) -> str:
     is_asked_alike = read.needs_environ is takes_environ
     if is_asked_alike and (named.is_truth or _is_said_to_answer(function)):
         return named.source
-    arguments = "origin, environ" if takes_environ else "origin"
-    return f"lambda {arguments}: bool({named.source}({arguments}))"
+    called = f"({named.source})" if named.is_truth else named.source
+    if not (takes_environ or read.needs_environ):
+        return f"lambda origin: bool({called}(origin))"
+    # By its name alone where it takes it by no other; there, Engine.IO fails.
+    name = "" if takes_environ else "environ="
+    return f"lambda origin, environ: bool({called}(origin, {name}environ))"
 
 
 def _takes_environ(function: Any) -> bool:
-    """Tell whether Engine.IO gives it the environ, too, which it tries first."""
+    """Tell whether Engine.IO gives it the environ, too, which it tries first.
+
+    To what the standard library has, such as ``re.compile(…).fullmatch``, it is a ``TypeError``.
+    """
+    made = function.func if isinstance(function, partial) else function
+    module = getattr(made, "__module__", None) or "builtins"
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        return False
     try:
         inspect.signature(function).bind("origin", {})
     except (TypeError, ValueError):

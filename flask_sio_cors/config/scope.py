@@ -6,10 +6,14 @@ import ast
 import inspect
 import keyword
 import linecache
+import re
 import sys
 from collections.abc import Mapping
-from types import CodeType, FunctionType
+from functools import partial
+from types import CodeType, FunctionType, ModuleType, NoneType
 from typing import Any, Final, NamedTuple
+
+from .sources import as_source
 
 _OURS: Final = frozenset({__name__.partition(".")[0], "flask_socketio"})
 
@@ -50,14 +54,38 @@ class Scope:
         if isinstance(function, FunctionType) and function.__name__ == "<lambda>":
             source = _lambda_source(function.__code__) if self._resolves(function) else None
             return None if source is None else Named(source, is_truth=True)
+        if isinstance(function, partial):
+            return self._partial(function)
+        if isinstance(function, re.Pattern):  # whose method decides
+            return Named(as_source(function), ("import re",))
         module = sys.modules.get(getattr(function, "__module__", None) or "")
         if module is not None and (name := _name_in(vars(module), function)):
             return Named(name, (f"from {module.__name__} import {name}",))
-        owner = getattr(function, "__self__", None)
-        if owner is None or isinstance(owner, type(sys)):
+        owner = getattr(function, "__self__", None) or _class_of(function, module)
+        if owner is None or isinstance(owner, ModuleType):
             return None
         named = self.function(owner)
         return named and Named(f"{named.source}.{function.__name__}", named.imports)
+
+    def _partial(self, function: partial[Any]) -> Named | None:
+        called = self.function(function.func)
+        prefixes = [*[""] * len(function.args), *(f"{name}=" for name in function.keywords)]
+        values = map(self._value_source, (*function.args, *function.keywords.values()))
+        given = [prefix + value for prefix, value in zip(prefixes, values, strict=True) if value]
+        if called is None or len(given) < len(prefixes):
+            return None
+        arguments = ", ".join([called.source, *given])
+        return Named(f"functools.partial({arguments})", ("import functools", *called.imports))
+
+    def _value_source(self, value: object) -> str | None:
+        """Return a value as it can be written here: plain, or by its name; ``None`` for neither."""
+        is_changing = not isinstance(value, (str, int, float, tuple, NoneType))
+        if is_changing and (name := self.name_of(value)):
+            return name
+        try:
+            return repr(value) if ast.literal_eval(repr(value)) == value else None
+        except (SyntaxError, ValueError):
+            return None
 
     def _resolves(self, function: FunctionType) -> bool:
         """Tell whether the names in a function mean here what they mean to it."""
@@ -79,6 +107,15 @@ def caller() -> Scope:
             return Scope(frame.f_locals, frame.f_globals)
         frame = frame.f_back
     return Scope()
+
+
+def _class_of(function: object, module: ModuleType | None) -> object:
+    """Return the class that has a function as a static method; ``None`` for none."""
+    *path, name = str(getattr(function, "__qualname__", "")).split(".")
+    owner: object = module
+    for one in path:
+        owner = getattr(owner, one, None)
+    return owner if path and getattr(owner, name, None) is function else None
 
 
 def _attributes(value: object) -> Mapping[str, Any]:

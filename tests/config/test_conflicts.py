@@ -13,6 +13,8 @@ from tests.config import elsewhere
 
 A, B = "https://a.example", "https://b.example"
 ALLOWED = {A}
+CREDENTIALS = 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True'
+INSECURE = 'app.config["SIO_CORS_TOLERATE_INSECURE_ORIGINS"] = True'
 REPORT_ONLY = [
     'app.config["SIO_CORS_REPORT_ONLY"] = True',
     'app.config["SIO_CORS_ORIGINS"] = []',
@@ -36,7 +38,10 @@ def lines(**options):
 def origins(value):
     """What is printed for this value of `cors_allowed_origins`, without the line on credentials."""
     *first, last = lines(cors_allowed_origins=value)
-    assert last == 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True'
+    if callable(value):
+        assert last == INSECURE
+        *first, last = first
+    assert last == CREDENTIALS
     begin = 'app.config["SIO_CORS_ORIGINS"] = '
     return [line.removeprefix(begin) for line in first]
 
@@ -74,6 +79,11 @@ def test_a_list_becomes_settings_and_nothing_else_of_the_call_is_told():
         (["a.example"], [A]),
         ([A, None, ""], [A]),
         (["https://*.a.example"], ["https://*.a.example"]),
+        (A.encode(), [A]),
+        # Which is read to its end before anybody is let in.
+        pytest.param(map(str.strip, f"{A}, {B}".split(",")), [A, B], id="a map"),
+        pytest.param((one for one in (A, B)), [A, B], id="a generator"),
+        pytest.param((one for one in ()), [], id="an empty generator"),
         # What no setting permits with credentials.
         ([A, "null"], [A]),
         ([A, "https://*.github.io"], [A]),
@@ -89,6 +99,29 @@ def test_what_was_corrected_and_what_was_left_out_is_told():
     assert f"'{A}/' never matched, as it has a path" in problem.reason
     assert "None never matched" in problem.reason
     assert "'null' is left out: it cannot go with" in problem.reason
+
+
+@pytest.mark.parametrize("opaque", ["null", ["null", "file://"]], ids=str)
+def test_where_no_origin_is_listed_that_may_come_with_cookies_they_stay_outside(opaque):
+    [problem] = problems(cors_allowed_origins=opaque)
+    listed = [opaque] if isinstance(opaque, str) else opaque
+    assert problem.correction.splitlines() == [
+        f'app.config["SIO_CORS_ORIGINS"] = {json.dumps(listed)}',
+        CREDENTIALS.replace("True", "False"),
+    ]
+    assert "so that cookies stay outside" in problem.reason
+
+
+def test_an_expression_is_listed_as_it_was_meant():
+    expression = re.compile(r"https://(\w+\.)?a\.example", re.I)
+    written = r're.compile(r"https://(\w+\.)?a\.example", re.IGNORECASE)'
+    for value in (expression, [expression]):
+        assert lines(cors_allowed_origins=value) == [
+            "import re",
+            f'app.config["SIO_CORS_ORIGINS"] = [{written}]',
+            CREDENTIALS,
+        ]
+        assert "Engine.IO knows no patterns" in problems(cors_allowed_origins=value)[0].reason
 
 
 def test_of_many_corrections_some_are_told():
@@ -123,6 +156,8 @@ def test_credentials_alone_are_credentials_alone():
     first, second = problems(cors_allowed_origins=[A], cors_credentials=False)
     assert first.correction.endswith("= False")
     assert second.correction == ""
+    # Engine.IO takes it for no.
+    assert lines(cors_credentials=None) == [CREDENTIALS.replace("True", "False")]
 
 
 def test_what_engineio_cannot_do_with_lets_nobody_in():
@@ -157,6 +192,14 @@ def has_a_default(origin, seen=None) -> bool:
     return origin in ALLOWED
 
 
+def asks_by_name(origin, *, environ):
+    return origin in ALLOWED and environ["HTTP_HOST"]
+
+
+def is_in(allowed, origin, scheme="https:"):
+    return origin in allowed and origin.startswith(scheme)
+
+
 async def asynchronous(origin):
     return True
 
@@ -168,11 +211,16 @@ class Checker:
     def asks(self, origin):
         return origin in self.allowed
 
+    @staticmethod
+    def says(origin):
+        return origin in ALLOWED
+
     def __call__(self, origin):
         return origin in self.allowed
 
 
 checker = Checker()
+PATTERN, TABLE = re.compile(r"https://a\.example"), {A: True}
 one_line, another = lambda o: o in ALLOWED, lambda o: o.endswith("a.example")
 
 
@@ -192,6 +240,38 @@ one_line, another = lambda o: o in ALLOWED, lambda o: o.endswith("a.example")
         (one_line, ["lambda origin: bool(one_line(origin))"]),
         (lambda o: o in ALLOWED, ["lambda o: o in ALLOWED"]),
         (lambda o, e: o and e, ["lambda o, e: bool(o and e)"]),
+        # Engine.IO gives it the environ for what is a default.
+        (
+            lambda o, allowed=ALLOWED: o in allowed or A,
+            [
+                "lambda origin, environ: bool((lambda o, allowed=ALLOWED: bool(o in allowed or A))"
+                "(origin, environ))"
+            ],
+        ),
+        (Checker.says, ["lambda origin: bool(Checker.says(origin))"]),
+        (asks_by_name, ["lambda origin, environ: bool(asks_by_name(origin, environ=environ))"]),
+        # To these, Engine.IO gives the origin alone after it has failed with more.
+        (PATTERN.fullmatch, ["lambda origin: bool(PATTERN.fullmatch(origin))"]),
+        (TABLE.get, ["lambda origin: bool(TABLE.get(origin))"]),
+        (
+            re.compile("https://a.example").match,
+            ["import re", 'lambda origin: bool(re.compile(r"https://a.example").match(origin))'],
+        ),
+        (
+            partial(re.fullmatch, "https://a.example"),
+            [
+                "import functools",
+                "from re import fullmatch",
+                "lambda origin: bool(functools.partial(fullmatch, 'https://a.example')(origin))",
+            ],
+        ),
+        (
+            partial(is_in, ALLOWED, scheme="https:"),
+            [
+                "import functools",
+                "lambda origin: bool(functools.partial(is_in, ALLOWED, scheme='https:')(origin))",
+            ],
+        ),
         (
             elsewhere.asks,
             ["from tests.config.elsewhere import asks", "lambda origin: bool(asks(origin))"],
@@ -235,7 +315,7 @@ def test_a_method_of_the_object_that_installs_it_is_printed_by_self():
     [
         Checker().asks,
         Checker(),
-        partial(asks),
+        partial(is_in, Checker()),
         (lambda allowed: lambda origin: origin in allowed)(ALLOWED),
         eval("lambda origin: True"),
     ],
@@ -243,7 +323,14 @@ def test_a_method_of_the_object_that_installs_it_is_printed_by_self():
 def test_a_function_without_a_name_is_left_to_its_owner_to_move(nameless):
     [problem] = problems(cors_allowed_origins=nameless)
     assert "Move the function that stands there to the right of SIO_CORS_ORIGINS =" in str(problem)
-    assert problem.correction == 'app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = True'
+    assert problem.correction.splitlines() == [CREDENTIALS, INSECURE]
+
+
+def test_a_function_goes_on_with_insecure_origins_as_engineio_had_them():
+    assert (
+        "leave SIO_CORS_TOLERATE_INSECURE_ORIGINS out" in problems(cors_allowed_origins=asks)[0][2]
+    )
+    assert INSECURE not in lines(cors_allowed_origins=asks, cors_credentials=False)
 
 
 def test_a_function_that_engineio_takes_for_yes_has_no_equivalent():

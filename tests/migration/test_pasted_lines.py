@@ -24,6 +24,7 @@ FORMS = {
     "insecure": (f"cors_allowed_origins=['{INSECURE}']", [INSECURE]),
     "tuple": (f"cors_allowed_origins=('{FRIEND}',)", [FRIEND]),
     "one": ("cors_allowed_origins=allows", [FRIEND]),
+    "one-insecure": ("cors_allowed_origins=allows_both", [FRIEND, INSECURE]),
     "two": ("cors_allowed_origins=allows_with", [FRIEND]),
     "two-without": ("cors_allowed_origins=allows_with, cors_credentials=False", [FRIEND]),
     "method": ("cors_allowed_origins=checker.allows", [FRIEND]),
@@ -36,6 +37,10 @@ FORMS = {
 MENDED = {
     "slash": (f"cors_allowed_origins=['{FRIEND}/']", [FRIEND]),
     "commas": (f"cors_allowed_origins='{FRIEND}, {OTHER}'", [FRIEND, OTHER]),
+    "map": (
+        f"cors_allowed_origins=map(str.strip, '{FRIEND}, {OTHER}'.split(','))",
+        [FRIEND, OTHER],
+    ),
 }
 ALL = FORMS | MENDED
 
@@ -45,11 +50,14 @@ from flask_socketio import SocketIO, emit
 from flask_sio_cors import ConfigError, SioCors
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-FRIEND = "{FRIEND}"
+FRIEND, INSECURE = "{FRIEND}", "{INSECURE}"
 
 def allows(origin):
     # Engine.IO takes anything for an answer.
     return "yes" if origin == FRIEND else None
+
+def allows_both(origin):
+    return origin in (FRIEND, INSECURE)
 
 def allows_with(origin, environ):
     return bool(environ["HTTP_HOST"]) and origin == FRIEND
