@@ -47,7 +47,7 @@ _FLASK_CORS_ONLY: Final = frozenset(
     """RESOURCES SEND_WILDCARD VARY_HEADER AUTOMATIC_OPTIONS ALWAYS_SEND
     INTERCEPT_EXCEPTIONS""".split()
 )
-_OUR_PREFIX: Final = re.compile(r"(?:FLASK_)?(?:SIO|SOCKETIO|SOCKET_IO)_?(?:CORS_?)+")
+_OUR_PREFIX: Final = re.compile(r"(?:FLASK_)?SIO_?(?:CORS_?)+")
 
 
 def unknown_keys(config: Mapping[str, Any], known: list[str]) -> Iterable[Problem]:

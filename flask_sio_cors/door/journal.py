@@ -50,7 +50,7 @@ class Journal:
         :param policy: the name of the one that refuses; told where there are several.
         :param enforced: whether it was, or would be once the policy is enforced.
         """
-        begun = "Refused" if enforced else "Let in, as nothing is enforced; would be refused"
+        begun = "Refused" if enforced else "Not enforced; would be refused"
         by = "" if policy == DEFAULT else f" by the policy {policy!r}"
         kind = _shown(origin), reason, policy, enforced
         self._tell(kind, lambda: f"{begun}{by} ({reason}): {explanation()}")

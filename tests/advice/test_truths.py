@@ -246,6 +246,8 @@ def test_what_a_function_does_to_strangers_is_told_by_the_credentials() -> None:
     [
         ("CORS_ALLOWED_ORIGINS", "ORIGINS"),
         ("SOCKETIO_ALLOWED_ORIGINS", "ORIGINS"),
+        # Which applications hand to their SocketIO by themselves.
+        ("SOCKETIO_CORS_ALLOWED_ORIGINS", "ORIGINS"),
         ("SOCKET_IO_ORIGINS", "ORIGINS"),
         ("ALLOWED_ORIGINS", "ORIGINS"),
         ("ALLOW_ORIGIN", "ORIGINS"),

@@ -119,7 +119,6 @@ def _misspelt_keys() -> Iterator[Mistake]:
     yield _key("SIOCORS_ORIGINS", origins, ORIGINS)
     yield _key("SIO-CORS-ORIGINS", origins, ORIGINS)
     yield _key("FLASK_SIO_CORS_ORIGINS", origins, ORIGINS)
-    yield _key("SOCKETIO_CORS_ALLOWED_ORIGINS", origins, ORIGINS)
     yield _key("SIO_CORS_CREDENTIALS", True, CREDENTIALS)
     yield _key("SIO_CORS_CREDENTAILS", True, CREDENTIALS)
     yield _key("SIO_CORS_ALLOW_CREDENTIALS", True, CREDENTIALS)
