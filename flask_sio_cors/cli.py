@@ -363,7 +363,7 @@ def observed(allowed: tuple[str, ...], policy: str | None, as_json: bool) -> Non
     chosen = _policy_named(policy) or _policies().default
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     place = open_place(_policies().default.options.origins_store, app)
-    told = who.answer(app, chosen, place.read(), allowed)
+    told = who.answer(app, chosen, place, allowed)
     _print_json(told.as_json()) if as_json else _print(told.as_text())
 
 

@@ -18,7 +18,7 @@ from ..config.sources import as_source
 from ..door.observer import UNJUDGED, Observation
 from ..door.policy import Policy
 from ..door.verdicts import Reason
-from ..live.counts import Count, Counts
+from ..live.counts import Count, Counts, Place
 from ..origins.grammar import is_insecure, is_well_formed
 from ..origins.sets import OriginSet
 from .question import Asking, Question, usual_server
@@ -116,11 +116,13 @@ class Observed:
 
     :param lines: the settings that let in what is to be let in; none where nothing is.
     :param outside: the origins that were observed, and would still be refused with these.
+    :param place: where it was looked for.
     """
 
     seen: tuple[Seen, ...]
     lines: tuple[str, ...] = ()
     outside: tuple[str, ...] = ()
+    place: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """Return it for machines."""
@@ -137,7 +139,11 @@ class Observed:
     def as_text(self) -> str:
         """Return it for people."""
         if not self.seen:
-            return f"Nothing was observed yet. Requests are, while {PREFIX}REPORT_ONLY is set."
+            return (
+                f"Nothing was observed yet in {self.place}. Requests are, while "
+                f"{PREFIX}REPORT_ONLY is set; by a server that was started in another folder, "
+                "perhaps elsewhere."
+            )
         lines = _table(self.seen)
         if self.lines:
             outside = ", ".join(self.outside) or "no other origin that was observed"
@@ -148,16 +154,17 @@ class Observed:
         return "\n".join(lines)
 
 
-def answer(app: Flask, policy: Policy, counts: Counts, allowed: Sequence[str]) -> Observed:
+def answer(app: Flask, policy: Policy, place: Place, allowed: Sequence[str]) -> Observed:
     """Return what was observed, with the settings that let in these origins, too.
 
     :param policy: the one in force that is to let them in.
+    :param place: where it was observed.
     :param allowed: entries of ``SIO_CORS_ORIGINS``.
     :raise ConfigError: where these settings would be a mistake.
     """
-    seen = summarize(counts)
+    seen = summarize(place.read())
     if not allowed:
-        return Observed(seen)
+        return Observed(seen, place=str(place))
     written = Written(app.config, policy.options)
     changes = _changes(written, policy.options, seen, allowed, app.name)
     written.make(changes)

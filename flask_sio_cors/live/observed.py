@@ -21,6 +21,7 @@ from ..door.journal import logger
 from ..door.observer import Observation
 from .background import Background
 from .counts import LIMIT, Count, Counts, Place
+from .naming import known_as
 
 if TYPE_CHECKING:
     import sqlite3
@@ -223,7 +224,7 @@ class File:
 
     def __init__(self, app: Flask) -> None:
         self.path = Path(app.instance_path) / _FILE
-        self._app = app.name
+        self._app = known_as(app)
 
     def __str__(self) -> str:
         return str(self.path)

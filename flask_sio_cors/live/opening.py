@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..config.stores import StoreLocation
 from .counts import Place
+from .naming import known_as
 from .observed import File
 from .store import Store
 
@@ -24,7 +25,7 @@ def located(setting: StoreLocation, app: Flask) -> StoreLocation:
     address = setting.address
     if setting.scheme == "sqlite":
         address = str(Path(app.instance_path) / address)
-    return replace(setting, address=address, key=setting.namespace(app.name), policy="")
+    return replace(setting, address=address, key=setting.namespace(known_as(app)), policy="")
 
 
 def open_store(setting: StoreLocation | Store, app: Flask) -> Store:

@@ -74,7 +74,9 @@ def test_the_table_shows_who_asked_the_most_frequent_first(make):
 
 
 def test_nothing_observed_is_said(make):
-    assert "Nothing was observed yet" in run(make(), "observed").stdout
+    app = make()
+    file = f"{app.instance_path}/sio-cors-observed.sqlite3"
+    assert f"Nothing was observed yet in {file}." in run(app, "observed").stdout
 
 
 def test_what_is_allowed_is_printed_as_the_setting_and_says_who_stays_outside(make):
