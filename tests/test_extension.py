@@ -712,6 +712,16 @@ def test_report_only_leaves_the_server_as_it_was_told_and_each_start_says_so(wat
     assert "Not enforced; would be refused (origin-not-allowed)" in caplog.text
 
 
+def test_a_server_that_is_initialised_twice_is_replaced_as_one():
+    app = Flask("twice")
+    app.config.update(SIO_CORS_ORIGINS=FRIEND, SIO_CORS_OVERRIDE=True)
+    socketio = SocketIO(app, async_mode="threading")
+    socketio.init_app(app, cors_allowed_origins="*")
+    SioCors(app)
+    assert preflight(app, FRIEND)[0] == 204
+    assert preflight(app, STRANGER)[0] == 403
+
+
 def test_a_late_server_is_looked_at_too(watched):
     app, _ = watched
     late = SocketIO(app, async_mode="threading", path="late", cors_allowed_origins="*")
