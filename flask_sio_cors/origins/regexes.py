@@ -14,7 +14,7 @@ from typing import Final
 from .codes import Code, Said
 from .expressions import ExpressionError, translate
 from .grammar import DEFAULT_PORTS, EXAMPLE, is_app_scheme, is_loopback, parse_pattern
-from .texts import REGEX
+from .texts import REGEX, torn_regex
 
 #: What is said of a text, and what to write instead; nothing where it is something else.
 Explained = tuple[Said, tuple[str, ...]] | None
@@ -84,8 +84,9 @@ def _origins(regex: str) -> list[str]:
 
 
 def regex_text(pattern: str) -> tuple[str]:
-    """Return an expression as text; an example where it is not valid."""
-    return (EXAMPLE if _why_invalid(pattern) else f"{REGEX}{pattern}",)
+    """Return an expression as text; an example where it is not valid, or would be read as two."""
+    is_torn = len(torn_regex(pattern)) > 1
+    return (EXAMPLE if is_torn or _why_invalid(pattern) else f"{REGEX}{pattern}",)
 
 
 def meaning_of_regex(pattern: str) -> tuple[str, ...]:

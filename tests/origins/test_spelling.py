@@ -4,7 +4,7 @@ import os
 import re
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from flask_sio_cors.origins.grammar import parse_pattern
@@ -371,6 +371,7 @@ regex: 10.0.0. :: .. {{ }} app.example localhost :3000 null""".split()
 
 @bounded
 @given(st.lists(st.sampled_from([*PIECES, " ", "\n", "\u200b"]), max_size=40).map("".join))
+@example("},https://")
 def test_whatever_is_written_is_explained_and_what_is_to_be_written_is_accepted(text):
     assume(parse_pattern(text) is None)
     reason, correction = correct(text)
