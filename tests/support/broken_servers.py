@@ -6,6 +6,8 @@ answers; where it is no Socket.IO server at all, it is what really listens there
 
 from __future__ import annotations
 
+import atexit
+import json
 import re
 import socket
 import ssl
@@ -975,6 +977,42 @@ TOLD = (
 )
 
 
+class _Node:
+    """One Node process for all servers of a run; it starts when first needed, and when it died."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+        atexit.register(self._end)
+
+    def ask(self, **asked: object) -> dict[str, Any]:
+        if self._process is None or self._process.poll() is not None:
+            self._end()
+            command, folder = ["node", "broken_server.cjs"], Path(__file__).parent / "node"
+            self._process = subprocess.Popen(
+                command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
+        assert "failure" not in answer, answer["failure"]
+        return answer
+
+    def close(self, port: int) -> None:
+        """End a server, which has ended already where it has taken the process with it."""
+        if self._process is not None and self._process.poll() is None:
+            self.ask(close=port)
+
+    def _end(self) -> None:
+        if self._process is not None:
+            with self._process as process:
+                process.kill()
+            self._process = None
+
+
+_NODE = _Node()
+
+
 @contextmanager
 def node_server(construction: str, package: str = "socket.io") -> Iterator[str]:
     """Run a Socket.IO server for Node.js that is constructed like this; yields its address.
@@ -982,23 +1020,8 @@ def node_server(construction: str, package: str = "socket.io") -> Iterator[str]:
     :param construction: an expression, such as ``new Server(httpServer, { cors: … })``.
     :param package: where `Server` comes from; ``"socket.io-2"`` is version 2.
     """
-    script = f"""
-        const {{ createServer }} = require("http");
-        const Server = require("{package}").Server || require("{package}");
-        const httpServer = createServer();
-        const io = {construction};
-        httpServer.listen(0, "127.0.0.1", () => console.log(httpServer.address().port));
-    """
-    process = subprocess.Popen(
-        ["node", "-e", script],
-        cwd=Path(__file__).parent / "node",
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
+    port = _NODE.ask(construction=construction, package=package)["port"]
     try:
-        yield f"http://127.0.0.1:{int(process.stdout.readline())}"
+        yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        _NODE.close(port)
