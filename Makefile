@@ -10,6 +10,8 @@ LOWEST := .venv-lowest
 LOWEST_READY := $(LOWEST)/.ready
 BENCH_READY := $(VENV)/.bench-ready
 DOCS_READY := $(VENV)/.docs-ready
+SITE_READY := build/docs/.ready
+SITE_SOURCES := $(wildcard *.md docs/*.* docs/*/*.* flask_sio_cors/*.py flask_sio_cors/*/*.py)
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 # They start servers, browsers and other programs, and wait for them.
 SLOW := tests/servers tests/browsers tests/doctor tests/migration tests/fleet
@@ -28,7 +30,7 @@ quick: $(VENV_READY) ## Run the tests that start nothing and wait for nothing (A
 
 # More processes than processors, since they often wait; file by file, as a file's tests share servers.
 .PHONY: test
-test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) ## Set up what all tests need, and run them (ARGS="-k words" to choose)
+test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) $(SITE_READY) ## Set up what all tests need, and run them (ARGS="-k words" to choose)
 	$(VENV)/bin/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lowest
@@ -48,9 +50,7 @@ bench: $(BENCH_READY) $(BENCH_NODE_READY) | need-wrk ## Measure what it costs, s
 	$(VENV)/bin/python -W ignore -m benchmarks $(if $(filter quick,$(BENCH)),--quick build/benchmarks,docs)
 
 .PHONY: docs
-docs: $(DOCS_READY) ## Build the site into build/docs; every warning and every dead link is an error
-	rm -rf build/docs
-	$(VENV)/bin/python -m sphinx -W --keep-going -q docs build/docs
+docs: $(SITE_READY) ## Build the site into build/docs; every warning and every dead link is an error
 
 .PHONY: pictures
 pictures: $(VENV_READY) $(DEMO_READY) ## Make the pictures of the documentation anew, with Chromium
@@ -108,6 +108,11 @@ $(BENCH_READY): pyproject.toml $(VENV_READY)
 
 $(DOCS_READY): pyproject.toml $(APP_READY)
 	$(VENV)/bin/python -m pip install --quiet --group docs
+	touch $@
+
+$(SITE_READY): $(DOCS_READY) $(SITE_SOURCES)
+	rm -rf build/docs
+	$(VENV)/bin/python -m sphinx -W --keep-going -q docs build/docs
 	touch $@
 
 $(NODE_READY): tests/support/node/package.json tests/support/node/.npmrc | need-node need-npm

@@ -2,19 +2,19 @@
 
 import re
 import shlex
+import subprocess
 import sys
 import textwrap
 
-import click
 import pytest
 from flask import Flask
 from flask_socketio import SocketIO
 
 import flask_sio_cors
 from flask_sio_cors import Reason, SioCors
-from flask_sio_cors.cli import flask_group, main
 from flask_sio_cors.config.options import SETTINGS
-from tests.support.pages import BLOCKS, PAGES, REPOSITORY
+from tests.support.house import FLOORS, sources
+from tests.support.pages import BLOCKS, COMMANDS, PAGES, REPOSITORY, asked_for, block, commands
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 PROJECT = (REPOSITORY / "pyproject.toml").read_text("utf-8")
@@ -73,14 +73,6 @@ def test_the_files_to_touch_are_there():
         assert (REPOSITORY / step).exists(), step
 
 
-def test_the_targets_that_are_named_exist():
-    makefile = (REPOSITORY / "Makefile").read_text("utf-8")
-    shell = [block.text for block in BLOCKS if block.language == "sh"]
-    texts = "\n".join(["", *shell, *(page.read_text("utf-8") for page in PAGES)])
-    for target in re.findall(r"`make (\w+)", texts) + re.findall(r"^make (\w+)$", texts, re.M):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
-
-
 @each_page
 def test_the_settings_that_a_page_names_exist(page):
     known = {setting.key for setting in SETTINGS}
@@ -110,8 +102,8 @@ def test_the_manual_for_nodejs_lists_every_option_that_has_a_counterpart():
 
 def test_each_reason_has_its_meaning():
     text = (REPOSITORY / "docs" / "reasons.md").read_text("utf-8")
-    told = re.findall(r"^\| `([\w-]+)` \|", text, re.MULTILINE)
-    assert told == [reason.value for reason in Reason]
+    told = re.findall(r"^### ([a-z-]+)$", text, re.MULTILINE)
+    assert sorted(told) == sorted(Reason)
 
 
 # --- Blocks of code ---------------------------------------------------------------------------
@@ -143,24 +135,72 @@ def before(text):
     return names if "SioCors(app" in text else names | {"cors": SioCors(app)}
 
 
-COMMANDS = [
-    pytest.param(line, id=f"{block}: {line[:60]}")
-    for block in BLOCKS
-    if block.language in ("sh", "console") and not block.runner
-    for line in re.findall(
-        r"^(?:\$ )?((?:flask(?: --app \S+)? )?sio-cors .*)", block.text, re.MULTILINE
-    )
-]
+# --- Who runs what ----------------------------------------------------------------------------
+
+ASKED = asked_for()
+BEGINNINGS = tuple(beginning for asked in ASKED for beginning in asked.beginnings)
+#: Whose lines are commands, each of which is looked for by itself.
+TYPED = ("sh", "console")
 
 
-@pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_on_a_page_is_one(line):
-    words = shlex.split(line, comments=True)
-    group = flask_group if words[0] == "flask" else main
-    _, *words = words[words.index("sio-cors") :]
-    while isinstance(group, click.Group):
-        context = click.Context(group)
-        _, words, _ = group.make_parser(context).parse_args(words)
-        name, group, words = group.resolve_command(context, words)
-        assert group is not None, name
-    group.make_context(group.name, words)
+@pytest.mark.parametrize("block", BLOCKS, ids=str)
+def test_a_test_runs_each_block(block):
+    askers = {asked.test for asked in ASKED if asked.has(block)}
+    is_run_here = block.language == "python" and not block.runner
+    assert askers or is_run_here or block.case or block.language in TYPED
+    assert not block.runner or block.runner in askers
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=str)
+def test_a_test_runs_each_command(command):
+    blocks = [
+        block
+        for block in BLOCKS
+        if block.page == command.page and block.language in TYPED and command.text in block.text
+    ]
+    is_asked_for = any(asked.has(block) for asked in ASKED for block in blocks)
+    assert is_asked_for or command.text.removeprefix("! ").startswith(BEGINNINGS)
+
+
+@each_page
+def test_what_is_code_says_which(page):
+    text = re.sub(r"^```\S.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    assert "```" not in text
+    assert not re.search(r"^[^\s*\d-].*\n\n {4}\S", text, re.MULTILINE), "a block by indentation"
+
+
+@pytest.mark.parametrize("command", commands("make "))
+def test_make_knows_what_it_is_told_to_make(command):
+    words = [*shlex.split(command), "--dry-run"]
+    done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", commands("pip install "))
+def test_what_pip_is_told_to_install_is_this_package_or_what_it_is_tested_with(command):
+    _, _, *wanted = shlex.split(command)
+    for name in (one.partition("[")[0] for one in wanted):
+        assert f'"{name}"' in PROJECT or f'"{name}>=' in PROJECT
+
+
+@pytest.mark.parametrize("command", commands("python -m tests"))
+def test_what_python_is_told_to_run_is_a_program(command):
+    path = REPOSITORY / f"{command.split()[-1].replace('.', '/')}.py"
+    assert '\nif __name__ == "__main__":\n' in path.read_text("utf-8")
+
+
+def test_the_picture_of_the_house_has_all_floors_in_their_order():
+    picture = block("CONTRIBUTING.md", "extension.py", "text")
+    places = [
+        min(picture.index(part if "." in part else f" {part}/") for part in floor)
+        for floor in FLOORS
+    ]
+    assert places == sorted(places)
+
+
+def test_the_picture_of_a_requests_way_has_what_is_there():
+    picture = block("CONTRIBUTING.md", "environ ─►", "text")
+    code = "\n".join(sources().values())
+    for name in ("Guard", "Policy", "Verdict", "Identification"):
+        assert name in picture
+        assert f"\nclass {name}" in code

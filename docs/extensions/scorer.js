@@ -1,7 +1,9 @@
-// What a search finds first. Pages that explain come before those that list, and the page of a
-// browser's message before all of them where it is that message which was typed.
+// What a search finds first: a title or a word of the index that was typed; then pages that explain
+// before those that list; last the pages of messages that only mention it.
 var Scorer = {
-  score: ([page, , , , score]) => {
+  score: ([page, , , , score, , kind]) => {
+    if (kind === "title") return score + 10;
+    if (kind === "index") return score;
     const lists = /^(api|changelog|contributing|index)$/.test(page);
     const mentions = page.startsWith("troubleshooting/") && score < Scorer.title;
     return lists || mentions ? score - 6 : score;

@@ -103,9 +103,7 @@ def address(message: str) -> str:
 
 def page(entry: Entry, message: str) -> str:
     """Return the source of a message's page."""
-    # Whoever searches a word of the text finds it once, and each message by its own words.
-    head = "---\nnosearch: true\n---\n\n" if message != entry.messages[0] else ""
-    parts = [f"{head}# {message}"]
+    parts = [f"# {message}"]
     others = [_link(other) for other in entry.messages if other != message]
     if others:
         parts.append(f"Means the same as {_listed(others)}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from ..browser.fetch import Block, Check
@@ -19,7 +19,7 @@ from ..door.policy import Policy
 from ..door.refusals import explain_refusal
 from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
 from ..live.shared import SharedOrigins
-from . import truths
+from . import documentation, truths
 from .layout import labelled
 from .question import Asking, Obstacle, Question, Step, usual_server
 from .remedy import Change, find_remedy
@@ -36,6 +36,8 @@ _COOKIES: Final = {
 }
 
 
+#: What can keep a page out.
+Cause: TypeAlias = Obstacle | Reason | Block
 #: The version of what `Answer.as_json` returns, which ``schemas/explain.json`` describes.
 SCHEMA: Final = 1
 
@@ -61,6 +63,7 @@ class Answer:
     :param why: in a sentence; that of a refusal's log line and, in debug mode, of its body.
     :param changes: what to write where it should pass; none where it does or no line can help.
     :param instead: why no line can help, and what to do.
+    :param link: where the documentation says more of what keeps it out; `""` where nothing does.
     :param truths: what else to know.
     :param policy: the name of the one that decided.
     """
@@ -75,6 +78,7 @@ class Answer:
     instead: str = ""
     truths: tuple[Truth, ...] = ()
     policy: str = DEFAULT
+    link: str = ""
 
     @property
     def has_credentials(self) -> bool:
@@ -98,6 +102,7 @@ class Answer:
             "config": _nested(self.changes) or None,
             "lines": self.lines,
             "instead": self.instead or None,
+            "link": self.link or None,
             "notes": [truth.as_json() for truth in self.truths],
         }
 
@@ -124,6 +129,7 @@ class Answer:
             lines += labelled("Cookies", [_COOKIES[self.has_credentials]], width)
         lines += labelled("Config", [_place(self.lines), *self.lines] if self.lines else [])
         lines += labelled("Instead", [self.instead] if self.instead else [], width)
+        lines += labelled("More", [self.link] if self.link else [])
         for truth in self.truths:
             lines += labelled("Note", [truth.text], width)
             lines += labelled("", truth.lines)
@@ -186,12 +192,12 @@ def answer(
         question = replace(question, is_scheme_known=True)
     asking = Asking(app, question, server, policies)
     steps = asking.steps(policy)
-    allowed = steps[-1].is_passed
+    allowed, cause = steps[-1].is_passed, _cause(asking, options, steps[-1])
     changes, instead = ((), "") if allowed else find_remedy(asking, options, steps)
     return Answer(
         question, server, allowed, _rule(options, question.origin, steps[0].verdict, shared),
-        _why(options, asking, policy, steps[-1]), steps, changes, instead,
-        tuple(truths.of_page(asking, options, steps[-1])), options.name,
+        _why(cause, options, asking, policy, steps[-1]), steps, changes, instead,
+        tuple(truths.of_page(asking, options, steps[-1])), options.name, _link(cause),
     )  # fmt: skip
 
 
@@ -232,18 +238,23 @@ def _rule(
     return Rule("own-origin-only", key, told)
 
 
-def _why(options: Options, asking: Asking, policy: Policy, step: Step) -> str:
+def _cause(asking: Asking, options: Options, step: Step) -> Cause | None:
+    """Return what keeps the page out; ``None`` where nothing does."""
     obstacle = asking.obstacle(options)
     # A preflight that fails is not what is wrong with a method that nobody answers.
     if obstacle is not None and (step.obstacle or step.verdict.outcome is not REFUSED):
-        return _OBSTACLES[obstacle].format(asking.server, asking.question.method)
-    if step.verdict.outcome is REFUSED:
+        return obstacle
+    return step.verdict.reason if step.verdict.outcome is REFUSED else step.block
+
+
+def _why(cause: Cause | None, options: Options, asking: Asking, policy: Policy, step: Step) -> str:
+    if isinstance(cause, Obstacle):
+        return _OBSTACLES[cause].format(asking.server, asking.question.method)
+    if isinstance(cause, Reason):
         server = asking.server_shown(policy)
-        return explain_refusal(
-            step.verdict.reason, step.page, options, thorough=True, server=server
-        )
-    if step.block is not None:
-        return _why_blocked(options, step.block)
+        return explain_refusal(cause, step.page, options, thorough=True, server=server)
+    if isinstance(cause, Block):
+        return _why_blocked(options, cause)
     told = "The policy lets it in"
     told += "." if asking.question.is_websocket else ", and a browser accepts the headers."
     if options.allow_request is not None:
@@ -264,6 +275,24 @@ _OBSTACLES: Final = {
         "the policy says."
     ),
 }
+
+
+#: What the doctor calls it.
+_FINDINGS: Final = {
+    Obstacle.MIXED_CONTENT: "mixed-content",
+    Obstacle.METHOD: "method-not-listed",
+}
+
+
+def _link(cause: Cause | None) -> str:
+    """Return where the documentation says more of what keeps a page out."""
+    if cause is None:
+        return ""
+    if isinstance(cause, Reason):
+        return documentation.of_reason(cause)
+    # The doctor's findings about a browser's checks are named after these.
+    id_ = _FINDINGS[cause] if isinstance(cause, Obstacle) else cause.check.value
+    return documentation.of_finding(id_)
 
 
 def _why_blocked(options: Options, block: Block) -> str:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import click
 
+from ..advice.documentation import of_finding
 from ..browser.wording import visible
 from . import audit
 from .examine import Report
@@ -25,13 +26,6 @@ _MAX_SHOWN: Final = 600
 #: How many lines a person reads who has not asked for all.
 MAX_LINES: Final = 25
 _COLOURS: Final = {Severity.BROKEN: "red", Severity.WRONG: "yellow", Severity.NOTE: "cyan"}
-#: Where each finding is explained, under its id.
-PAGE: Final = "https://flask-sio-cors.readthedocs.io/en/latest/troubleshooting.html"
-
-
-def link_of(id_: str) -> str:
-    """Return the address of what the documentation says of a finding."""
-    return f"{PAGE}#{id_}"
 
 
 def as_text(report: Report, width: int = 80, *, is_whole: bool = False) -> str:
@@ -114,7 +108,7 @@ def _details(
         if text and text not in told:
             told.add(text)
             lines += _wrapped(label, [text], width) if label == "Do" else _code(label, text)
-    return [*lines, *_listed("More", [link_of(finding.id)])]
+    return [*lines, *_listed("More", [of_finding(finding.id)])]
 
 
 def _written(fix: Fix, facts: Facts | audit.Facts) -> list[tuple[str, str]]:
@@ -246,7 +240,7 @@ def _finding_json(finding: Finding) -> dict[str, Any]:
         "severity": finding.severity.value,
         "title": finding.title,
         "cause": finding.cause,
-        "link": link_of(finding.id),
+        "link": of_finding(finding.id),
         "firefox": {
             "reason": reasons[0] if reasons else None,
             "reasons": list(reasons),

@@ -1,12 +1,14 @@
 """``flask sio-cors show``: the policy in force, and what is odd about it."""
 
 import re
+import shlex
 
 import pytest
 from flask import Flask
 
 from flask_sio_cors.cli import flask_group
 from flask_sio_cors.config.options import SETTINGS
+from tests.support.pages import commands
 from tests.support.questions import FRIEND, STRANGER, application, only_friends, run, run_json
 
 
@@ -177,3 +179,14 @@ def test_a_variable_that_nothing_reads_is_told(
     config = {key: value for key, value in app.config.items() if key.startswith("SIO_CORS")}
     if config:
         assert warned(application(**config)) == ""
+
+
+@pytest.mark.parametrize("command", commands("export "))
+def test_what_a_page_exports_is_read(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, _, value = shlex.split(command)[1].partition("=")
+    monkeypatch.setenv(name, value)
+    read = Flask("environment")
+    read.config.from_prefixed_env()
+    shown = run_json(application(**read.config), "show")["settings"]
+    key = name.removeprefix("FLASK_")
+    assert shown[key.removeprefix("SIO_CORS_")]["source"] == key

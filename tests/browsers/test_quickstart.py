@@ -1,15 +1,18 @@
 """The quickstart's page, in a browser, on the origin that is named and on one that is not."""
 
+import shlex
 import shutil
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+import socket
+import subprocess
+import sys
 
 import pytest
 
 from example_app.client import CDN
 from tests.support.browsers import require
-from tests.support.pages import REPOSITORY, block
+from tests.support.harness import wait_until
+from tests.support.pages import REPOSITORY, block, commands
+from tests.support.ports import free_port
 from tests.support.screens import Screens
 
 CLIENT = REPOSITORY / "tests/support/node/node_modules/socket.io-client/dist/socket.io.min.js"
@@ -17,23 +20,23 @@ PROGRAM = block("docs/quickstart.md", "SioCors(app)")
 PAGE = block("docs/quickstart.md", "<script>", "html")
 
 
-class Silent(SimpleHTTPRequestHandler):
-    """As `python -m http.server`."""
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def folder(tmp_path):
     """A folder that is served, with the client of the CDN, and the port that it is served on."""
     shutil.copy(CLIENT, tmp_path / "client.js")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=tmp_path)) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        yield tmp_path, server.server_port
-        server.shutdown()
-        thread.join()
+    _, *words, _ = shlex.split(commands("python -m http.server")[0])
+    port = free_port()
+    with subprocess.Popen(
+        [sys.executable, *words, str(port)], cwd=tmp_path, stderr=subprocess.DEVNULL
+    ) as served:
+        wait_until(lambda: listens(port), 60)
+        yield tmp_path, port
+        served.terminate()
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_the_page_is_answered_where_it_is_named_and_told_so_where_it_is_not(serve, folder):

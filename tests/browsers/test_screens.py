@@ -1,18 +1,11 @@
 """The example's screens, narrow and wide, light and dark: without barriers, and clear in words."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.support.browsers import require
 from tests.support.example import Example
 from tests.support.screens import Screens
 
-AXE = Path(__file__).parents[1] / "support/node/node_modules/axe-core/axe.min.js"
-FOUND = """
-    axe.run(document).then(({ violations }) =>
-      violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`))
-"""
 #: How it is told that a page is as it will stay.
 READY = {
     "chat": "document.querySelector('#state').dataset.state === 'connected'",
@@ -56,8 +49,7 @@ def show(example):
 @pytest.mark.parametrize("page", READY)
 def test_a_screen_has_no_barrier_and_fits_its_window(show, page, width, dark):
     with show(page, width=width, dark=dark) as screen:
-        screen.evaluate(AXE.read_text("utf-8"))
-        assert screen.evaluate(FOUND) == []
+        assert screen.barriers() == []
         assert screen.evaluate("document.documentElement.scrollWidth") == width
         assert screen.height() < 3000
 
@@ -90,8 +82,7 @@ def test_a_cell_is_reached_and_opened_by_keyboard(show):
         screen.press("Enter", 13, text="\r")
         screen.wait_for("document.getElementById('details').open")
         assert "on a page of" in screen.evaluate("document.getElementById('details').innerText")
-        screen.evaluate(AXE.read_text("utf-8"))
-        assert screen.evaluate(FOUND) == []
+        assert screen.barriers() == []
         screen.press("Escape", 27)
         screen.wait_for("!document.getElementById('details').open")
         assert screen.evaluate("document.activeElement.id") == "page.no-cors"

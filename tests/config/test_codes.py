@@ -11,7 +11,7 @@ from flask_sio_cors import Code, ConfigError, SioCors
 from flask_sio_cors.config.options import SETTINGS
 from tests.support import problem_codes
 from tests.support.config_mistakes import MISTAKES
-from tests.support.pages import BLOCKS
+from tests.support.pages import block
 from tests.support.pasting import problems_in
 
 #: What no other table of mistakes has.
@@ -89,8 +89,7 @@ def test_the_portal_of_the_page_tells_customers_in_their_language():
     app = Flask("portal")
     SocketIO(app, async_mode="threading")
     cors = SioCors(app)
-    [block] = [block for block in BLOCKS if "GERMAN" in block.text]
-    exec(block.text, {"app": app, "cors": cors})
+    exec(block("docs/problem-codes.md", "GERMAN"), {"app": app, "cors": cors})
     client = app.test_client()
 
     def entered(origin):

@@ -8,10 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flask_sio_cors.doctor import audit
-from flask_sio_cors.doctor.findings import Rule
-from flask_sio_cors.doctor.rules import answers, cors, network, notes, session, websocket
-from tests.support import troubleshooting
+from tests.support import findings, troubleshooting
 from tests.support.headings import is_heading
 
 TEXT = troubleshooting.PAGE.read_text()
@@ -39,20 +36,12 @@ def test_the_output_on_the_page_is_the_doctors_own(name: str) -> None:
     assert shown == own, "run: python -m tests.support.troubleshooting"
 
 
-def _rules() -> set[str]:
-    """The id of every rule, of the doctor's and of the audit's."""
-    modules = (answers, cors, network, notes, session, websocket)
-    tables = [value for module in modules for value in vars(module).values()]
-    rules = [rule for table in tables if isinstance(table, tuple) for rule in table]
-    return {rule.id for rule in (*rules, *audit.RULES) if isinstance(rule, Rule | audit.Rule)}
-
-
 def test_the_link_of_every_finding_leads_to_a_heading() -> None:
-    ids = _rules()
+    ids = findings.ids()
     assert len(ids) > 70
     assert {id_ for id_ in ids if not is_heading(id_)} == set()
 
 
 def test_every_name_that_is_explained_is_that_of_a_finding() -> None:
     listed = TEXT.partition("## Findings, by name")[2]
-    assert set(re.findall(r"^#### (.+)$", listed, re.MULTILINE)) <= _rules()
+    assert set(re.findall(r"^#### (.+)$", listed, re.MULTILINE)) <= findings.ids()

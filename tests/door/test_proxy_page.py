@@ -10,7 +10,7 @@ from werkzeug.test import Client
 from flask_sio_cors import SioCors
 from flask_sio_cors.door.hidden import Clue
 from tests.door.test_hidden import asked, refused
-from tests.support.pages import BLOCKS, block
+from tests.support.pages import block, blocks
 
 PAGE = "docs/proxy.md"
 CHAT, HOST = "https://chat.example.com", "chat.example.com"
@@ -33,7 +33,7 @@ REFUSED = [
 ]
 
 
-SHOWN = [one.text for one in BLOCKS if one.page == PAGE and one.language == "text"]
+SHOWN = blocks(PAGE, "text")
 
 
 def test_each_refusal_that_the_page_shows_is_compared():

@@ -8,7 +8,10 @@ from flask_socketio import SocketIO
 
 from flask_sio_cors import SioCors
 from flask_sio_cors.cli import flask_group
+from flask_sio_cors.live import status as status_module
+from flask_sio_cors.live.status import Status
 from flask_sio_cors.live.store import Report, Version
+from tests.support.pages import block
 
 A, B = "https://a.example", "https://*.b.example"
 
@@ -330,3 +333,14 @@ def test_a_store_that_has_lost_what_its_workers_know_is_not_called_new(make):
     reported(app, version=version, condition="lost", reason="it has lost version 1")
     result = origins(app, "status")
     assert (result.exit_code, "it has lost it" in result.stdout) == (1, True)
+
+
+def test_the_page_shows_what_status_prints():
+    head, behind = Version(812, "b", "a", 1), Version(790, "c", "a", 1)
+    reports = [
+        Report("web-1-4711", "web-1", 4711, str(head), "current", 7 * 3600.0, "", 1203, 0, 1.0),
+        Report("web-2-4712", "web-2", 4712, str(behind), "current", 8 * 3600.0, "", 1201, 0, 96.0),
+    ]
+    workers = tuple(status_module._shown(report, head, 15.0) for report in reports)
+    shown = Status("the Redis server at 10.0.0.9:6379/0", head.number, True, workers)
+    assert block("docs/many-workers.md", "1 of 2 workers lags", "text") == f"{shown.as_text(80)}\n"

@@ -6,18 +6,17 @@ import pytest
 
 from tests.support.applications import Application
 from tests.support.harness import wait_until
-from tests.support.pages import BLOCKS, block
+from tests.support.pages import block, blocks
 
 PAGE = "docs/coming-from-cors-allowed-origins.md"
 YOURS, PREVIEW = "https://app.example.com", "https://pr-7.preview.example.com"
 STRANGER = "https://stranger.example"
 NOBODY = 'app.config["SIO_CORS_ORIGINS"] = []'
-TEXTS = [one.text for one in BLOCKS if (one.page, one.language) == (PAGE, "text")]
+TEXTS = blocks(PAGE, "text")
 COMMANDS = [
     line.removeprefix("$ flask ").replace('"', "").split()
-    for one in BLOCKS
-    if (one.page, one.language) == (PAGE, "console")
-    for line in one.text.splitlines()
+    for one in blocks(PAGE, "console")
+    for line in one.splitlines()
 ]
 
 

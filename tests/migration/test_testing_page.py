@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.support.applications import Application
-from tests.support.pages import BLOCKS, block
+from tests.support.pages import block
 
 PAGE = "docs/testing.md"
 APPLICATION = """
@@ -53,7 +53,6 @@ def test_they_pass_with_a_policy_and_fail_without(application):
 
 
 def test_the_lines_for_ci_have_the_exit_status_that_they_need(application):
-    [lines] = [one.text for one in BLOCKS if (one.page, one.language) == (PAGE, "sh")]
-    for line in lines.splitlines():
+    for line in block(PAGE, "explain", "sh").splitlines():
         negated, words = line.startswith("! "), line.removeprefix("! ").split()[1:]
         assert (application.flask(*words).returncode == 0) != negated, line

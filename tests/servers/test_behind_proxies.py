@@ -14,7 +14,7 @@ import trustme
 from tests.support import raw_http
 from tests.support.harness import Server
 from tests.support.nginx import UPGRADE, nginx_of
-from tests.support.pages import BLOCKS
+from tests.support.pages import blocks
 from tests.support.raw_http import POLLING, WEBSOCKET, Header, Response, compose
 
 EVIL = "https://evil.example"
@@ -37,9 +37,7 @@ def in_place(block: str) -> str:
     return inner.replace("http://127.0.0.1:5000", "UP")
 
 
-FIRST, SECOND, INNER = [
-    one.text for one in BLOCKS if (one.page, one.language) == ("docs/proxy.md", "nginx")
-]
+FIRST, SECOND, INNER = blocks("docs/proxy.md", "nginx")
 
 
 class Case(NamedTuple):

@@ -23,16 +23,14 @@ from tests.support.raw_http import POLLING, WEBSOCKET, Header, Response, compose
 PAGE = "docs/proxy.md"
 NAME = "chat.example.com"
 EVIL = "https://evil.example"
-#: The proxies, the language of their blocks, and a word of them.
-BLOCKS = {
-    "apache": ("apache", "<VirtualHost"),
-    "caddy": ("caddy", "reverse_proxy"),
-    "haproxy": ("none", "frontend"),
-    "lighttpd": ("lighttpd", "proxy.server"),
-    "traefik": ("yaml", "loadBalancer"),
-    "varnish": ("vcl", "vcl_recv"),
+SHOWN = {
+    "apache": block(PAGE, "<VirtualHost", "apache"),
+    "caddy": block(PAGE, "reverse_proxy", "caddy"),
+    "haproxy": block(PAGE, "frontend", "none"),
+    "lighttpd": block(PAGE, "proxy.server", "lighttpd"),
+    "traefik": block(PAGE, "loadBalancer", "yaml"),
+    "varnish": block(PAGE, "vcl_recv", "vcl"),
 }
-SHOWN = {name: block(PAGE, words, language) for name, (language, words) in BLOCKS.items()}
 _ROWS = (REPOSITORY / PAGE).read_text("utf-8").partition("### Each of these")[2]
 #: What each is to have behind another proxy.
 BEHIND = {
@@ -202,7 +200,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ssl.SSLContext]
     return both, context
 
 
-@pytest.fixture(scope="module", params=BLOCKS)
+@pytest.fixture(scope="module", params=SHOWN)
 def site(
     request: pytest.FixtureRequest,
     serve: Callable[..., Server],

@@ -3,15 +3,21 @@
 import os
 import pty
 import re
+import shlex
 import subprocess
 import sys
 
 import pytest
 import socketio
+from click.testing import CliRunner
+from flask import Flask
+from flask_socketio import SocketIO
 
+from flask_sio_cors import SioCors
+from flask_sio_cors.cli import flask_group, main
 from tests.support.clients import page
 from tests.support.harness import wait_until
-from tests.support.pages import BLOCKS, REPOSITORY, block
+from tests.support.pages import REPOSITORY, block, blocks, commands
 from tests.support.ports import free_port
 from tests.support.raw_http import POLLING, WEBSOCKET
 
@@ -123,11 +129,11 @@ def test_the_manuals_second_example_connects_with_cookies_and_a_header(serve, ru
 def test_the_quickstarts_commands_and_its_page_get_what_it_says(serve):
     server = serve(**served_as_is(QUICKSTART))
     plain, as_page = [
-        line.replace("http://localhost:5000", server.url)
-        for words in ('"http://localhost:5000/', "-i")
-        for line in block("docs/quickstart.md", f"curl {words}", "sh").splitlines()
+        line.replace("http://localhost:5000", server.url) for line in commands("curl")
     ]
-    assert output_of(plain).startswith('0{"sid":')
+    answered = output_of(plain)
+    shown = block("docs/quickstart.md", "pingTimeout", "text").strip()
+    assert without_sid(answered) == without_sid(shown)
     assert "Access-Control-Allow-Origin: http://localhost:8080" in output_of(as_page)
     assert " 403 " in output_of(as_page.replace("localhost:8080", "127.0.0.1:8080"))
     assert block("docs/quickstart.md", "Refused (", "text").strip() in server.log()
@@ -138,6 +144,10 @@ def test_the_quickstarts_commands_and_its_page_get_what_it_says(serve):
         assert client.receive(timeout=20) == ["message", "You said hello"]
 
 
+def without_sid(answer: str) -> str:
+    return re.sub(r'"sid":"[\w-]{20}"', "", answer)
+
+
 def output_of(command: str) -> str:
     done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=30)
     return done.stdout
@@ -145,13 +155,14 @@ def output_of(command: str) -> str:
 
 @pytest.mark.parametrize("program", [README, QUICKSTART], ids=["README", "quickstart"])
 def test_python_runs_the_file_where_no_extra_is_installed(program, tmp_path):
+    [command] = commands("python app.py")
     port = free_port()
     absent = "import sys; sys.modules.update(dict.fromkeys(['eventlet', 'gevent']))\n"
     (tmp_path / "app.py").write_text(absent + program.replace("run(app)", f"run(app, port={port})"))
     # A terminal: without one, Werkzeug's server takes itself to be in production, and refuses.
     outside, terminal = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "app.py"],
+        [sys.executable, *command.split()[1:]],
         cwd=tmp_path,
         stdin=terminal,
         stdout=subprocess.DEVNULL,
@@ -169,11 +180,65 @@ def test_python_runs_the_file_where_no_extra_is_installed(program, tmp_path):
     os.close(terminal)
 
 
+@pytest.mark.parametrize("command", commands("gunicorn "))
+def test_gunicorn_serves_the_file_in_each_way_that_is_named(command, tmp_path):
+    # Flask-SocketIO takes eventlet, then gevent, where they are installed.
+    absent = ["eventlet"] if "gevent" in command else ["eventlet", "gevent"]
+    before = f"import sys; sys.modules.update(dict.fromkeys({absent}))\n"
+    (tmp_path / "app.py").write_text(before + QUICKSTART)
+    port = free_port()
+    with (
+        (tmp_path / "log").open("wb") as log,
+        subprocess.Popen(
+            [sys.executable, "-m", *shlex.split(command), "--bind", f"127.0.0.1:{port}"],
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        ) as running,
+    ):
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: output_of(f'curl -s "{url}{POLLING}"').startswith('0{"sid"'), 60)
+            with socketio.SimpleClient() as client:
+                client.connect(url, transports=["polling"])
+                client.emit("message", "hello")
+                assert client.receive(timeout=20) == ["message", "You said hello"]
+        finally:
+            running.terminate()
+
+
+# --- The commands -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", commands("flask sio-cors ", "sio-cors "))
+def test_a_command_answers(command, serve, tmp_path, monkeypatch):
+    (tmp_path / "customers.txt").write_text("https://customer.example\n")
+    monkeypatch.chdir(tmp_path)
+    app = Flask("shop", instance_path=str(tmp_path))
+    app.config["SIO_CORS_ORIGINS"] = ["https://app.example.com"]
+    app.config["SIO_CORS_ORIGINS_STORE"] = "sqlite:///origins.sqlite3"
+    app.config["SIO_CORS_POLICIES"] = {"acme": {"HOSTS": ["acme.api.example.com"]}}
+    SocketIO(app, async_mode="threading")
+    shared = SioCors(app).shared_origins(app)
+    shared.add("https://customer.example")
+    program, *words = shlex.split(command, comments=True)
+    if program == "flask":
+        result = app.test_cli_runner().invoke(flask_group, words[1:])
+    else:
+        server = serve('app.config["SIO_CORS_ORIGINS"] = "https://app.example.com"')
+        asked = [word.replace("https://api.example.com", server.url) for word in words]
+        result = CliRunner().invoke(main, asked)
+    assert result.exit_code in (0, 1), result.output
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    shared.follower.store.close()
+
+
 # --- JavaScript -------------------------------------------------------------------------------
 
 
 def test_the_javascript_of_the_pages_runs_with_socket_io_for_nodejs(tmp_path):
-    scripts = [block.text for block in BLOCKS if block.language == "js"]
+    scripts = blocks("", "js")
     assert len(scripts) > 2
     # Each in a scope of its own, as each is a page or a server of its own.
     program = "\n".join([BEFORE, *(f"{{\n{script}}}" for script in scripts), "process.exit(0);"])

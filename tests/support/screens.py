@@ -20,6 +20,11 @@ import websocket
 from tests.support.browsers import Browser
 from tests.support.harness import wait_until
 
+AXE = Path(__file__).parent / "node/node_modules/axe-core/axe.min.js"
+_BARRIERS = """
+    axe.run(document).then(({ violations }) =>
+      violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`))
+"""
 PATIENCE_SECONDS = 60
 
 
@@ -59,6 +64,21 @@ class Screen:
     def wait_for(self, condition: str) -> None:
         """Wait until a script's value is true."""
         wait_until(lambda: bool(self.evaluate(f"Boolean({condition})")), PATIENCE_SECONDS)
+
+    def show(self, *, dark: bool) -> None:
+        """Have the colours of one of the two schemes, and nothing move."""
+        features = {
+            "prefers-color-scheme": "dark" if dark else "light",
+            "prefers-reduced-motion": "reduce",
+        }
+        media = [{"name": name, "value": value} for name, value in features.items()]
+        self.ask("Emulation.setEmulatedMedia", features=media)
+
+    def barriers(self) -> list[str]:
+        """Return what axe-core finds fault with, each with the elements that have it."""
+        if not self.evaluate("Boolean(window.axe)"):
+            self.evaluate(AXE.read_text("utf-8"))
+        return self.evaluate(_BARRIERS)
 
     def press(self, key: str, code: int, text: str = "") -> None:
         """Press a key, such as ``Tab`` with its code 9, or ``Enter`` with 13 and its text."""
@@ -124,12 +144,7 @@ class Screens:
                 deviceScaleFactor=scale,
                 mobile=False,
             )
-            features = {
-                "prefers-color-scheme": "dark" if dark else "light",
-                "prefers-reduced-motion": "reduce",
-            }
-            media = [{"name": name, "value": value} for name, value in features.items()]
-            screen.ask("Emulation.setEmulatedMedia", features=media)
+            screen.show(dark=dark)
             screen.ask("Page.navigate", url=url)
             screen.wait_for("location.href != 'about:blank' && document.readyState == 'complete'")
             screen.wait_for(ready)
