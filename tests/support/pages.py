@@ -8,6 +8,7 @@ is found.
 import ast
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -149,11 +150,13 @@ def _asked_in(tree: ast.Module, test: str) -> Iterator[Asked]:
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             called = node.func.id
             if called in ("block", "blocks", "commands"):
-                given = [
-                    names[one.id] if isinstance(one, ast.Name) else ast.literal_eval(one)
-                    for one in node.args
-                ]
-                yield _asked(test, called, given)
+                # What is not written out, such as a parameter of a test, asks for nothing here.
+                with suppress(KeyError, ValueError):
+                    yield _asked(test, called, [_written(one, names) for one in node.args])
+
+
+def _written(node: ast.expr, names: dict[str, str]) -> str:
+    return names[node.id] if isinstance(node, ast.Name) else ast.literal_eval(node)
 
 
 def _asked(test: str, called: str, given: list[str]) -> Asked:
