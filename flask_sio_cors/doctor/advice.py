@@ -65,7 +65,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "remove header_up Origin, header_up -Origin",
         "varnish": "remove set req.http.Origin, unset req.http.Origin",
         "lighttpd": 'remove "Origin" from setenv.set-request-header, setenv.add-request-header',
-        "traefik": "remove Origin from customRequestHeaders",
+        "traefik": "remove Origin from the headers middleware's customRequestHeaders",
         "cloudfront": "choose an origin request policy that forwards it, as AllViewer does",
     },
     Topic.QUESTION: {
@@ -78,6 +78,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "varnish": "remove unset req.http.Access-Control-Request-Headers",
         "cloudfront": "choose an origin request policy that forwards them, as AllViewer does",
         "lighttpd": 'remove "Access-Control-Request-Headers" from setenv.set-request-header',
+        "traefik": "remove Access-Control-Request-Headers from the headers middleware's customRequestHeaders",
     },
     Topic.HOST: {
         "nginx": "proxy_set_header Host $http_host; (not $host, which has no port)",
@@ -99,14 +100,14 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "remove header_up X-Forwarded-Proto; behind another proxy: reverse_proxy 127.0.0.1:5000 { trusted_proxies private_ranges }",
         "varnish": 'set req.http.X-Forwarded-Proto = "https";',
         "lighttpd": "it sends X-Forwarded-Proto by itself; behind another proxy: extforward.forwarder = (\"127.0.0.1\" => \"trust\"), with that one's address (mod_extforward)",
-        "traefik": "entryPoints.….forwardedHeaders.trustedIPs, for the proxy before it",
+        "traefik": "it sends X-Forwarded-Proto by itself; behind another proxy, at the entry point: forwardedHeaders.trustedIPs=127.0.0.1, with that one's address",
     },
     Topic.OUTER_SCHEME: {
         "nginx": "proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;",
         "apache": "remove RequestHeader set X-Forwarded-Proto",
         "haproxy": "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] unless { req.hdr(X-Forwarded-Proto) -m found }",
         "caddy": "reverse_proxy 127.0.0.1:5000 { trusted_proxies private_ranges }",
-        "traefik": "entryPoints.….forwardedHeaders.trustedIPs",
+        "traefik": "at the entry point: forwardedHeaders.trustedIPs=127.0.0.1, with the outer proxy's address",
         "varnish": "remove set req.http.X-Forwarded-Proto",
         "lighttpd": "extforward.forwarder = (\"127.0.0.1\" => \"trust\"), with the outer proxy's address (mod_extforward)",
     },
@@ -145,7 +146,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "remove header_up -Upgrade, header_up -Connection",
         "varnish": "in vcl_recv: if (req.http.upgrade ~ \"(?i)websocket\") { return (pipe); } and in vcl_pipe: set bereq.http.upgrade = req.http.upgrade; set bereq.http.connection = req.http.connection;",
         "lighttpd": 'proxy.header = ("upgrade" => "enable")',
-        "traefik": "nothing is to be set; look for a headers middleware that removes Upgrade",
+        "traefik": "nothing is to be set; remove Upgrade from the headers middleware's customRequestHeaders",
         "cloudfront": "an origin request policy that forwards all headers, as AllViewer does",
         "cloudflare": "Network, WebSockets: on",
         "iis": "install the WebSocket Protocol feature",
@@ -157,7 +158,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "remove response_header_timeout, read_timeout from transport http",
         "varnish": ".first_byte_timeout = 60s; in the backend, and -p pipe_timeout=3600",
         "lighttpd": 'proxy.server = ("" => (("host" => "127.0.0.1", "port" => 5000, "read-timeout" => 60)))',
-        "traefik": "--entryPoints.web.transport.respondingTimeouts.readTimeout=0",
+        "traefik": "remove responseHeaderTimeout from the service's serversTransport, its forwardingTimeouts",
         "cloudfront": "origin response timeout: 60",
     },
     Topic.PATH: {
@@ -178,14 +179,14 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "handle_path <prefix>/* { reverse_proxy 127.0.0.1:5000 }",
         "varnish": 'set req.url = regsub(req.url, "^<prefix>", "");',
         "lighttpd": 'proxy.header = ("upgrade" => "enable", "map-urlpath" => ("<prefix>/" => "/"))',
-        "traefik": "the middleware stripPrefix: prefixes: [<prefix>]",
+        "traefik": "the middleware stripPrefix: {prefixes: [<prefix>]}",
     },
     Topic.PREFIX: {
         "nginx": "proxy_pass http://…<named>;",
         "apache": 'ProxyPass "<path>" "http://127.0.0.1:5000<named>" upgrade=websocket',
         "haproxy": "http-request replace-path ^<path>(.*) <named>\\1",
         "caddy": "uri replace <path> <named>",
-        "traefik": "the middleware replacePathRegex",
+        "traefik": 'the middleware replacePathRegex: {regex: "^<path>(.*)", replacement: "<named>$1"}',
         "varnish": 'set req.url = regsub(req.url, "^<path>", "<named>");',
         "lighttpd": 'proxy.header = ("upgrade" => "enable", "map-urlpath" => ("<path>" => "<named>"))',
     },
@@ -206,7 +207,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "header Access-Control-…, header_down Access-Control-…",
         "varnish": "set resp.http.Access-Control-…",
         "lighttpd": "setenv.add-response-header",
-        "traefik": "the headers middleware's accessControlAllow…",
+        "traefik": "the headers middleware's accessControlAllow…, customResponseHeaders",
         "cloudfront": "the response headers policy for CORS",
     },
     Topic.HIDES: {
@@ -216,6 +217,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "look for header_down -<header>, and remove it",
         "varnish": "look for unset beresp.http.<header>, and remove it",
         "lighttpd": 'remove "<header>" => "" from setenv.set-response-header',
+        "traefik": "remove <header>: \"\" from the headers middleware's customResponseHeaders",
     },
     Topic.BODY: {
         "nginx": "client_max_body_size 1m;",
@@ -223,7 +225,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "haproxy": "look for http-request deny if { req.body_size gt … }",
         "caddy": "request_body { max_size 1MB }",
         "lighttpd": "server.max-request-size = 1024",
-        "traefik": "the buffering middleware's maxRequestBodyBytes",
+        "traefik": "the middleware buffering: {maxRequestBodyBytes: 1048576}",
     },
     Topic.POST: {
         "nginx": (
@@ -249,14 +251,14 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "lb_policy cookie, or ip_hash",
         "varnish": "directors.hash() with client.identity",
         "lighttpd": 'proxy.balance = "sticky"',
-        "traefik": "loadBalancer.sticky.cookie",
+        "traefik": "the service's loadBalancer: {…, sticky: {cookie: {}}}; or strategy: hrw",
     },
     Topic.COOKIE: {
         "nginx": "proxy_cookie_flags ~ secure samesite=none; or choose by address: ip_hash;",
         "apache": "Header edit Set-Cookie $ \"; SameSite=None; Secure\"",
         "haproxy": "cookie … secure attr SameSite=None; or balance source",
         "caddy": "lb_policy ip_hash",
-        "traefik": "sticky.cookie: secure: true, sameSite: none",
+        "traefik": "sticky: {cookie: {secure: true, sameSite: none}}; or strategy: hrw",
     },
     Topic.HEADERS: {
         "nginx": "large_client_header_buffers 4 32k;",
@@ -292,6 +294,7 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "caddy": "remove handle_response, handle_errors",
         "varnish": "remove return (synth(…)) from vcl_deliver, return (error(…)) from vcl_backend_response",
         "lighttpd": "remove server.error-intercept",
+        "traefik": "remove the middleware errors from the router",
     },
 }  # fmt: skip
 #: What stands in for a value that is not known.

@@ -16,9 +16,10 @@ from flask_sio_cors.doctor.advice import _LINES, Topic, advise
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.target import Target
 from tests.support.broken_servers import Wsgi, engine, guarded, plain, serving
+from tests.support.harness import wait_until
 from tests.support.nginx import UPGRADE, nginx_of
 from tests.support.ports import free_port
-from tests.support.proxies import running
+from tests.support.proxies import TRAEFIK_TLS, running
 from tests.support.raw_http import POLLING, Response, compose, exchange
 
 ORIGIN, OTHER = "https://app.example.com", "https://other.example"
@@ -161,13 +162,13 @@ def row(proxy: str, topic: Topic, broken: str, mended: str, *told: str, **more: 
         situation = situation._replace(server="slower")
     if topic is Topic.SCHEME and proxy == "varnish":  # It has no TLS.
         situation = situation._replace(tls="silent")
-    if topic is Topic.SCHEME and proxy == "lighttpd":  # It tells the scheme, if it has the TLS.
+    if topic is Topic.SCHEME and proxy in ("lighttpd", "traefik"):  # They tell that of their own.
         situation = situation._replace(tls="outer")
     return Row(proxy, topic, broken, mended, told, situation, **more)
 
 
 EVIL = f'"{OTHER}"'
-A, C, H, L, V = "apache", "caddy", "haproxy", "lighttpd", "varnish"
+A, C, H, K, L, V = "apache", "caddy", "haproxy", "traefik", "lighttpd", "varnish"
 T = Topic
 
 
@@ -190,6 +191,14 @@ STICKY = ROUTES.format("ProxySet stickysession=ROUTEID")
 TWO = "balance roundrobin\nserver SERVER1 UP{}\nserver SERVER2 UP2{}\n".format
 COOKIES = TWO(" cookie 1", " cookie 2")
 BOTH = 'proxy.server = ("" => (("host" => "HOST", "port" => PORT), ("host" => "HOST", "port" => PORT2)))'
+
+TRUSTED = "forwardedHeaders.trustedIPs=127.0.0.1"
+
+
+def middleware(key: str, value: str) -> str:
+    """Return a middleware of Traefik's for headers."""
+    return f"middleware: headers: {{{key}: {value}}}"
+
 
 CACHED = "CacheEnable socache /\nCacheIgnoreQueryString On"
 TRUST = 'extforward.forwarder = ("127.0.0.1" => "trust")'
@@ -302,6 +311,32 @@ ROWS = [
     row(L, T.FORBID, 'url.access-deny = ("")', "", "url.access-deny"),
     row(L, T.REACH, 'proxy.server = ("" => (("host" => "127.0.0.1", "port" => 9)))', "", "proxy.server"),
     row(L, T.HIDDEN, 'server.error-intercept = "enable"\nserver.errorfile-prefix = "PAGES/"', "", "server.error-intercept"),
+    # --- Traefik: what stands in which part of its configuration ---
+    row(K, T.ORIGIN, middleware("customRequestHeaders", f"{{Origin: {EVIL}}}"), "", "customRequestHeaders", "Origin"),
+    row(K, T.ORIGIN, middleware("customRequestHeaders", '{Origin: ""}'), "", "customRequestHeaders", "Origin"),
+    row(K, T.QUESTION, middleware("customRequestHeaders", '{Access-Control-Request-Headers: ""}'), "", "Access-Control-Request-Headers", "customRequestHeaders"),
+    row(K, T.HOST, "service: passHostHeader: false", "service: passHostHeader: true", "passHostHeader: true"),
+    row(K, T.SCHEME, "", f"entry: {TRUSTED}", TRUSTED),
+    row(K, T.OUTER_SCHEME, "", f"entry: {TRUSTED}", TRUSTED),
+    row(K, T.ALLOWS, middleware("accessControlAllowOriginList", f"[{EVIL}]"), middleware("accessControlAllowOriginList", f"[{ORIGIN}]"), f"accessControlAllowOriginList: [{ORIGIN}]"),
+    row(K, T.OPTIONS, middleware("accessControlAllowMethods", "[GET, POST]"), "", "accessControlAllow"),
+    row(K, T.UPGRADE, middleware("customRequestHeaders", '{Upgrade: ""}'), "", "Upgrade", "headers middleware", only="websocket"),
+    row(K, T.WAIT, "service: serversTransport: impatient", "", "serversTransport", "responseHeaderTimeout"),
+    row(K, T.PATH, "middleware: stripPrefix: {prefixes: [/socket.io]}", "", "stripPrefix"),
+    row(K, T.CUT, "", "middleware: stripPrefix: {prefixes: [/api]}", "stripPrefix: {prefixes: [/api]}"),
+    row(K, T.PREFIX, "", 'middleware: replacePathRegex: {regex: "^/socket.io/(.*)", replacement: "/named/$1"}', 'replacePathRegex: {regex: "^/socket.io/(.*)", replacement: "/named/$1"}'),
+    row(K, T.ADDS, middleware("customResponseHeaders", '{Access-Control-Allow-Origin: "*"}'), "", "customResponseHeaders"),
+    row(K, T.ADDS, middleware("accessControlAllowOriginList", '["*"]'), "", "accessControlAllow"),
+    row(K, T.HIDES, middleware("customResponseHeaders", '{Access-Control-Allow-Credentials: ""}'), "", 'Access-Control-Allow-Credentials: ""', "customResponseHeaders"),
+    row(K, T.BODY, "middleware: buffering: {maxRequestBodyBytes: 1000}", "middleware: buffering: {maxRequestBodyBytes: 1048576}", "maxRequestBodyBytes: 1048576"),
+    row(K, T.RATE, "middleware: rateLimit: {average: 1, burst: 1, period: 1h}", "", "rateLimit"),
+    row(K, T.RATE, "middleware: inFlightReq: {amount: 0}", "", "inFlightReq"),
+    row(K, T.STICKY, "service: servers: [{url: http://UP}, {url: http://UP2}]", "service: servers: [{url: http://UP}, {url: http://UP2}], sticky: {cookie: {}}", "sticky: {cookie: {}}"),
+    row(K, T.STICKY, "service: servers: [{url: http://UP}, {url: http://UP2}]", "service: servers: [{url: http://UP}, {url: http://UP2}], strategy: hrw", "strategy: hrw"),
+    row(K, T.COOKIE, "service: servers: [{url: http://UP}, {url: http://UP2}], sticky: {cookie: {}}", "service: servers: [{url: http://UP}, {url: http://UP2}], sticky: {cookie: {secure: true, sameSite: none}}", "{cookie: {secure: true, sameSite: none}}"),
+    row(K, T.FORBID, "middleware: ipAllowList: {sourceRange: [203.0.113.1]}", "", "ipAllowList"),
+    row(K, T.REACH, "service: servers: [{url: http://127.0.0.1:9}]", "service: servers: [{url: http://UP}]", "servers"),
+    row(K, T.HIDDEN, "middleware: errors: {status: [400-599], service: none, query: /}", "", "errors"),
     # --- Varnish: what stands in which of its subroutines ---
     row(V, T.ORIGIN, f"recv: set req.http.Origin = {EVIL};", "", "set req.http.Origin"),
     row(V, T.ORIGIN, "recv: unset req.http.Origin;", "", "unset req.http.Origin"),
@@ -327,7 +362,7 @@ ROWS = [
     row(V, T.REACH, "backend: 9", "", "backend"),
     row(V, T.HIDDEN, "deliver: if (resp.status == 403) { return (synth(403)); }", "", "return (synth(", "vcl_deliver"),
 ]  # fmt: skip
-PROXIES = {A, C, H, L, V}
+PROXIES = {A, C, H, K, L, V}
 #: What is in no package of the proxy's own: names to look for.
 ELSEWHERE = {(A, T.BODY), (A, T.RATE), (C, T.RATE)}
 
@@ -423,6 +458,35 @@ def lighttpd(sites: list[Site]) -> str:
     return "\n".join(parts)
 
 
+def traefik(sites: list[Site]) -> str:
+    """Return what it reads from a file; where it listens is told on its command line."""
+    routers, services, middlewares = [], ["none: {loadBalancer: {servers: []}}"], []
+    for site in sites:
+        name, told = f"s{site.port}", parts_of(site.text)
+        own = f"servers: [{{url: http://127.0.0.1:{site.upstreams[0]}}}]"
+        service = told.get("service", own)
+        service = service if "servers:" in service else f"{own}, {service}"
+        services.append(f"{name}: {{loadBalancer: {{{service}}}}}")
+        router = f'rule: "PathPrefix(`/`)", entryPoints: [{name}], service: {name}'
+        if "middleware" in told:
+            middlewares.append(f"{name}: {{{told['middleware']}}}")
+            router += f", middlewares: [{name}]"
+        routers.append(f"{name}: {{{router}{', tls: {}' * bool(site.pem)}}}")
+    http = {
+        "routers": routers,
+        "services": services,
+        "middlewares": middlewares,
+        "serversTransports": ["impatient: {forwardingTimeouts: {responseHeaderTimeout: 300ms}}"],
+    }
+    lines = [f"  {key}: {{{', '.join(values)}}}" for key, values in http.items()]
+    return "\n".join(["http:", *lines, TRAEFIK_TLS.format(next(s.pem for s in sites if s.pem)), ""])
+
+
+def parts_of(text: str) -> dict[str, str]:
+    """Return what a row writes into which part of a configuration."""
+    return dict(re.findall(r"^(\w+): (.*)", text, re.MULTILINE))
+
+
 PIPE = 'if (req.http.upgrade ~ "(?i)websocket") { return (pipe); }'
 PIPED = (
     "set bereq.http.upgrade = req.http.upgrade; set bereq.http.connection = req.http.connection;"
@@ -433,7 +497,7 @@ def varnish(sites: list[Site]) -> str:
     parts, init = ["vcl 4.1; import directors;"], ""
     inside: dict[str, str] = {}
     for site in sites:
-        told = dict(re.findall(r"^(\w+): (.*)", site.text, re.MULTILINE))
+        told = parts_of(site.text)
         more, own = told.pop("backend", ""), str(site.upstreams[0])
         if more == "9":
             more, own = "", "9"
@@ -457,7 +521,7 @@ def varnish(sites: list[Site]) -> str:
     return "\n".join(parts)
 
 
-BUILDS = {A: apache, C: caddy, H: haproxy, L: lighttpd, V: varnish}
+BUILDS = {A: apache, C: caddy, H: haproxy, K: traefik, L: lighttpd, V: varnish}
 #: What holds for a whole process has one of its own.
 WHOLE = (T.HEADERS,)
 TELLS = (
@@ -531,9 +595,19 @@ class Fleet:
             sites = [site._replace(text="") if site.text in whole else site for site in sites]
             listening = [f"-a a{site.port}=127.0.0.1:{site.port}" for site in sites]
             arguments = " ".join([*whole, *listening]).split()
+        if proxy == K:
+            arguments = [
+                f"--entryPoints.s{site.port}.{option}"
+                for site in sites
+                for option in (f"address=127.0.0.1:{site.port}", parts_of(site.text).get("entry"))
+                if option
+            ]
         ports = [site.port for site in sites]
         config = BUILDS[proxy](sites)
         self._running.enter_context(running(proxy, config, ports, self._home, *arguments))
+        if proxy == K:  # It listens before it has read what.
+            url = next(f"http://127.0.0.1:{site.port}" for site in sites if not site.text)
+            wait_until(lambda: ask(url, "GET", POLLING).status == 200)
 
 
 @pytest.fixture(scope="module")
