@@ -534,6 +534,9 @@ _CHECKED: Final = (
 _Asked = Callable[[Plan], bool]
 _Ask = Callable[[Plan], Awaitable[Exchange | None]]
 
+#: Bytes of a header that HAProxy takes no more, which passes on what is no host.
+_LONG: Final = 20_000
+
 #: Each request beside the page's own: its name, when it is sent, and what it asks.
 _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("secure, port", lambda p: p.facts.is_mixed, lambda p: p._secure_twin("same")),
@@ -586,9 +589,9 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("told the address", _on(_in_session, lambda c: c.facts.is_own and _is_refused(c)
                              and session_of(c.aside("told the scheme")) is None),
      lambda p: p._forwarded("X-Forwarded-Proto", "X-Forwarded-Host")),
-    # Proxies answer what is no host themselves, and show themselves by it.
+    # Proxies answer what is no host, or too long, themselves, and show themselves by it.
     ("odd", lambda p: not p.facts.proxy and _is_troubled(p.facts),
-     lambda p: p.look(p.facts.target.polling(), ("Host", "<>"))),
+     lambda p: p.look(p.facts.target.polling(), ("Host", "<>"), ("X-Long", "x" * _LONG))),
     ("plain websocket", lambda p: _is_dropped(p.facts.upgrade),
      lambda p: p.look(p.facts.target.polling().replace("=polling", "=websocket"),
                       ("Origin", p.facts.page.origin))),

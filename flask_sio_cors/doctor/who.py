@@ -203,7 +203,11 @@ _MARKS: Final = (
     ("Django", r"disallowedhost|invalid http_host header|allowed_hosts"),
     ("Starlette", r"^disallowed cors (origin|method|headers)"),
     ("HAProxy", r"^<html><body><h1>\d{3} [^<]*</h1>\n"),
-    ("Traefik", r"\A404 page not found\s*\Z|\Abad gateway\Z|\Ano available server\s*\Z"),
+    (
+        "Traefik",
+        r"\A404 page not found\s*\Z|\Abad gateway\Z|\Ano available server\s*\Z|"
+        r"\A400 bad request: malformed host header\Z",
+    ),
 )
 #: The proxies that the table of advice knows: key, and how a Server, a Via or a page names it.
 _PROXIES: Final = (
