@@ -9,7 +9,13 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from ..origins.grammar import is_address, is_loopback, is_well_formed, private_network
+from ..origins.grammar import (
+    DEFAULT_PORTS,
+    is_address,
+    is_loopback,
+    is_well_formed,
+    private_network,
+)
 from ..origins.near import split
 from .address import (
     FORWARDED_HOST,
@@ -46,6 +52,8 @@ _UNREAD: Final = {
     "X-Host": "HTTP_X_HOST",
     "X-Forwarded-Port": "HTTP_X_FORWARDED_PORT",
 }
+#: Those that name a host.
+_UNREAD_HOSTS: Final = ("Forwarded", "X-Original-Host", "X-Host")
 #: What shows that a proxy stands before the server.
 _PROXIES: Final = (
     *_UNREAD.values(),
@@ -75,7 +83,7 @@ class Clue(Enum):
     ADDRESS = "address"  #: nothing else is different
     BROWSER = "browser"  #: its browser says so, of this request or of others
     SESSION = "session"  #: its session began without an Origin, as with a page's own server
-    FORWARDED = "forwarded"  #: the Forwarded header (RFC 7239) names its host
+    NAMED = "named"  #: a header, or a value of it, that does not count names its host
     UNAPPLIED = "unapplied"  #: X-Forwarded-Host names its host, and a ProxyFix leaves it out
     UNTRUSTED = "untrusted"  #: X-Forwarded-Host names its host, which is not in TRUSTED_HOSTS
 
@@ -108,6 +116,7 @@ class Server(NamedTuple):
     :param lost: what the page, if it is the server's own, shows to be hidden.
     :param clue: what shows that it is; ``None`` where it need not be.
     :param untrusted: the host that would have to be in ``TRUSTED_HOSTS``.
+    :param named_by: the header that names the page's host and does not count.
     :param home: the name of another policy, if the page's host is one of its hosts.
     """
 
@@ -117,6 +126,7 @@ class Server(NamedTuple):
     lost: tuple[Lost, ...] = ()
     clue: Clue | None = None
     untrusted: str = ""
+    named_by: str = ""
     home: str = ""
 
 
@@ -170,11 +180,20 @@ def _compared(
         return server._replace(lost=lost, clue=Clue.UNAPPLIED)
     if named and own.distrusted_header(environ) == FORWARDED_HOST:
         return server._replace(lost=lost[1:], clue=Clue.UNTRUSTED, untrusted=host)
-    forwarded = _FORWARDED.findall(environ.get("HTTP_FORWARDED", ""))
-    if host in [name_and_port(value)[0] for value in forwarded]:
-        clue = clue or Clue.FORWARDED
+    if named_by := FORWARDED_HOST if named else _naming(environ, host):
+        clue = clue or Clue.NAMED
     is_hidden = clue is not None or _is_behind(server, origin, is_proxied=is_proxied)
-    return server._replace(lost=lost, clue=clue) if is_hidden else server
+    return server._replace(lost=lost, clue=clue, named_by=named_by) if is_hidden else server
+
+
+def _naming(environ: WSGIEnvironment, host: str) -> str:
+    """Return the header that names a host and that nobody reads; ``""`` where none does."""
+    for name in _UNREAD_HOSTS:
+        value = environ.get(_UNREAD[name], "")
+        hosts = _FORWARDED.findall(value) if name == "Forwarded" else value.split(",")
+        if host in [name_and_port(one.strip())[0] for one in hosts]:
+            return name
+    return ""
 
 
 def _lost(address: Address, origin: str) -> tuple[Lost, ...]:
@@ -184,7 +203,8 @@ def _lost(address: Address, origin: str) -> tuple[Lost, ...]:
     """
     scheme, host, _ = split(origin)
     name, own_port = name_and_port(address.host)
-    is_scheme_lost = scheme == "https" != address.scheme
+    is_none = address.scheme not in DEFAULT_PORTS
+    is_scheme_lost = scheme != address.scheme and (scheme == "https" or is_none)
     if name != host or not (is_scheme_lost or scheme == address.scheme):
         return ()
     if origin_at(scheme, address.host) == origin:

@@ -19,7 +19,6 @@ _CLUES: Final = {
     Clue.SESSION: (
         "; its session began without an Origin header, as browsers ask their page's own server"
     ),
-    Clue.FORWARDED: "; the Forwarded header names it",
     Clue.UNAPPLIED: "; X-Forwarded-Host names it, and ProxyFix leaves that out",
 }
 
@@ -44,6 +43,9 @@ def explain_own(origin: str, server: Server, key: str) -> str:
     told += f"{taken_for(server)}{_says(origin, server)}"
     if server.clue is not None:
         told += _CLUES.get(server.clue, "")
+    if server.clue is Clue.NAMED:
+        counts = ", of which the first value counts" * (server.named_by == FORWARDED_HOST)
+        told += f"; the {server.named_by} header names it{counts}"
     return f"{told}. {_cures(origin, server, key)}"
 
 

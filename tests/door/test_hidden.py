@@ -84,6 +84,24 @@ LOST = {
     "Forwarded": (PI, asked("up", forwarded=f'for=1;Host="{HOST}:443";proto=https'), None),
 }
 LOST["Forwarded"] = (*LOST["Forwarded"][:2], (Lost.HOST, Lost.SCHEME))
+LOST |= {
+    "no scheme at all, by http:": (
+        PI.replace("https", "http"),
+        asked(HOST, x_forwarded_proto="on"),
+        SCHEME,
+    ),
+    "a forwarded host behind another's": (
+        PI,
+        asked("up", x_forwarded_host=f"inner.example, {HOST}", **HTTPS),
+        (Lost.HOST,),
+    ),
+    "X-Original-Host": (
+        PI,
+        asked("h.example", x_original_host=f"{HOST}:443", **HTTPS),
+        (Lost.HOST,),
+    ),
+    "X-Host": (PI, asked("h.example", x_host=HOST, **HTTPS), (Lost.HOST,)),
+}
 
 
 @pytest.mark.parametrize(("origin", "environ", "lost"), LOST.values(), ids=LOST)
@@ -114,6 +132,14 @@ CURES = {
     "ProxyFix without the host": ["ProxyFix leaves that out", "x_host=2"],
     "ProxyFix without the host and its port": ["X-Forwarded-Host $http_host;", "x_host=1"],
     "ProxyFix of a host without its port": ["X-Forwarded-Host $http_host;"],
+    "no scheme at all": ["$scheme;"],
+    "no scheme at all, by http:": ["takes itself for on://", "the page says http:", "$scheme;"],
+    "a forwarded host behind another's": [
+        "the X-Forwarded-Host header names it, of which the first value counts",
+        "Host $http_host;",
+    ],
+    "X-Original-Host": ["the X-Original-Host header names it", "Host $http_host;"],
+    "X-Host": ["the X-Host header names it", "Nobody here reads the X-Host header"],
     "Forwarded": ["the Forwarded header names it", "(RFC 7239), which came", "Host $http_host;"],
 }
 
