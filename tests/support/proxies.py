@@ -36,8 +36,9 @@ class Program(NamedTuple):
     around: str = "{config}"
 
 
+# A process for each request, which ends at once.
 _APACHE_MODULES = (
-    "mpm_event authz_core headers proxy proxy_http proxy_balancer lbmethod_byrequests "
+    "mpm_prefork authz_core headers proxy proxy_http proxy_balancer lbmethod_byrequests "
     "slotmem_shm rewrite ssl socache_shmcb cache cache_socache allowmethods env"
 )
 _APACHE = "\n".join(
@@ -48,7 +49,7 @@ _APACHE = "\n".join(
         ),
         "ServerName localhost\nServerRoot {home}\nDefaultRuntimeDir {home}\nPidFile {home}/pid",
         "User www-data\nGroup www-data\nErrorLog {home}/error.log\nMutex posixsem",
-        "StartServers 1\nServerLimit 2\nThreadsPerChild 64\nMaxRequestWorkers 128",
+        "StartServers 8\nMinSpareServers 4\nMaxRequestWorkers 40",
         "{config}",
     ]
 )
@@ -137,9 +138,12 @@ def running(
         wait_until(lambda: all(_listens(process, port, log) for port in ports), 60)
         yield
     finally:
-        # At once, with its children: some wait for their clients first.
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        process.terminate()
+        try:
+            process.wait(3)
+        except subprocess.TimeoutExpired:  # Some wait for their clients first.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def _listens(process: "subprocess.Popen[bytes]", port: int, log: Path) -> bool:
