@@ -65,8 +65,10 @@ def believing(name: str) -> str:
         assert BEHIND[name] == REPLACED[name]
         return re.sub(rf"{REPLACED[name]}.*", "", text)
     if name in REPLACED:
-        line = BEHIND[name].replace("{ ", "{\n").replace(" }", "\n}") if name == "caddy" else None
-        return re.sub(REPLACED[name], (line or BEHIND[name]).replace("\\", r"\\"), text)
+        line = BEHIND[name]
+        if name == "caddy":
+            line = f"reverse_proxy 127.0.0.1:5000 {{\n{line}\n}}"
+        return re.sub(REPLACED[name], line.replace("\\", r"\\"), text)
     if name == "lighttpd":
         return f'server.modules += ("mod_extforward")\n{BEHIND[name]}\n{text}'
     return text
