@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .config.adding import adding
+from .config.adding import adding, adding_to
 from .config.conflicts import conflicts
 from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
 from .config.options import Options, unread_keys
@@ -121,7 +121,9 @@ class SioCors:
         _warn(app, options)
 
     @staticmethod
-    def allow(app: Flask, origin: str, *, credentials: bool = False) -> None:
+    def allow(
+        app: Flask, origin: str, *, credentials: bool = False, policy: str | None = None
+    ) -> None:
         """Add an origin to those that ``app.config`` lists, whatever stands there.
 
         It changes the configuration alone: write it above ``SioCors(app)``, as in
@@ -133,8 +135,15 @@ class SioCors:
 
         :param credentials: whether pages ask with cookies, which are then supported. Origins that
             anybody can have, such as ``null``, are taken out of the list.
+        :param policy: the name of the one in ``SIO_CORS_POLICIES`` that is to let it in; none for
+            the default policy, and those that inherit its origins.
+        :raise ValueError: if there is no such policy.
         """
-        app.config.update(adding(app.config, origin, credentials=credentials))
+        if policy is None or policy == DEFAULT:
+            added = adding(app.config, origin, credentials=credentials)
+        else:
+            added = adding_to(policy, app.config, origin, credentials=credentials, app=app.name)
+        app.config.update(added)
 
     def policy(self, app: Flask, name: str = DEFAULT) -> Policy:
         """Return the policy that is in force on an application.

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from ..browser.fetch import Block, Check
 from ..config.keys import PREFIX
@@ -15,7 +15,7 @@ from ..config.origins import EveryOrigin, entries_of
 from ..config.policies import DEFAULT, POLICIES, as_mapping
 from ..config.problems import ConfigError
 from ..config.sources import name_of
-from ..config.stores import StoreLocation
+from ..config.stores import key_to_add
 from ..door.policy import Policy
 from ..door.verdicts import REFUSED, Reason
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
@@ -144,15 +144,12 @@ class Written:
         :param options: what the policy is now.
         :param app: the application's name.
         """
-        key, setting = f"{PREFIX}ORIGINS_STORE", options.origins_store
-        is_lost = setting is not None and options.inherits("ORIGINS_STORE")
+        key = f"{PREFIX}ORIGINS_STORE"
+        is_lost = options.origins_store is not None and options.inherits("ORIGINS_STORE")
         if not is_lost or all(one.key != _ORIGINS for one in changes):
             return changes
         value, source = self._config[key], _in_config([key])
-        if isinstance(setting, StoreLocation) and not setting.key:
-            # Written without a key it would be another list.
-            named = urlencode({"key": setting.namespace(app)})
-            more = f"{'&' if '?' in value else '?'}{named}"
+        if more := key_to_add(value, app):
             value, source = value + more, f"{source} + {json.dumps(more)}"
         return [*changes, Change(key, value, source)]
 

@@ -3,12 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from ..origins.grammar import OPAQUE_ORIGINS
 from .keys import PREFIX
 from .origins import entries_of
+from .policies import POLICIES, as_mapping, no_such_policy
+from .stores import key_to_add
 from .values import spelled_bool
+
+_STORE: Final = f"{PREFIX}ORIGINS_STORE"
+
+
+def adding_to(
+    policy: str, config: Mapping[str, Any], origin: str, *, credentials: bool, app: str
+) -> dict[str, Any]:
+    """Return the settings by which an origin is allowed at one policy's hosts, beside those.
+
+    What it has inherited with the default policy's origins, such as those of its store, it keeps.
+
+    :param credentials: as of `adding`.
+    :param app: the application's name.
+    :raise ValueError: if there is no such policy.
+    """
+    policies = dict(as_mapping(config.get(POLICIES)))
+    own = as_mapping(policies.get(policy))
+    if policy not in policies:
+        raise ValueError(no_such_policy(policy, policies))
+    added = adding(
+        {f"{PREFIX}ORIGINS": own["ORIGINS"]} if "ORIGINS" in own else config,
+        origin,
+        credentials=credentials,
+    )
+    changed = {key.removeprefix(PREFIX): value for key, value in added.items()}
+    store = config.get(_STORE)
+    if store and own.keys().isdisjoint(("ORIGINS", "ORIGINS_STORE")):
+        more = key_to_add(store, app)
+        changed["ORIGINS_STORE"] = store + more if more else store
+    return {POLICIES: {**policies, policy: {**own, **changed}}}
 
 
 def adding(config: Mapping[str, Any], origin: str, *, credentials: bool) -> dict[str, Any]:

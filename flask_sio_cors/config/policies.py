@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
+from shlex import quote
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 from werkzeug.sansio.utils import host_is_trusted
@@ -104,6 +105,11 @@ def policy_key(policy: str, setting: str) -> str:
 def some_of(policies: Sequence[str], *, shown: Callable[[str], str] = str) -> str:
     """Name policies, as many as a sentence bears."""
     return ", ".join([*map(shown, policies[:_SHOWN]), *["…"] * (len(policies) > _SHOWN)])
+
+
+def store_command(policy: str) -> str:
+    """Return the command that reads and writes a policy's store."""
+    return f"flask sio-cors origins{f' --policy {quote(policy)}' if policy != DEFAULT else ''}"
 
 
 def no_such_policy(name: str, named: Iterable[str]) -> str:

@@ -62,6 +62,18 @@ class StoreLocation:
         return repr(str(self))
 
 
+def key_to_add(written: Any, app: str) -> str:
+    """Return what names the default policy's list where another policy has its URL, as its end.
+
+    :param written: the default policy's ``SIO_CORS_ORIGINS_STORE``.
+    :param app: the application's name.
+    """
+    if not isinstance(written, str) or dict(parse_qsl(urlsplit(written).query)).get("key"):
+        return ""
+    key = StoreLocation("", "", "").namespace(app)
+    return f"{'&' if '?' in written else '?'}{urlencode({'key': key})}"
+
+
 def of_policy(setting: Any, policy: str) -> Any:
     """Return the store that a policy has set for itself."""
     return replace(setting, policy=policy) if isinstance(setting, StoreLocation) else setting

@@ -9,6 +9,7 @@ from typing import Final
 from ..config.keys import FALLBACK_PREFIX
 from ..config.options import Options
 from ..config.origins import EveryOrigin
+from ..config.policies import store_command
 from ..origins.grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
@@ -220,7 +221,7 @@ def _explain_unlisted(
     entries = entries_for(origin, origins)
     if not entries:
         return _explain_no_page(origin, shown, origins)
-    if not origins and isinstance(options.origins, OriginSet):
+    if not origins and isinstance(options.origins, OriginSet) and options.origins_store is None:
         is_known = server is not None and not (server.said.is_supposed and not server.named)
         own = f" (it takes itself for {taken_for(server)})" if server and is_known else ""
         return (
@@ -231,8 +232,8 @@ def _explain_unlisted(
         )
     near = nearest(origin, origins, thorough=thorough)
     begun = "To let it in, " if near is None else _resemblance(origin, near)
-    added = " and ".join(map(repr, entries))
-    advice = f"{shown} is not in {key}. {begun}add {added} to {_list_of(options)}."
+    added = f"add {' and '.join(map(repr, entries))} to {_list_of(options)}"
+    advice = f"{shown} is not in {_searched(key, origins, options)}. {begun}{added}."
     is_tolerated = options.tolerate_insecure_origins or not options.supports_credentials
     if is_insecure(origin) and not is_tolerated:
         switch = options.key("TOLERATE_INSECURE_ORIGINS")
@@ -244,9 +245,22 @@ def _explain_unlisted(
     return advice
 
 
+def _searched(key: str, origins: OriginSet, options: Options) -> str:
+    """Return where an origin was looked for."""
+    if options.origins_store is None:
+        return key
+    store = f"the store of {options.sources['ORIGINS_STORE']}"
+    return f"{key}, nor in {store}" if origins else store
+
+
 def _list_of(options: Options) -> str:
     """Return the list in which an origin gets in under this policy, and under no other."""
     own, source = options.key("ORIGINS"), options.sources.get("ORIGINS", "")
+    if options.origins_store is not None:
+        if options.inherits("ORIGINS_STORE"):
+            lines = "flask sio-cors explain prints both lines"
+            return f"a list of this policy's own, {own}, with its store beside it ({lines})"
+        return f"the store ({store_command(options.name)} add …)"
     if source.startswith(FALLBACK_PREFIX):
         return f"a list of its own, {own}, since others read {source}, too"
     return f"a list of this policy's own, {own}" if options.inherits("ORIGINS") else "the list"

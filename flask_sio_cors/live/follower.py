@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple, Protocol, TypeVar
 
+from ..config.policies import DEFAULT, store_command
 from ..door.journal import logger
 from .background import Background
 from .store import Change, Report, Reporting, Store, Version
@@ -141,7 +142,7 @@ class Follower:
         self.store = store
         self.target = target
         self.pace = Pace()
-        self.command = "flask sio-cors origins"
+        self.command = store_command(DEFAULT)
         self.background = Background(self._step, async_mode, "sio-cors-origins")
         #: The version in force; assigned after the set was changed.
         self.version: Version | None = None

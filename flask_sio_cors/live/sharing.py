@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from ..config.entries import problems_of_entry
 from ..config.keys import PREFIX
 from ..config.options import Options
-from ..config.policies import DEFAULT, policy_key, some_of
+from ..config.policies import DEFAULT, policy_key, some_of, store_command
 from ..config.problems import Problem
 from ..config.stores import StoreLocation
 from ..origins.grammar import parse_pattern
@@ -99,10 +99,7 @@ class _List(NamedTuple):
             follower.pace = Pace.of(_every(sharers))
         self.target.sharers = sharers
         self.shared.policies = tuple(one.name for one in sharers)
-        is_the_default_ones = sharers[0].name == DEFAULT
-        follower.command = "flask sio-cors origins" + (
-            "" if is_the_default_ones else f" --policy {quote(sharers[0].name)}"
-        )
+        follower.command = store_command(sharers[0].name)
         follower.reload()
 
 

@@ -1,5 +1,6 @@
 """``SioCors.allow``: one origin more, beside whatever stands there."""
 
+import json
 import re
 
 import pytest
@@ -7,6 +8,8 @@ from flask import Flask
 from flask_socketio import SocketIO
 
 from flask_sio_cors import SioCors
+from flask_sio_cors.config.options import Options
+from flask_sio_cors.live.opening import located
 
 ORIGIN = "https://app.example.com"
 OTHER = "https://other.example.com"
@@ -51,3 +54,41 @@ def test_an_origin_is_allowed_beside_what_was(
         value if isinstance(value, (str, type(None), bool)) else "" for value in present.values()
     }
     assert any(entry == OTHER or not isinstance(entry, str) for entry in listed) is had_other
+
+
+URL = "sqlite:///origins.sqlite3"
+WRITTEN = {
+    "its own": {"acme": {"HOSTS": ["acme.example"], "ORIGINS": [OTHER]}},
+    "inherited": {"acme": {"HOSTS": ["acme.example"]}},
+    "its own store": {"acme": {"HOSTS": ["acme.example"], "ORIGINS_STORE": URL}},
+    "no store": {"acme": {"HOSTS": ["acme.example"], "ORIGINS_STORE": None}},
+    "another name": {"globex": {"HOSTS": ["globex.example"]}},
+}
+
+
+@pytest.mark.parametrize("is_text", [False, True], ids=["dict", "JSON"])
+@pytest.mark.parametrize("store", [None, URL, f"{URL}?every=5", f"{URL}?key=one"])
+@pytest.mark.parametrize("policies", WRITTEN.values(), ids=WRITTEN)
+def test_an_origin_is_allowed_at_one_policys_hosts_beside_what_was(
+    policies: dict[str, dict[str, object]], store: str | None, is_text: bool
+) -> None:
+    app = Flask("allowing")
+    written = json.dumps(policies) if is_text else policies
+    app.config.update(
+        SIO_CORS_ORIGINS=OTHER, SIO_CORS_ORIGINS_STORE=store, SIO_CORS_POLICIES=written
+    )
+    before = Options.from_config(app.config)
+    if "acme" not in policies:
+        with pytest.raises(ValueError, match=r"'acme' is no policy\."):
+            SioCors.allow(app, ORIGIN, policy="acme")
+        return
+    for _ in range(2):
+        SioCors.allow(app, ORIGIN, credentials=True, policy="acme")
+    after = Options.from_config(app.config)
+    assert after.origins.exact == {OTHER}
+    assert not after.supports_credentials
+    (acme,), (earlier,) = after.policies, before.policies
+    assert acme.origins.exact == {OTHER, ORIGIN}
+    assert acme.supports_credentials
+    stores = [one.origins_store and located(one.origins_store, app) for one in (acme, earlier)]
+    assert stores[0] == stores[1]

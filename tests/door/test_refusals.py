@@ -39,6 +39,40 @@ def test_where_nothing_is_set_the_setting_is_named():
     assert f"SIO_CORS_ORIGINS = ['{STRANGER}']" in explain(STRANGER)
 
 
+STORED = {"ORIGINS_STORE": "sqlite:///a.sqlite3"}
+IN_STORES = {
+    "the default one's": (
+        STORED,
+        f"'{STRANGER}' is not in the store of SIO_CORS_ORIGINS_STORE. To let it in, add "
+        f"'{STRANGER}' to the store (flask sio-cors origins add …).",
+    ),
+    "beside a list": (
+        {**STORED, "ORIGINS": ["https://other.example"]},
+        f"'{STRANGER}' is not in SIO_CORS_ORIGINS, nor in the store of SIO_CORS_ORIGINS_STORE. To "
+        f"let it in, add '{STRANGER}' to the store (flask sio-cors origins add …).",
+    ),
+    "its own": (
+        {"POLICIES": {"acme": {**STORED, "HOSTS": ["acme.example"]}}},
+        f"'{STRANGER}' is not in the store of SIO_CORS_POLICIES['acme']['ORIGINS_STORE']. To let "
+        f"it in, add '{STRANGER}' to the store (flask sio-cors origins --policy acme add …).",
+    ),
+    "inherited": (
+        {**STORED, "POLICIES": {"acme": {"HOSTS": ["acme.example"]}}},
+        f"'{STRANGER}' is not in the store of SIO_CORS_ORIGINS_STORE. To let it in, add "
+        f"'{STRANGER}' to a list of this policy's own, SIO_CORS_POLICIES['acme']['ORIGINS'], with "
+        "its store beside it (flask sio-cors explain prints both lines).",
+    ),
+}
+
+
+@pytest.mark.parametrize(("config", "told"), IN_STORES.values(), ids=IN_STORES)
+def test_where_a_store_is_in_force_it_is_named(config, told):
+    options = Options.from_config({f"SIO_CORS_{key}": value for key, value in config.items()})
+    (asked,) = options.policies or [options]
+    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin", STRANGER)
+    assert explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, asked) == told
+
+
 def test_where_a_function_decides_nothing_else_is_proposed():
     said = explain(STRANGER, ORIGINS=lambda origin: False)
     assert said == f"The function in SIO_CORS_ORIGINS returned False for '{STRANGER}'."

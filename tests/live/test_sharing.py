@@ -120,11 +120,15 @@ def test_a_policy_that_takes_the_store_back_has_none(make):
 
 @pytest.mark.parametrize(
     ("store", "sharing"),
-    [(None, {"acme", "globex"}), (f"{URL}?key=one&every=5", {DEFAULT, "heir", "acme", "globex"})],
-    ids=["two policies", "the default one, too"],
+    [
+        (None, {"acme", "globex"}),
+        (f"{URL}?key=shop&every=5", {DEFAULT, "heir", "acme", "globex"}),
+        (URL, {DEFAULT, "heir", "acme", "globex"}),
+    ],
+    ids=["two policies", "the default one, too", "the application's name"],
 )
 def test_the_same_key_written_twice_is_one_list(make, store, sharing):
-    app = make(store, with_store(f"{URL}?key=one", "acme", "globex"))
+    app = make(store, with_store(f"{URL}?key=shop", "acme", "globex"))
     shared = app.cors.shared_origins(app, "acme")
     assert followed(app) == {shared}
     shared.add(A)
