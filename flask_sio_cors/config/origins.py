@@ -229,11 +229,12 @@ def _is_expression(item: Any) -> bool:
 def _expression(item: str | re.Pattern[str], report: Report) -> Expression | None:
     """Compile an expression; ``None`` where it cannot decide."""
     from ..origins.expressions import ExpressionError, Expressions  # which few lists need
+    from ..origins.regexes import LIKE_GLOB
 
     regex = _compiled(item, report) if isinstance(item, str) else item
     if regex is None:
         return None
-    if re.search(r"://\*\\?\.", regex.pattern):
+    if LIKE_GLOB.search(regex.pattern):
         report(item, Code.REGEX_IS_GLOB.said(), _corrected(regex.pattern.replace("\\.", ".")))
         return None
     try:

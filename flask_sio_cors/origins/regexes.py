@@ -13,7 +13,14 @@ from typing import Final
 
 from .codes import Code, Said
 from .expressions import ExpressionError, translate
-from .grammar import DEFAULT_PORTS, EXAMPLE, is_app_scheme, is_loopback, parse_pattern
+from .grammar import (
+    DEFAULT_PORTS,
+    EXAMPLE,
+    ends_with_dot,
+    is_app_scheme,
+    is_loopback,
+    parse_pattern,
+)
 from .texts import REGEX, torn_regex
 
 #: What is said of a text, and what to write instead; nothing where it is something else.
@@ -26,6 +33,8 @@ _SIGNS: Final = re.compile(
 _NO_REGEX: Final = re.compile(
     r"(?:[A-Za-z*+]+://)?(?!\.)[A-Za-z0-9_.*-]+(?::[0-9*]+)?/?|[A-Za-z]+:\\(?!/).*", re.DOTALL
 )
+#: A wildcard in an expression, where it is slashes and any character.
+LIKE_GLOB: Final = re.compile(r"://\*\\?\.")
 _START: Final = r"(?:(?<=://)|^)"
 _ANYTHING: Final = r"(?:\.[*+]\??|(?:\[[^\]]+\]|\\w|\\S)(?:[*+]\??|\{[0-9,]+\}))(?:\\?\.)?"
 _DIGITS: Final = r":(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})|:\[\*\]"
@@ -80,13 +89,14 @@ def _origins(regex: str) -> list[str]:
     words = [re.split("[,|]", piece) if i % 2 else [piece] for i, piece in enumerate(pieces)]
     origins = ["".join(chosen) for chosen in itertools.product(*words)]
     origins = [origin if "://" in origin else f"https://{origin}" for origin in origins]
-    return origins if all(map(parse_pattern, origins)) else []
+    patterns = [parse_pattern(origin) for origin in origins]
+    return origins if all(one and not ends_with_dot(one) for one in patterns) else []
 
 
 def regex_text(pattern: str) -> tuple[str]:
-    """Return an expression as text; an example where it is not valid, or would be read as two."""
-    is_torn = len(torn_regex(pattern)) > 1
-    return (EXAMPLE if is_torn or _why_invalid(pattern) else f"{REGEX}{pattern}",)
+    """Return an expression as text; an example where it is not valid, or not taken for that one."""
+    is_taken = len(torn_regex(pattern)) == 1 and not LIKE_GLOB.search(pattern)
+    return (f"{REGEX}{pattern}" if is_taken and not _why_invalid(pattern) else EXAMPLE,)
 
 
 def meaning_of_regex(pattern: str) -> tuple[str, ...]:

@@ -372,6 +372,8 @@ regex: 10.0.0. :: .. {{ }} app.example localhost :3000 null""".split()
 @bounded
 @given(st.lists(st.sampled_from([*PIECES, " ", "\n", "\u200b"]), max_size=40).map("".join))
 @example("},https://")
+@example("{://*.")
+@example("a\\.")
 def test_whatever_is_written_is_explained_and_what_is_to_be_written_is_accepted(text):
     assume(parse_pattern(text) is None)
     reason, correction = correct(text)
