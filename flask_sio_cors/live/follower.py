@@ -217,15 +217,12 @@ class Follower:
         """Ask for the version and do what follows; tell whether all is done for now."""
         if self._must_refill:
             self._refill()
-        known = self.version
-        # Before the version: else it may be older than what is reported, and nothing be wrong.
-        elsewhere = self._versions_elsewhere() if known is None else []
-        head = self.ask(self.store.version)
+        head, known = self.ask(self.store.version), self.version
         self._answers = True
         if head is None:
             return self._is_empty()
         if known is None:
-            return self._begin(head, elsewhere)
+            return self._begin()
         if head.id == known.id:
             return self._is_current()
         if head.is_before(known):
@@ -249,8 +246,13 @@ class Follower:
 
     # --- Taking over -------------------------------------------------------------------------
 
-    def _begin(self, head: Version, elsewhere: Iterable[Version]) -> bool:
+    def _begin(self) -> bool:
         """Read the store for the first time, unless it is older than what others have in force."""
+        elsewhere = self._versions_elsewhere()
+        # Asked for again: the one from before may be older than what is reported, and all be well.
+        head = self.ask(self.store.version)
+        if head is None:
+            return self._is_empty()
         newest = max(filter(head.is_before, elsewhere), key=lambda one: one.number, default=None)
         if newest is None:
             return self._load(head)

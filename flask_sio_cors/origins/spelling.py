@@ -301,7 +301,9 @@ def _parsed(text: str, reasons: list[Said]) -> str:
     """Return a web origin as browsers write it; as it is, where they take it for no URL."""
     from ada_url import URL  # which only a mistake needs
 
-    before, any_port, _ = text.partition(":*")
+    before, any_port, more = text.partition(":*")
+    if more:
+        return text
     try:
         url = URL(before)
     except ValueError:
