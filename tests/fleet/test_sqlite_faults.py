@@ -3,11 +3,13 @@
 import os
 import sqlite3
 import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
 
-from tests.support.fleet import ALLOWED, Fleet, state_of
+from tests.support.fleet import ALLOWED, Fleet, add, state_of
 from tests.support.harness import wait_until
 
 NEW, OLD = "https://new.example", "https://old.example"
@@ -40,19 +42,6 @@ def fleet(workers):
     workers.wait_for(condition="current")
     yield workers
     workers.remove(NEW)
-
-
-def add(worker, origin):
-    """Write; what the writer is told, or nothing."""
-    return worker.run(f"""
-        from flask_sio_cors import StoreError
-
-        answer = ""
-        try:
-            cors.shared_origins(app).add({origin!r})
-        except StoreError as error:
-            answer = str(error)
-    """)
 
 
 def fill(path):
@@ -92,9 +81,10 @@ def test_a_disk_that_becomes_read_only_is_told_and_what_was_in_force_stays(fleet
         fleet.wait_until_allowed(NEW)
 
 
-def test_a_file_that_is_deleted_is_written_again(fleet, disk):
+@pytest.mark.parametrize("files", ["origins.sqlite3*", "origins.sqlite3"])
+def test_a_file_that_is_deleted_is_written_again(fleet, disk, files):
     with fleet.visited():
-        for file in disk.glob("origins.sqlite3*"):
+        for file in disk.glob(files):
             file.unlink()
         wait_until(lambda: "lost" in {state["condition"] for state in fleet.states()})
         fleet.wait_for(condition="current")
@@ -102,17 +92,19 @@ def test_a_file_that_is_deleted_is_written_again(fleet, disk):
         fleet.wait_until_allowed(NEW)
 
 
-def test_while_another_one_writes_for_long_nobody_waits_but_who_writes_too(fleet, disk):
-    with fleet.visited():
-        blocker = sqlite3.connect(disk / "origins.sqlite3", isolation_level=None)
-        blocker.execute("begin immediate")
-        try:
-            for worker in fleet.workers:
-                worker.run("cors.shared_origins(app).follower.store._patience = 0.5")
-                assert "locked" in add(worker, NEW)
-            fleet.wait_for(condition="current")
-        finally:
-            blocker.close()
+def test_while_another_one_writes_for_ten_seconds_nobody_waits_but_who_writes_too(fleet, disk):
+    blocker = sqlite3.connect(
+        disk / "origins.sqlite3", isolation_level=None, check_same_thread=False
+    )
+    blocker.execute("begin exclusive")
+    release = threading.Timer(10, blocker.close)
+    release.start()
+    with fleet.visited(), ThreadPoolExecutor(len(KINDS)) as writers:
+        told = list(writers.map(lambda worker: add(worker, NEW), fleet.workers))
+        assert all("locked" in one for one in told)
+        fleet.wait_for(condition="current")
+        assert release.is_alive()
+        release.join()
         assert add(fleet.workers[1], NEW) == ""
         fleet.wait_until_allowed(NEW)
 

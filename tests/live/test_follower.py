@@ -6,14 +6,16 @@ of its own; the store is a file, or in memory where it has to fail in ways of it
 
 import itertools
 import logging
+import os
 import sqlite3
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
 
 from flask_sio_cors import Code, ConfigError, Problem
+from flask_sio_cors.live import background, sqlite
 from flask_sio_cors.live.follower import Condition, Follower, Pace
 from flask_sio_cors.live.shared import SharedOrigins
 from flask_sio_cors.live.sqlite import SqliteStore
@@ -21,7 +23,7 @@ from flask_sio_cors.live.store import Change, StoreError, Version
 from flask_sio_cors.origins.grammar import parse_pattern
 from flask_sio_cors.origins.live import LiveOrigins
 from tests.support.harness import wait_until
-from tests.support.stores import content, write
+from tests.support.stores import content, fork, write
 
 A, B, C, D = (f"https://{name}.example" for name in "abcd")
 INSECURE = "http://insecure.example"
@@ -730,6 +732,79 @@ def test_a_follower_that_is_started_twice_reads_once(failing, store):
     wait_for([worker], [A])
     worker.follower.background.wake()
     assert len(loads) == 1
+
+
+def test_a_follower_that_two_first_requests_start_at_once_runs_once(failing, store, monkeypatch):
+    entered, go_on, real = [], threading.Event(), background.way_of
+
+    def way_of(kind):
+        entered.append(threading.current_thread())
+        go_on.wait(1)
+        return real(kind)
+
+    monkeypatch.setattr(background, "way_of", way_of)
+    follower = failing.outsider().follower
+    requests = [threading.Thread(target=follower.background.ensure) for _ in range(2)]
+    for request in requests:
+        request.start()
+    wait_until(lambda: bool(entered))
+    for request in requests:
+        request.join()
+    assert len(entered) == 1
+
+
+def test_of_two_that_write_back_at_the_same_moment_one_does(failing, store):
+    workers = failing.workers(2)
+    workers[0].add(A, B)
+    wait_for(workers, [A, B])
+    both, real = threading.Barrier(2, timeout=20), store.write
+
+    def write_together(change, expected):
+        if change.is_healing:
+            both.wait()
+        return real(change, expected)
+
+    store.write = write_together
+    store.lose()
+    wait_until(lambda: store.head is not None)
+    wait_until(lambda: {str(one.follower.version) for one in workers} == {str(store.head)})
+    assert [change.is_healing for change in store.log] == [True]
+    wait_for(workers, [A, B])
+    assert store.origins == {A, B}
+
+
+@pytest.mark.parametrize("place", ["_connect", "_Reader.rows"])
+def test_a_worker_that_is_forked_while_it_reads_has_a_child_that_reads_by_itself(
+    fleet, path, monkeypatch, place
+):
+    texts = [f"https://o{n}.example" for n in range(2500)]
+    write(fleet.outsider().follower.store, texts, is_whole=True)
+    worker, parent = fleet.outsider(), os.getpid()
+    reading, go_on = threading.Event(), threading.Event()
+    owner = sqlite._Reader if place == "_Reader.rows" else sqlite
+    name = place.rpartition(".")[2]
+    real = getattr(owner, name)
+
+    def held(*arguments, **more):
+        if os.getpid() == parent and threading.current_thread() is not threading.main_thread():
+            reading.set()
+            go_on.wait(20)
+        return real(*arguments, **more)
+
+    monkeypatch.setattr(owner, name, held)
+    worker.follower.background.ensure()
+    assert reading.wait(20)
+    child = fork()
+    if child == 0:
+        with suppress(BaseException):
+            worker.follower.background.ensure()
+            wait_for([worker], texts, 10)
+            os._exit(0)
+        os._exit(1)
+    status = os.waitpid(child, 0)[1]
+    go_on.set()
+    assert status == 0
+    wait_for([worker], texts)
 
 
 def test_a_hint_is_followed_at_once_and_one_that_is_wrong_makes_nobody_busy(failing, store):

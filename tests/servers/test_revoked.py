@@ -78,9 +78,11 @@ SERVERS = [
     "gevent",
     "gevent, simple-websocket",
     "threading",
+    "flask run",
     "gunicorn",
     "gunicorn eventlet",
     "gunicorn gevent",
+    "gunicorn gevent, simple-websocket",
 ]
 
 

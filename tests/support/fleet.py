@@ -151,3 +151,16 @@ _STATE = """
 def state_of(worker: Server) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(worker.run(_STATE))
     return found
+
+
+def add(worker: Server, origin: str) -> str:
+    """Write there; return what the writer is told, or nothing."""
+    return worker.run(f"""
+        from flask_sio_cors import StoreError
+
+        answer = ""
+        try:
+            cors.shared_origins(app).add({origin!r})
+        except StoreError as error:
+            answer = str(error)
+    """)
