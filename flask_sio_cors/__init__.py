@@ -6,7 +6,7 @@ from .door.verdicts import Reason
 from .extension import SioCors
 from .live.follower import Condition, State
 from .live.shared import SharedOrigins
-from .live.store import Change, Report, Store, StoreError, Version
+from .live.store import Change, Report, Reporting, Store, StoreError, Version
 from .origins.codes import Code
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Problem",
     "Reason",
     "Report",
+    "Reporting",
     "SharedOrigins",
     "SioCors",
     "State",

@@ -192,7 +192,8 @@ def _why(report: Report, head: Version | None) -> str:
             "know, `origins restore --from-store` or `origins replace` has them take over another"
         )
     if report.version != _text(head):
-        return f"Has not taken over {_named(head)} yet"
+        heard = f"; it was heard {_duration(report.age)} ago"
+        return f"Has not taken over {_named(head)} yet{heard}"
     return ""
 
 

@@ -236,8 +236,8 @@ class Store(Protocol):
     ``eventlet.patcher.original("threading").Lock()``, or gevent's
     ``gevent.monkey.get_original("threading", "Lock")()``.
 
-    A store that has the methods of `Reporting` as well shows its workers to ``flask sio-cors
-    origins status``.
+    What ``str`` says of it names it in the log and in errors. One that has the methods of
+    `Reporting` as well shows its workers to ``flask sio-cors origins status``.
     """
 
     def version(self) -> Version | None:

@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 import pytest
@@ -188,5 +189,33 @@ def test_whatever_happens_in_whichever_order_nobody_is_judged_wrong_and_all_agre
             assert world.wrong == []
             if undecided:
                 assert sets[0] - world.unsure == world.expected - world.unsure, world.story
+        finally:
+            world.stop()
+
+
+def test_a_month_of_changes_by_three_writers_ends_in_one_set_and_in_a_log_of_bounded_length(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(redis_store, "LOG_LENGTH", 100)
+    with RedisServer(tmp_path) as server:
+        world = World(server, 1)
+        try:
+            writers = [machine.workers[0] for machine in world.machines]
+            texts = [[f"https://w{n}-{k}.example" for k in range(20)] for n in range(3)]
+            left = [set() for _ in writers]
+
+            def work(writer, mine, there):
+                chance = random.Random(mine[0])
+                for _ in range(250):
+                    text = chance.choice(mine)
+                    (writer.remove if text in there else writer.add)(text)
+                    there ^= {text}
+
+            with ThreadPoolExecutor(3) as pool:
+                list(pool.map(work, writers, texts, left))
+            expected = set().union(*left)
+            wait_until(lambda: all(set(one.follower.target) == expected for one in world.workers))
+            assert {one.version for one in writers} == {750}
+            assert len(writers[0].follower.store.changes_since(0)) < 250
         finally:
             world.stop()

@@ -2,14 +2,17 @@
 
 import json
 import re
+import sqlite3
 import ssl
+from contextlib import closing
 
 import pytest
 import trustme
 
-from flask_sio_cors import Condition
+from flask_sio_cors import Change, Condition, Version
+from tests.support import stores as contract
 from tests.support.clients import page
-from tests.support.fleet import Fleet, status_of
+from tests.support.fleet import Fleet, Made, status_of
 from tests.support.harness import REPOSITORY, wait_until
 from tests.support.nginx import nginx
 from tests.support.pages import block
@@ -128,3 +131,29 @@ def test_each_condition_of_the_table_exists():
     text = (REPOSITORY / PAGE).read_text("utf-8")
     row = re.search(r"^\| `condition` \|(.*)$", text, re.MULTILINE)[1]
     assert re.findall(r"`(\w+)`:", row) == [condition.value for condition in Condition]
+
+
+def test_a_store_of_ones_own_keeps_the_contract_and_has_workers_follow_it(serve, tmp_path):
+    source = block(PAGE, "class SqlStore")
+    names = {}
+    exec(source, names)
+    kept = (name for name in contract.__all__ if name[:5] == "test_" and "report" not in name)
+    for number, name in enumerate(kept):
+        with closing(sqlite3.connect(tmp_path / f"{number}.db")) as database:
+            database.executescript(block(PAGE, "create table", "sql"))
+        url = f"sqlite:///{tmp_path}/{number}.db"
+        more = {"is_whole": True} if "refused" in name else {}
+        getattr(contract, name)(lambda url=url: names["SqlStore"](url), **more)
+    store = Made(f"SqlStore({url!r})")
+    names["SqlStore"](url).write(Change(Version.first(), ""), None)
+    kinds = ["threading", "gunicorn eventlet", "gunicorn gevent, preloaded"]
+    fleet = Fleet(serve, store, kinds, before=source)
+    fleet.add(FIRST, SECOND, by=1)
+    fleet.wait_until_allowed(SECOND)
+    with closing(sqlite3.connect(tmp_path / f"{number}.db")) as database:
+        database.executescript(
+            "delete from origins_log; delete from origins; update origins_head set version = ''"
+        )
+    fleet.remove(FIRST, by=2)
+    fleet.wait_until_allowed(FIRST, allowed=False)
+    fleet.wait_until_allowed(SECOND)

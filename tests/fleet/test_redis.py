@@ -1,11 +1,13 @@
 """The store on a real Redis server."""
 
 import os
+import threading
 import time
 
 import pytest
 
-from flask_sio_cors.live.store import StoreError
+from flask_sio_cors.live.store import Report, StoreError
+from tests.support.harness import wait_until
 from tests.support.redis import RedisServer
 from tests.support.stores import *  # noqa: F403
 from tests.support.stores import A, B, content, fork, write
@@ -50,6 +52,29 @@ def test_who_waits_hears_of_a_write_at_once(opened):
         assert other.wait(seen, 0.05) is False
         write(store, [B])
         assert other.wait(seen, 30) is True
+
+
+def test_who_asks_seldom_hears_of_a_write_at_once_too(opened):
+    store, other = opened(timeout=1.0), opened()
+    write(store, [A])
+    seen = store.version()
+    threading.Timer(0.8, write, [other, [B]]).start()
+    begun = time.monotonic()
+    assert store.wait(seen, 30) is True
+    assert 0.7 < time.monotonic() - begun < 20
+
+
+def test_of_workers_that_have_ended_nothing_is_left(opened, server):
+    store = opened()
+    report = Report("h-1", "h", 1, "", "current", 0.5, "", 3, 0)
+    for number in range(150):
+        store.report(report._replace(worker=f"h-{number}"), 0.05)
+    wait_until(lambda: list(store.reports()) == [])
+    for _ in range(2):
+        store.report(report, 60)
+    for name in ("workers", "ends"):
+        command = {"workers": "hlen", "ends": "zcard"}[name]
+        assert server.ask(command, f"{{sio-cors-1:app}}:{name}") == "1"
 
 
 def test_where_the_set_is_gone_and_its_version_is_not_all_is_lost(opened, server):

@@ -30,12 +30,22 @@ _QUICK = """
 PACE = {"every": 0.5, "healing": 1.0, "report": 0.5, "retry": 1.0}
 
 
+class Made(str):
+    """Python source that makes a store."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
 class Fleet:
     """Workers of some kinds, with one store.
 
     :param serve: the fixture.
-    :param store: the URL of the store.
+    :param store: the URL of the store, or what makes one.
     :param kinds: of servers, as the harness has them.
+    :param before: Python source that comes before.
     """
 
     def __init__(
@@ -45,11 +55,15 @@ class Fleet:
         kinds: Iterable[str],
         pace: dict[str, float] = PACE,
         more: str = "",
+        before: str = "",
     ) -> None:
-        config = f"""
-            app.config["SIO_CORS_ORIGINS"] = [{STATIC!r}]
-            app.config["SIO_CORS_ORIGINS_STORE"] = {store!r}
-        """
+        config = "\n".join(
+            [
+                before,
+                f"app.config['SIO_CORS_ORIGINS'] = [{STATIC!r}]",
+                f"app.config['SIO_CORS_ORIGINS_STORE'] = {store!r}",
+            ]
+        )
         after = _QUICK.format(pace=pace) + more
         self.workers = [serve(config, server=kind, after=after, fresh=True) for kind in kinds]
         for worker in self.workers:
