@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from ..config.policies import DEFAULT, store_command
@@ -30,6 +31,8 @@ Value = TypeVar("Value")
 _chance: Final = random.Random()  # noqa: S311 - no secret
 #: Seconds between two looks at the store, at least.
 _SHORTEST: Final = 0.02
+#: Seconds of one wait for a hint, from which nothing else wakes a follower.
+_LONGEST: Final = 1.0
 #: How many texts are handled between two pauses: those that are checked, and those that are not.
 _SLICE: Final = 100
 _LARGE_SLICE: Final = 2000
@@ -233,12 +236,20 @@ class Follower:
 
     def _wait(self, seconds: float, begun: float) -> float:
         """Wait for a hint of the store; return how long to wait without one."""
-        try:
-            heard = self.ask(lambda: self.store.wait(self.version, seconds))
-        except Exception as error:  # noqa: BLE001 - a store may raise anything
-            return self._is_away(error)
-        passed = time.monotonic() - begun
-        return max(_SHORTEST - passed if heard else seconds - passed, 0.0)
+        left = begun + seconds - time.monotonic()
+        while left > 0 and not (self._must_refill or self._is_in_haste):
+            some, at = min(left, _LONGEST), time.monotonic()
+            try:
+                heard = self.ask(partial(self.store.wait, self.version, some))
+            except Exception as error:  # noqa: BLE001 - a store may raise anything
+                return self._is_away(error)
+            now = time.monotonic()
+            left = begun + seconds - now
+            if heard:
+                return max(begun + _SHORTEST - now, 0.0)
+            if now - at < some / 2:  # It hears of nothing.
+                return max(left, 0.0)
+        return 0.0
 
     def ask(self, function: Callable[[], Value]) -> Value:
         """Call a method of the store as this server has to."""

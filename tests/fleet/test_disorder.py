@@ -124,10 +124,10 @@ class World:
         machine.part(not machine.is_apart)
 
     def replace_worker(self):
-        """Take one away, where all know the same, and start one where the store is no new one."""
+        """Take one away and start another, where all know the same, and the store does, too."""
         machine = self.chance.choice(self.machines)
         known = {str(worker.follower.version) for worker in self.workers}
-        if len(known) == 1 and self.server.ask("exists", "{sio-cors-1:app}:head") == "1":
+        if known == {self.server.ask("hget", "{sio-cors-1:app}:head", "version")}:
             machine.stop(self.chance.choice(machine.workers))
             machine.workers.append(worker := machine.start())
             wait_until(lambda: worker.state.condition is not Condition.STARTING)

@@ -58,10 +58,12 @@ def test_who_asks_seldom_hears_of_a_write_at_once_too(opened):
     store, other = opened(timeout=1.0), opened()
     write(store, [A])
     seen = store.version()
-    threading.Timer(0.8, write, [other, [B]]).start()
+    writer = threading.Timer(0.8, write, [other, [B]])
+    writer.start()
     begun = time.monotonic()
     assert store.wait(seen, 30) is True
     assert 0.7 < time.monotonic() - begun < 20
+    writer.join()
 
 
 def test_of_workers_that_have_ended_nothing_is_left(opened, server):

@@ -826,6 +826,25 @@ def test_a_hint_is_followed_at_once_and_one_that_is_wrong_makes_nobody_busy(fail
     hint.clear()
 
 
+def test_who_waits_long_for_a_hint_obeys_other_settings_meanwhile(failing, store, monkeypatch):
+    failing._pace = PACE._replace(every=600)
+    worker = failing.worker()
+    worker.add(A, B)
+    waiting = threading.Event()
+
+    def wait(version, seconds):
+        waiting.set()
+        time.sleep(min(seconds, 5))
+        return False
+
+    store.wait = wait
+    worker.follower.background.wake()
+    assert waiting.wait(20)
+    monkeypatch.setattr(Origins, "fault", lambda self, text: "no more" if text == A else "")
+    worker.follower.reload()
+    wait_for([worker], [B])
+
+
 def test_versions_are_told_apart_by_more_than_their_number():
     first = Version.first()
     other = Version.first()
