@@ -23,7 +23,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from ..config.policies import DEFAULT, store_command
 from ..door.journal import logger
 from .background import Background
-from .store import Change, Report, Reporting, Store, Version
+from .store import Change, Report, Reporting, Store, StoreError, Version
 
 Value = TypeVar("Value")
 
@@ -287,6 +287,10 @@ class Follower:
     def _entries(self, head: Version, skipped: dict[str, None]) -> Iterator[str]:
         pages = self.ask(lambda: iter(self.store.load()))
         while (page := self.ask(lambda: next(pages, None))) is not None:
+            if isinstance(page, str):
+                raise StoreError(
+                    f"its load() yields {page[:80]!r}, where a list of texts is needed"
+                )
             for text in page:
                 if self._is_fit(text, skipped):
                     yield text

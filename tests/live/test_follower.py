@@ -339,6 +339,14 @@ def test_away_at_the_start_it_is_told_and_tried_again(failing, store, error, cap
     assert (worker.state.ready, worker.state.reason) == (True, "")
 
 
+def test_a_store_that_yields_texts_where_pages_belong_is_told_so(failing, store):
+    write(store, [A])
+    store.load = lambda: iter([A])
+    worker = failing.worker()
+    assert worker.state.condition is Condition.AWAY
+    assert "yields 'https://a.example', where a list of texts is needed" in worker.state.reason
+
+
 def test_away_later_what_was_in_force_stays_and_its_age_is_told(failing, store, caplog):
     worker = failing.worker()
     worker.add(A)
