@@ -6,6 +6,7 @@ and some that are looked at (``list``, ``function``, ``own``), each below a path
 
 import json
 import re
+import socket
 from textwrap import dedent
 
 import pytest
@@ -127,8 +128,13 @@ def answer(running, mount, kind, origin):
 
 def comparable(response):
     """A response byte for byte, but for what differs each time."""
-    told = re.sub(rb"(?m)^Date: .*\r\n", b"", response.head) + response.body
-    # A session's identifier; in the page's own text, in a script, in an error.
+    return nameless(response.head + response.body)
+
+
+def nameless(told):
+    """Bytes of an answer without its date and the names of sessions."""
+    told = re.sub(rb"(?m)^Date: .*\r\n", b"", told)
+    # In the page's own text, in a script, in an error.
     return re.sub(rb"(?<![\w-])[\w-]{20}(?![\w-])", b"sid", told)
 
 
@@ -170,6 +176,72 @@ def test_no_conversation_differs_by_a_byte(running, server, form):
         plain = conversation(process, f"{form}-plain", origin)
         for name in WATCHED:
             assert conversation(process, f"{form}-{name}", origin) == plain
+
+
+#: Requests as no page sends them, each to its end. `{}` are their path's beginning and headers.
+_CHUNKED = "Transfer-Encoding: chunked\r\n\r\n2;odd=x\r\n40\r\n0\r\nTrailer: x\r\n\r\n"
+_LONG = "".join(f"X-{number}: {'x' * 100}\r\n" for number in range(60))
+ODD = {
+    "HTTP/1.0": "GET {path}&transport=polling HTTP/1.0\r\n{headers}\r\n",
+    "many headers": "GET {path}&transport=polling HTTP/1.1\r\n{headers}" + _LONG + "\r\n",
+    "pipelined": "OPTIONS {path} HTTP/1.1\r\nHost: a.example\r\n\r\n"
+    "PROPFIND {path}&transport=polling HTTP/1.1\r\n{headers}\r\n",
+    "chunked": "POST {path}&sid=unknown HTTP/1.1\r\n{headers}" + _CHUNKED,
+    "JSONP": "POST {path}&sid=unknown&j=1 HTTP/1.1\r\n{headers}Content-Length: 4\r\n\r\nd=40",
+    "no WebSocket": "GET {path}&transport=websocket HTTP/1.1\r\n{headers}Upgrade: h2c\r\n\r\n",
+}
+
+
+def answered(running, mount, odd, origin):
+    """All that the server sends until it hangs up."""
+    headers = f"Host: 127.0.0.1:{running.port}\r\nConnection: close\r\nOrigin: {origin}\r\n"
+    raw = odd.replace("{path}", f"/{mount}/socket.io/?EIO=4").replace("{headers}", headers)
+    with socket.create_connection(("127.0.0.1", running.port), 30) as connection:
+        connection.sendall(raw.encode())
+        told = b"".join(iter(lambda: connection.recv(65536), b""))
+    return nameless(told)
+
+
+def frames(running, mount, origin, code):
+    """What a WebSocket is sent, from its handshake to the farewell that answers its own."""
+    headers = [*UPGRADE, ("Origin", origin)]
+    target = f"/{mount}/socket.io/?EIO=4&transport=websocket"
+    said = [
+        (raw_http.compose("GET", target, headers, port=running.port), b"pingInterval"),
+        (frame(1, b"40"), b"40{"),
+        (frame(1, b'420["echo","hello"]'), b"430"),
+        (frame(9, b"still there?"), b"still there?"),
+        (frame(8, code.to_bytes(2, "big")), b"\x88"),
+    ]
+    told = b""
+    with socket.create_connection(("127.0.0.1", running.port), 30) as connection:
+        for words, awaited in said:
+            connection.sendall(words)
+            come = b""
+            while awaited not in come:
+                come += connection.recv(65536)
+            told += come
+    return nameless(told)
+
+
+def frame(kind, payload):
+    """A masked frame of RFC 6455, section 5.2; the mask is of zeros."""
+    return bytes([0x80 | kind, 0x80 | len(payload)]) + bytes(4) + payload
+
+
+@pytest.mark.parametrize("server", [*SERVERS, "gevent"])
+@pytest.mark.parametrize("form", ["everybody", "list"])
+def test_no_odd_answer_and_no_frame_differs_by_a_byte(running, server, form):
+    process = running(server)
+    for origin in (FRIEND, STRANGER):
+        for odd in ODD.values():
+            plain = answered(process, f"{form}-plain", odd, origin)
+            for name in WATCHED:
+                assert answered(process, f"{form}-{name}", odd, origin) == plain, odd
+    for code in (1000, 1001, 4000):
+        plain = frames(process, f"{form}-plain", FRIEND, code)
+        for name in WATCHED:
+            assert frames(process, f"{form}-{name}", FRIEND, code) == plain
 
 
 @pytest.mark.parametrize("server", SERVERS)
