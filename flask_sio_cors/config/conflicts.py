@@ -11,6 +11,7 @@ from .engineio import Equivalent, equivalent, union
 from .keys import PREFIX
 from .problems import Problem
 from .scope import caller
+from .sources import shown
 from .values import spelled_bool
 
 # Options of Flask-SocketIO that SioCors replaces, and what others write in their place.
@@ -57,7 +58,7 @@ def conflicts(
 
 def replaced_options(options: Mapping[str, Any]) -> str:
     """Say which of a server's options the settings stand for; ``""`` for none."""
-    told = [f"{name}={value!r}" for name, value in _about_cors(options).items()]
+    told = [f"{name}={shown(value)}" for name, value in _about_cors(options).items()]
     return f"the SIO_CORS_ settings replace SocketIO({', '.join(told)})" if told else ""
 
 

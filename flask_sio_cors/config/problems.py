@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..origins.codes import Code
-from .sources import without_password
+from .sources import shown
 
 
 class Problem(NamedTuple):
@@ -38,7 +38,7 @@ class Problem(NamedTuple):
     place: str = ""
 
     def __str__(self) -> str:
-        value = without_password(repr(self.value))
+        value = shown(self.value)
         if len(value) > 200:
             value = f"{value[:197]}..."
         lines = [f"{self.key}: {value}", self.reason, *self.advice.splitlines()]

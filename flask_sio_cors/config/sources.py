@@ -49,6 +49,12 @@ def without_password(text: str) -> str:
     return _PASSWORD.sub(r"\1:***@", text)
 
 
+def shown(value: object) -> str:
+    """Return a value as Python shows it, but for passwords and places in memory."""
+    return _ADDRESS.sub("", without_password(repr(value)))
+
+
+_ADDRESS: Final = re.compile(" at 0x[0-9A-Fa-f]+")
 _PASSWORD: Final = re.compile(r"(://[^\s/@:]*):[^\s/@]+@")
 _FLAGS: Final = {"i": re.I, "m": re.M, "s": re.S, "x": re.X, "a": re.A}
 

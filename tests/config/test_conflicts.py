@@ -323,6 +323,7 @@ def test_a_method_of_the_object_that_installs_it_is_printed_by_self():
 def test_a_function_without_a_name_is_left_to_its_owner_to_move(nameless):
     [problem] = problems(cors_allowed_origins=nameless)
     assert "Move the function that stands there to the right of SIO_CORS_ORIGINS =" in str(problem)
+    assert " at 0x" not in str(problem)
     assert problem.correction.splitlines() == [CREDENTIALS, INSECURE]
 
 
