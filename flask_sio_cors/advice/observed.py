@@ -104,6 +104,10 @@ def _joined(one: Seen, other: Seen) -> Seen:
 # --- The list ----------------------------------------------------------------------------------
 
 
+_NOTHING: Final = (
+    f"Nothing was observed yet in {{}}. Requests are, while {PREFIX}REPORT_ONLY is set; by a "
+    "server that was started in another folder, perhaps elsewhere."
+)
 _ENFORCE: Final = (
     f"To enforce it: write {PREFIX}OVERRIDE where {PREFIX}REPORT_ONLY stands; or remove that, and "
     "cors_allowed_origins=… from SocketIO(…)."
@@ -138,18 +142,12 @@ class Observed:
 
     def as_text(self) -> str:
         """Return it for people."""
-        if not self.seen:
-            return (
-                f"Nothing was observed yet in {self.place}. Requests are, while "
-                f"{PREFIX}REPORT_ONLY is set; by a server that was started in another folder, "
-                "perhaps elsewhere."
-            )
-        lines = _table(self.seen)
+        lines = _table(self.seen) if self.seen else [_NOTHING.format(self.place)]
         if self.lines:
             outside = ", ".join(self.outside) or "no other origin that was observed"
             lines += ["", "Above SioCors(app):", "", *self.lines, "", f"Outside stays: {outside}"]
             lines += ["", _ENFORCE]
-        else:
+        elif self.seen:
             lines += ["", "For the setting that lets some of them in: --allow ORIGIN …"]
         return "\n".join(lines)
 
@@ -175,6 +173,7 @@ def answer(app: Flask, policy: Policy, place: Place, allowed: Sequence[str]) -> 
         seen,
         tuple(str(replace(change, path=written.path(change.key))) for change in changes),
         tuple(dict.fromkeys(outside)),
+        str(place),
     )
 
 

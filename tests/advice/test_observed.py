@@ -76,7 +76,10 @@ def test_the_table_shows_who_asked_the_most_frequent_first(make):
 def test_nothing_observed_is_said(make):
     app = make()
     file = f"{app.instance_path}/sio-cors-observed.sqlite3"
-    assert f"Nothing was observed yet in {file}." in run(app, "observed").stdout
+    for allowed in ([], ["--allow", FRIEND]):
+        shown = run(app, "observed", *allowed).stdout
+        assert shown.startswith(f"Nothing was observed yet in {file}.")
+        assert (f'app.config["SIO_CORS_ORIGINS"] = ["{FRIEND}"]\n' in shown) == bool(allowed)
 
 
 def test_what_is_allowed_is_printed_as_the_setting_and_says_who_stays_outside(make):
