@@ -163,7 +163,7 @@ class SioCors:
 
         :param policy: the name of the one in ``SIO_CORS_POLICIES`` that is to let them in; none
             for the default policy. Others that share its store let them in, too:
-            :attr:`SharedOrigins.policies`.
+            ``SharedOrigins.policies``.
         :raise RuntimeError: if the extension is not installed on this application, or the policy
             has no ``ORIGINS_STORE``.
         :raise ValueError: if there is no such policy.
