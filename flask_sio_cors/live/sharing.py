@@ -140,6 +140,8 @@ def shares_nothing(policy: str, sharing: Iterable[str]) -> str:
     if others and is_default:
         names = some_of(others, shown=repr)
         asked = f"policy={others[0]!r}, or --policy {quote(others[0])}"
+        if len(others) == 1:
+            return f"{told} The policy {names} has a store; name it: {asked}."
         return f"{told} Those with a store are {names}; name one of them: {asked}."
     if DEFAULT in sharing:
         told += " With ORIGINS of its own, it has none of the default policy's store."

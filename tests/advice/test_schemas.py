@@ -52,7 +52,7 @@ SHOWN: dict[str, dict[str, object]] = {
         "ALLOWED_ORIGINS": ["x"],
         "SIO_CORS_MAX_AGE": 600,
     },
-    "a store": {"SIO_CORS_ORIGINS_STORE": "sqlite:////tmp/never-there.sqlite3"},
+    "a store": {"SIO_CORS_ORIGINS_STORE": "sqlite:///never-there.sqlite3"},
     "policies": {"SIO_CORS_POLICIES": {"acme": {"HOSTS": ["acme.example"], "ORIGINS": FRIEND}}},
 }
 

@@ -169,6 +169,16 @@ def test_a_policy_without_a_store_or_that_does_not_exist_is_told(make):
             assert (result.exit_code, expected in result.stderr) == (2, True), result.stderr
 
 
+def test_where_one_policy_alone_has_a_store_it_is_named(make):
+    app = make(SIO_CORS_POLICIES={"big corp": POLICIES["big corp"]}, SIO_CORS_ORIGINS_STORE=None)
+    result = origins(app, "list")
+    assert result.exit_code == 2
+    assert (
+        "The policy 'default' shares no origins, since SIO_CORS_ORIGINS_STORE is not set. The "
+        "policy 'big corp' has a store; name it: policy='big corp', or --policy 'big corp'."
+    ) in result.stderr
+
+
 def test_show_and_explain_are_about_the_policys_own_store(make):
     app = make(SIO_CORS_POLICIES=POLICIES)
     app.cors.shared_origins(app, "acme").add(A)
