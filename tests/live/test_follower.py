@@ -643,6 +643,20 @@ def test_an_outsider_sees_by_the_reports_that_the_store_is_older(fleet):
         command.add(B)
 
 
+def test_who_cannot_read_a_store_that_answers_says_so_in_it(fleet, path):
+    worker, command = fleet.worker(), fleet.outsider()
+    worker.add(A)
+    with closing(sqlite3.connect(path)) as database, database:
+        head = str(worker.follower.version.next())
+        database.execute("update sio_cors_1_head set version = ?", (head,))
+        values = ("app", 2, head, worker.follower.version.id, "no JSON", "[]", 0)
+        database.execute("insert into sio_cors_1_log values (?, ?, ?, ?, ?, ?, ?)", values)
+    wait_until(lambda: [one.condition for one in command.reports()] == ["away"])
+    (report,) = command.reports()
+    assert "Expecting value" in report.reason
+    assert in_force(worker) == [A]
+
+
 # --- Races -------------------------------------------------------------------------------------
 
 
