@@ -76,8 +76,14 @@ def _items(value: Any, report: Report) -> list[Any]:
 
 def _is_broken_list(value: Any) -> bool:
     """Tell whether a text is a list that neither JSON nor Python reads, to be told as a whole."""
-    is_text = isinstance(value, str) and re.match(r"""\s*[\[(]\s*(?:["']|[a-z]+://)""", value)
-    return bool(is_text) and listed_in(value) is None
+    return (
+        isinstance(value, str)
+        and _LIST_BEGINS.match(value) is not None
+        and listed_in(value) is None
+    )
+
+
+_LIST_BEGINS: Final = re.compile(r"""\s*(?:[\w.-]+\s*[=(:]\s*){0,2}[\[(]\s*(?:["']|[a-z]+://)""")
 
 
 def _within(value: Any) -> Iterable[Any]:

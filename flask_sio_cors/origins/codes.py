@@ -42,6 +42,10 @@ class Code(str, Enum):
         "is {} within the list, where its items belong into the list itself",
     )
     ORIGIN_MISSPELT = "origin-misspelt", "is not spelled as browsers send it"
+    ORIGIN_EXCLUDED = (
+        "origin-excluded",
+        "keeps an origin out, where a list only lets in; name those that may, or write a function",
+    )
     ORIGIN_IS_PATH = "origin-is-path", "is a path, and no origin has one"
     ORIGIN_IS_SCHEME = "origin-is-scheme", "is a scheme alone, and an origin names a host too"
     ORIGIN_MEANS_ALL = (
@@ -174,7 +178,7 @@ class Code(str, Enum):
     )
     REGEX_IS_GLOB = (
         "regex-is-glob",
-        'is an expression, in which "/*." is slashes and any character, and no wildcard',
+        'is an expression, in which "/*" is any number of slashes, and no wildcard',
     )
     REGEX_INVALID = "regex-invalid", "is no valid regular expression ({})"
     REGEX_SWALLOWS = (

@@ -27,14 +27,14 @@ from .texts import REGEX, torn_regex
 Explained = tuple[Said, tuple[str, ...]] | None
 
 _SIGNS: Final = re.compile(
-    r"[\\^$()|{}]|\.[*+?]|\][*+]|\[[^\]:]{0,99}(?:\]\?|[|,])|\[[a-z0-9]-[a-z0-9]|:\[\*\]"
+    r"[\\^$()|{}]|\.[*+?]|\][*+]|\[[^\]:]{0,99}(?:\]\?|[|,])|\[[a-z0-9]-[a-z0-9]|:\[\*\]|\[\.\]"
     r"|[a-z0-9]\?(?:://|\.)"
 )
 _NO_REGEX: Final = re.compile(
     r"(?:[A-Za-z*+]+://)?(?!\.)[A-Za-z0-9_.*-]+(?::[0-9*]+)?/?|[A-Za-z]+:\\(?!/).*", re.DOTALL
 )
-#: A wildcard in an expression, where it is slashes and any character.
-LIKE_GLOB: Final = re.compile(r"://\*\\?\.")
+#: A wildcard in an expression, where it is any number of slashes.
+LIKE_GLOB: Final = re.compile(r"://\*")
 _START: Final = r"(?:(?<=://)|^)"
 _ANYTHING: Final = r"(?:\.[*+]\??|(?:\[[^\]]+\]|\\w|\\S)(?:[*+]\??|\{[0-9,]+\}))(?:\\?\.)?"
 _DIGITS: Final = r":(?:\\d|\[0-9\]|\.)(?:[*+]|\{[0-9,]+\})|:\[\*\]"
@@ -48,7 +48,7 @@ _MEANINGS: Final = (
     (rf"{_START}\((?:\?:)?{_ANYTHING}\)[?*]", "(|*.)"),
     (rf"{_START}\(?(?:\?:)?{_ANYTHING}\)?(?:\\?\.)?\)?\+?(?=[a-z0-9])", "*."),
     (rf"(?:{_DIGITS})$|\((?:\?:)?(?:{_DIGITS})\)\?$", ":*"),
-    (r"\\\.", "."),
+    (r"\\\.|\[\.\]", "."),
 )
 _CHOICE: Final = re.compile(r"[({\[](?:\?:)?([a-z0-9*.-]*(?:[,|][a-z0-9*.-]+)+)[)}\]]")
 _MOST_CHOICES: Final = 4
@@ -68,7 +68,9 @@ def explain_regex(text: str) -> Explained:
     more = "" if escaped == text else _DOT_MATCHES
     if "://" not in escaped:
         escaped = f"https://{escaped}"
-    if error := _why_invalid(escaped):
+    if re.search(r"\s", escaped):
+        escaped = ""  # nothing of which is an origin's
+    elif error := _why_invalid(escaped):
         more += f", and is not a valid one either ({error})"
     elif re.fullmatch(escaped, _STRANGER):
         more, escaped = f"{more}, and as one it lets every site in", ""
@@ -101,6 +103,7 @@ def regex_text(pattern: str) -> tuple[str]:
 
 def meaning_of_regex(pattern: str) -> tuple[str, ...]:
     """Return an expression as text, or the origins that say the same."""
+    pattern = pattern.strip("\"'")
     return tuple(_origins(pattern)) or regex_text(pattern)
 
 

@@ -69,7 +69,7 @@ def corrected(text: str) -> tuple[str, ...]:
 
 _QUOTES: Final = "'\"`\\\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _UNFILLED: Final = (
-    r"[$#]\{|\$\(?\s?[A-Za-z_]|\{\{.+?\}\}|\{\s*[A-Za-z_]\w*\s*\}|<%|%s|%\(\w+\)s|<[\w\s-]+>"
+    r"[$#]\{|\$\(?\s?[A-Za-z_]|\{\{.+?\}\}|\{\s*[A-Za-z_]\w*\s*\}|<%|%s|%\(\w+\)s|(?<![?P])<[\w\s-]+>|://:[a-z]"
     r"|([%@]|__)[A-Z_]+\1|\[\[.+?\]\]|\A(?:CHANGE_?ME|REPLACE_?ME|TODO|FIXME|PLACEHOLDER)\Z"
     r"|\b(?:environ|getenv|process\.env|import\.meta)\b|\Alambda|\Adef |\b(?:YOUR|MY)[_-][A-Z_-]+\b"
     rf"|(?:(?<=//)|\A)(?:{PLACEHOLDER}|\[(?:ip|host|port)\]"
@@ -79,9 +79,10 @@ _SHOWN: Final = (EXAMPLE,)
 # What a text is, whole, what is said of it, and what to write: of its last group, where a function.
 # fmt: off
 _KINDS: Final[tuple[tuple[str, Code, tuple[str, ...] | Callable[[str], tuple[str, ...]]], ...]] = (
-    (r"(?:\[\]|\(\)|\{\})?", Code.ORIGIN_EMPTY, ()),
+    (r"(?i)(?:\[\]|\(\)|\{\}|-+|n/a)?", Code.ORIGIN_EMPTY, ()),
+    (r"(?:!\s*|-)(?:https?:|\*\.).*", Code.ORIGIN_EXCLUDED, _SHOWN),
     (r"#(?!\{).*|//\s.*", Code.IS_COMMENT, ()),
-    (r"\.{0,2}/(?!/)[\w./*-]*|[A-Za-z]:\\.*|[\w./\\-]+\.(?:html?|txt|json|ya?ml|toml|ini|env|csv)",
+    (r"\.{0,2}/(?!/|[.*+]+/$)[\w./*-]*|[A-Za-z]:\\.*|[\w./\\-]+\.(?:html?|txt|json|ya?ml|toml|ini|env|csv)",
      Code.ORIGIN_IS_PATH, _SHOWN),
     ("(?i)true|false|yes|no|on|off|-?[0-9]+", Code.ORIGIN_IS_VALUE, _SHOWN),
     ("(?i)null", Code.ORIGIN_MISSPELT, ("null",)),
@@ -90,14 +91,14 @@ _KINDS: Final[tuple[tuple[str, Code, tuple[str, ...] | Callable[[str], tuple[str
      ("file://",)),
     (r"(?i)file:[^\s,;|]*", Code.FILE_HAS_HOST, _SHOWN),
     ("(?i)https?:?/{0,2}", Code.ORIGIN_IS_SCHEME, _SHOWN),
-    (r"(?i)(?:(?:http[s?*]*|\*)://)?[.:^]*[*+][.:*+$]*|(?:allow[_-]?)?(?:all|any)|every(?:one|body|thing)?",
+    (r"(?i)(?:(?:http[s?*]*|\*)://)?[.:^]*[*+][.:*+$]*|\^https?\??:/*|(?:allow[_-]?)?(?:all|any)|every(?:one|body|thing)?",
      Code.ORIGIN_MEANS_ALL, _SHOWN),
     ("(?i)none|nil|undefined|self|same[_-]?origin", Code.ORIGIN_IS_OWN, ()),
     ("(?i)((?:about|data|javascript|mailto|tel):)(?![0-9*]).*", Code.ORIGIN_OF_OPENER, _SHOWN),
-    (r"(?i)(?:export\s+)?(?:(?:access-control-allow-|[a-z_]*_)?origins?\s*[:=]|[\w.-]+\s*=(?=.*://))"
+    (r"(?i)(?:(?:export|setx?)\s+|\$env:)?(?:(?:access-control-allow-|[a-z_]*_)?origins?\s*[:=]|[\w.-]+\s*=(?=.*://))"
      r"\s*(.+)",
      Code.ORIGIN_IS_HEADER, corrected),
-    (r"(?i)regexp?\s*[:=]\s*(.+)", Code.REGEX_UPPER_CASE, regex_text),
+    (r"(?i)(?:regexp?|re|pattern)\s*[:=]\s*(.+)", Code.REGEX_UPPER_CASE, regex_text),
     (r"""(?:(?:re\.compile|(?:new )?RegExp)\(\s*r?|r)(["'])(.+?)(?:\1\s*\)?)?""",
      Code.ORIGIN_IS_SOURCE, meaning_of_regex),
     ("(?i)([^/?#]*(?://)?[^/?#]*%(?:0[ad]|2[02cf]|3[abd]).*)", Code.HOST_PERCENT_ENCODED,
@@ -223,7 +224,7 @@ def _one_port_or_any(port: re.Match[str]) -> str:
 
 _UNSEEN: Final = r"[\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]"
 _SPACE: Final = rf"^\s+|\s+$|{_UNSEEN}+|\s+(?=[:/])|(?<=[:/])\s+"
-_AROUND: Final = rf"[{re.escape(_QUOTES)}<>,;!\u2026]+"
+_AROUND: Final = rf"[{re.escape(_QUOTES)}<>,;]+"
 _APP: Final = "(?:capacitor|ionic|tauri|app|[a-z-]+-extension)"
 _SLASHES: Final = (
     rf"(?i)^(?:(https?)(?:[:;.]*[/\\]+(?::(?![:0-9*]))?|[:;])|({_APP}):/?(?!/|[0-9]+(?:[/?#]|$)))"
@@ -240,7 +241,8 @@ _NUMBER: Final = r"(?:[^:\[/]*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?(?=:|$)"
 _IN_ANY_TEXT: Final = (
     (r"(?<=\S)\s*[\r\n](?=.*\S).*", "", Code.ORIGIN_HAS_LINES),
     (_SPACE, "", Code.ORIGIN_HAS_SPACE),
-    (rf"^(?:[-+*\u2022]\s+|{_AROUND})+|{_AROUND}$", "", Code.ORIGIN_HAS_QUOTES),
+    (rf"^(?:[-+*\u2022]\s+|{_AROUND})+|[!\u2026]*{_AROUND}$|[!\u2026]+$", "",
+     Code.ORIGIN_HAS_QUOTES),
     (r"^([^\[]*)\]$|^\[([^\]]*)$", r"\1\2", Code.ORIGIN_HAS_QUOTES),
     ("(?i)^(blob|filesystem|view-source|https?):/*(?=[a-z]+:/)", "", Code.ORIGIN_HAS_PREFIX),
     (_SLASHES, r"\1\2://", Code.ORIGIN_LACKS_SLASHES),

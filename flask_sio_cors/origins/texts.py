@@ -72,13 +72,13 @@ def is_origin_like(piece: str) -> bool:
 
 def listed_in(text: str) -> list[Any] | None:
     """Return the list that a text is the JSON of, or the Python source."""
-    if not text.lstrip().startswith(("[", "(")):
+    if not text.lstrip().startswith(("[", "(", "{")):
         return None
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = _evaluated(text)
-    return list(found) if isinstance(found, (list, tuple)) else None
+    return list(found) if isinstance(found, (list, tuple, set)) else None
 
 
 def _evaluated(text: str) -> object:

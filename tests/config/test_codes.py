@@ -17,6 +17,7 @@ from tests.support.pasting import problems_in
 #: What no other table of mistakes has.
 MORE = {
     Code.ORIGIN_SURROUNDED: {"ORIGINS": ["https://a.example # mine"]},
+    Code.ORIGIN_EXCLUDED: {"ORIGINS": ["https://*.a.example", "!https://x.a.example"]},
     Code.ORIGIN_IS_PATH: {"ORIGINS": ["/socket.io"]},
     Code.IS_COMMENT: {"ORIGINS": "https://a.example # mine"},
     Code.FILE_HAS_HOST: {"ORIGINS": ["file://a.example"]},

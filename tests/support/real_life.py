@@ -96,6 +96,16 @@ IN_A_VARIABLE: dict[str, tuple[str, list[str]]] = {
     "RegExp of JavaScript": (r'new RegExp("\.a\.example$")', [SUBDOMAINS]),
     "an ellipsis": (f"{A}…", [A]),
     "a scheme that is made harmless": ("hxxps://a.example", [A]),
+    "a Python set": (f"{{'{A}', '{B}'}}", [A, B]),
+    "a call of Terraform": (f'jsonencode(["{A}", "{B}"])', [A, B]),
+    "an argument of Python": (f"cors_allowed_origins=['{A}', '{B}']", [A, B]),
+    "PowerShell's": (f'$env:FLASK_SIO_CORS_ORIGINS="{A}"', [A]),
+    "IIS's": (f'<add name="Access-Control-Allow-Origin" value="{A}" />', [A]),
+    "Apache's": (f'Header set Access-Control-Allow-Origin "{A}"', [A]),
+    "nginx's header": (f"add_header Access-Control-Allow-Origin {A} always;", [A]),
+    "a class with one dot": (r"https://a[.]example", [A]),
+    "a part of a network": ("http://192.168.1.[10-11]:81", ["http://192.168.1.10/31:81"]),
+    "a scheme twice": ("https://https://a.example", [A]),
     "a service of Compose": ("frontend:3000", ["http://frontend:3000"]),
 }  # fmt: skip
 
@@ -105,7 +115,8 @@ UNFILLED: tuple[str, ...] = (
     "${FRONTEND_URL:-https://a.example}", "$FRONTEND_URL", "{{ .Values.origin }}", "{{ origin }}",
     "${{ secrets.ORIGIN }}", "<%= ENV['ORIGIN'] %>", "https://<your-domain>", "https://YOUR_DOMAIN",
     "%ORIGIN%", 'os.environ["ORIGIN"]', "https://{tenant}.a.example", "https://example.com:${PORT}",
-    "@ORIGIN@", "#{ORIGIN}", "[[ORIGIN]]", "__ORIGIN__", "CHANGEME", "TODO", "your-domain.com",
+    "https://:tenant.a.example", "@ORIGIN@", "#{ORIGIN}", "[[ORIGIN]]", "__ORIGIN__", "CHANGEME",
+    "TODO", "your-domain.com",
     "https://www.yourdomain.com", "<your frontend url>",
 )  # fmt: skip
 
