@@ -268,7 +268,7 @@ def _policy_named(name: str | None) -> Policy | None:
     raise click.BadParameter(no_such_policy(name, policies.named), param_hint="'--policy'")
 
 
-@flask_group.command("show")
+@flask_group.command("show", short_help="Each setting in force, its source and meaning.")
 @policy_option
 @json_option
 def show(policy: str | None, as_json: bool) -> None:
@@ -282,7 +282,7 @@ def show(policy: str | None, as_json: bool) -> None:
     _print_json(shown.as_json()) if as_json else _print(shown.as_text(_width()))
 
 
-@flask_group.command("explain")
+@flask_group.command("explain", short_help="What becomes of a page, without a network.")
 @click.argument("origin")
 @click.option(
     "--host",
@@ -340,7 +340,7 @@ def _entries(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> t
     return tuple(entry if parse_pattern(entry) is not None else _origin(entry) for entry in given)
 
 
-@flask_group.command("observed")
+@flask_group.command("observed", short_help="Who has asked while nothing was enforced.")
 @click.option(
     "--allow",
     "allowed",
@@ -386,7 +386,7 @@ sharing_option = click.option(
 )
 
 
-@flask_group.group("origins", cls=_Commands)
+@flask_group.group("origins", cls=_Commands, short_help="The list that all workers share.")
 @sharing_option
 def origins() -> None:
     """Read and write the origins in SIO_CORS_ORIGINS_STORE, in force in every worker."""
@@ -460,7 +460,7 @@ def remove_origins(texts: tuple[str, ...]) -> None:
     _tell_version(shared)
 
 
-@origins.command("replace")
+@origins.command("replace", short_help="Let the origins in FILE in, and no others.")
 @sharing_option
 @click.argument("file", type=click.File(encoding="utf-8"))
 def replace_origins(file: TextIO) -> None:
@@ -476,7 +476,7 @@ def replace_origins(file: TextIO) -> None:
     _tell_version(shared)
 
 
-@origins.command("restore")
+@origins.command("restore", short_help="Decide what holds, where the store is older.")
 @sharing_option
 @click.option(
     "--from-store",
@@ -494,7 +494,7 @@ def restore_origins(from_store: bool) -> None:
     _tell_version(shared)
 
 
-@origins.command("status")
+@origins.command("status", short_help="Which workers have what the store has.")
 @sharing_option
 @json_option
 def status_of_origins(as_json: bool) -> None:
@@ -514,7 +514,9 @@ def _tell_version(shared: SharedOrigins) -> None:
 
 _url = click.argument("url")
 _origin_option = click.option(
-    "--origin", metavar="ORIGIN", help="Of the page; location.origin in its console."
+    "--origin",
+    metavar="ORIGIN",
+    help="Of the page, such as https://app.example.com: location.origin in its console.",
 )
 _path_option = click.option(
     "--path",
@@ -531,7 +533,11 @@ _verbose_option = click.option(
 )
 
 
-@click.command("doctor", context_settings=_CONTEXT)
+@click.command(
+    "doctor",
+    context_settings=_CONTEXT,
+    short_help="Why a page cannot connect to a running server.",
+)
 @_url
 @_origin_option
 @click.option(
@@ -622,7 +628,9 @@ def doctor(
     sys.exit(0 if report.works else 1)
 
 
-@click.command("audit", context_settings=_CONTEXT)
+@click.command(
+    "audit", context_settings=_CONTEXT, short_help="Who else gets in at a running server."
+)
 @_url
 @_origin_option
 @_path_option

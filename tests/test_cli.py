@@ -1,5 +1,6 @@
 """What both commands, ``flask sio-cors`` and ``sio-cors``, make of what they are given."""
 
+import click
 import pytest
 from click.testing import CliRunner
 from flask import Flask
@@ -13,6 +14,14 @@ def test_without_the_extension_the_commands_say_what_to_add() -> None:
         result = run(Flask("bare"), *arguments)
         assert result.exit_code == 2
         assert "SioCors(app)" in result.stderr
+
+
+@pytest.mark.parametrize("group", [flask_group, main, flask_group.commands["origins"]])
+def test_what_each_command_is_for_fits_its_line(group: click.Group) -> None:
+    shown = CliRunner(env={"COLUMNS": "80"}).invoke(group, ["--help"]).stdout
+    listed = shown.partition("Commands:\n")[2].splitlines()
+    assert [line for line in listed if not line.endswith(".") or line.endswith("...")] == []
+    assert len(listed) == len(group.commands)
 
 
 # --- What is asked ----------------------------------------------------------------------------
