@@ -494,25 +494,12 @@ def _next(case: Case) -> Exchange | None:
 
 
 def _for_another(case: Case) -> Words:
-    what = "a cache gives one visitor's answer to another, although it varies by Origin"
-    if not _is_from_cache(case):
-        what += "; or a proxy answers some requests itself; or several servers with different lists take turns"
     return Words(
         "The answer was meant for another page.",
-        f"{_mismatch(case).cause} But the server does answer the page with its own origin: {what}.",
+        f"{_mismatch(case).cause} But the server does answer the page with its own origin: a cache gives one visitor's answer to another, although it varies by Origin; or a proxy answers some requests itself; or several servers with different lists take turns.",
         advise(Topic.CACHE, case.proxy, path=case.path),
         (_next(case),),
     )
-
-
-#: Where caches say whether they had an answer.
-_CACHES: Final = ("X-Cache", "X-Cache-Status", "X-Proxy-Cache", "CF-Cache-Status")
-
-
-def _is_from_cache(case: Case) -> bool:
-    told = [case.response.combined(name) or "" for name in _CACHES]
-    is_aged = case.response.combined("Age") not in (None, "0")
-    return is_aged or any("hit" in one.lower() for one in told)
 
 
 def _is_repeating(case: Case) -> bool:
