@@ -91,7 +91,10 @@ class Scope:
         """Tell whether the names in a function mean here what they mean to it."""
         code = function.__code__
         closure = zip(code.co_freevars, function.__closure__ or (), strict=True)
-        meant = {name: cell.cell_contents for name, cell in closure}
+        try:
+            meant = {name: cell.cell_contents for name, cell in closure}
+        except ValueError:  # which is defined below
+            return False
         meant |= {n: function.__globals__[n] for n in code.co_names if n in function.__globals__}
         return all(self._value(name) is value for name, value in meant.items())
 

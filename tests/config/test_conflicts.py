@@ -334,6 +334,19 @@ def test_a_function_goes_on_with_insecure_origins_as_engineio_had_them():
     assert INSECURE not in lines(cors_allowed_origins=asks, cors_credentials=False)
 
 
+def test_a_function_of_what_is_defined_below_is_left_to_its_owner_to_move():
+    def create_app():
+        app = Flask("early")
+        SocketIO(app, async_mode="threading", cors_allowed_origins=lambda origin: allows(origin))
+        SioCors(app)
+
+        def allows(origin):
+            return True
+
+    with pytest.raises(ConfigError, match="Move the function that stands there"):
+        create_app()
+
+
 def test_a_function_that_engineio_takes_for_yes_has_no_equivalent():
     [problem] = problems(cors_allowed_origins=asynchronous)
     assert "asynchronous" in problem.reason
