@@ -6,11 +6,11 @@ import weakref
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from .config.adding import adding, adding_to
+from .config.adding import adding, adding_at, adding_to
 from .config.conflicts import conflicts
 from .config.functions import AllowRequest, ChoosePolicy, why_no_chooser
 from .config.options import Options, unread_keys
-from .config.policies import DEFAULT, no_such_policy
+from .config.policies import DEFAULT, host_name, no_such_policy
 from .config.warnings import warnings_of
 from .door.doors import KEY, Doors, await_latecomers, doors_of, told_to
 from .door.journal import logger
@@ -122,7 +122,12 @@ class SioCors:
 
     @staticmethod
     def allow(
-        app: Flask, origin: str, *, credentials: bool = False, policy: str | None = None
+        app: Flask,
+        origin: str,
+        *,
+        credentials: bool = False,
+        policy: str | None = None,
+        host: str | None = None,
     ) -> None:
         """Add an origin to those that ``app.config`` lists, whatever stands there.
 
@@ -137,12 +142,22 @@ class SioCors:
             anybody can have, such as ``null``, are taken out of the list.
         :param policy: the name of the one in ``SIO_CORS_POLICIES`` that is to let it in; none for
             the default policy, and those that inherit its origins.
-        :raise ValueError: if there is no such policy.
+        :param host: the server's name, as browsers ask for it, in place of a policy's: the policy
+            that is for this host lets it in, and no other one. Without policies, it makes no
+            difference.
+        :raise ValueError: if there is no such policy, or `host` is no name of a host.
         """
-        if policy is None or policy == DEFAULT:
-            added = adding(app.config, origin, credentials=credentials)
-        else:
+        if host is not None and not host_name(host):
+            raise ValueError(
+                f"SioCors.allow was given {host!r} as the server's host. Write its name alone, as "
+                'browsers ask for it, such as host="api.example.com".'
+            )
+        if policy is not None and policy != DEFAULT:
             added = adding_to(policy, app.config, origin, credentials=credentials, app=app.name)
+        elif policy is None and host is not None:
+            added = adding_at(host, app.config, origin, credentials=credentials, app=app.name)
+        else:
+            added = adding(app.config, origin, credentials=credentials)
         app.config.update(added)
 
     def policy(self, app: Flask, name: str = DEFAULT) -> Policy:

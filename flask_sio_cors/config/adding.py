@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from ..origins.grammar import OPAQUE_ORIGINS
-from .keys import PREFIX
+from .keys import FALLBACK_PREFIX, PREFIX
 from .origins import entries_of
-from .policies import POLICIES, as_mapping, no_such_policy
+from .policies import POLICIES, Hosts, as_mapping, host_name, no_such_policy, read_drafts
 from .stores import key_to_add
 from .values import spelled_bool
 
@@ -41,6 +41,40 @@ def adding_to(
         more = key_to_add(store, app)
         changed["ORIGINS_STORE"] = store + more if more else store
     return {POLICIES: {**policies, policy: {**own, **changed}}}
+
+
+def adding_at(
+    host: str, config: Mapping[str, Any], origin: str, *, credentials: bool, app: str
+) -> dict[str, Any]:
+    """Return the settings by which an origin is allowed at one host, by the policy that is for it.
+
+    Where that is the default policy, the others keep what they have inherited of it.
+
+    :param host: as `host_name` reads it.
+    :param credentials: as of `adding`.
+    :param app: the application's name.
+    """
+    policies = as_mapping(config.get(POLICIES))
+    named = {name: own for name, own in policies.items() if isinstance(own, Mapping)}
+    hosts = Hosts((draft.name, draft.hosts) for draft in read_drafts(named, (), []))
+    policy = hosts.policy_of(host_name(host))
+    if policy is not None:
+        return adding_to(policy, config, origin, credentials=credentials, app=app)
+    added = adding(config, origin, credentials=credentials)
+    if not named:
+        return added
+    names = [key.removeprefix(PREFIX) for key in added]
+    kept = {
+        name: config.get(f"{PREFIX}{name}", config.get(f"{FALLBACK_PREFIX}{name}"))
+        for name in names
+    }
+    pinned = {name: {**kept, **own} for name, own in named.items()}
+    if config.get(_STORE):
+        # With origins of its own, a policy would lose those of the store that it shares.
+        for name, written in named.items():
+            if written.keys().isdisjoint(("ORIGINS", "ORIGINS_STORE")):
+                del pinned[name]["ORIGINS"]
+    return {**added, POLICIES: {**policies, **pinned}}
 
 
 def adding(config: Mapping[str, Any], origin: str, *, credentials: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ there are, and for which hosts; their settings are read as all others are.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from shlex import quote
@@ -15,7 +16,16 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from werkzeug.sansio.utils import host_is_trusted
 
 from ..origins.codes import Code
-from ..origins.grammar import EXAMPLE, Example, OriginPattern, ends_with_dot, parse_pattern
+from ..origins.grammar import (
+    EXAMPLE,
+    HOST,
+    IPV6,
+    MAX_HOST_LENGTH,
+    Example,
+    OriginPattern,
+    ends_with_dot,
+    parse_pattern,
+)
 from ..origins.near import split
 from .corrections import Report
 from .keys import PREFIX, nearest_setting
@@ -31,6 +41,7 @@ DEFAULT: Final = "default"
 
 #: How many policies a sentence names.
 _SHOWN: Final = 5
+_HOST_AND_PORT: Final = re.compile(rf"({HOST}|{IPV6})\.?(?::[0-9]{{1,5}})?")
 _EXAMPLE_HOST: Final = Example("api.example.com")
 _EXAMPLE_POLICY: Final = {"HOSTS": [_EXAMPLE_HOST], "ORIGINS": [EXAMPLE]}
 _EXAMPLE_NAME: Final = Example("acme")
@@ -82,6 +93,15 @@ class Hosts(Generic[_Policy]):
             policy = self._by_tail.get(name[dot + 1 :])
             dot = name.find(".", dot + 1)
         return policy
+
+
+def host_name(host: str) -> str:
+    """Return a request's host as policies name it: in lower case, without a port or a last dot.
+
+    :return: ``""`` for what is no host.
+    """
+    match = _HOST_AND_PORT.fullmatch(host.lower())
+    return match[1] if match is not None and len(match[1]) <= MAX_HOST_LENGTH else ""
 
 
 def shares(own_origins: Iterable[str], drafts: Iterable[Draft]) -> Mapping[str, frozenset[str]]:

@@ -1,7 +1,7 @@
 """What to write into which proxy: a table, topic by proxy.
 
 A topic has a sentence that holds for every proxy, and lines for those that are known. Where no
-proxy shows, nginx's are told, as the most common one's.
+proxy shows, nginx's are told as an example, as the most common one's.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class Topic(Enum):
     ORIGIN = "Let the proxy forward the request's own Origin"
     QUESTION = "Let the proxy forward Access-Control-Request-Method and Access-Control-Request-Headers, and the answer's Access-Control-Allow-Headers"
     HOST = "Let the proxy tell the server the address that browsers ask for, in the location of the Socket.IO path, or by X-Forwarded-Host"
+    FORWARDED_HOST = "If it sends X-Forwarded-Host, too, let that say the same"
     SCHEME = "Let the proxy tell the server the scheme that browsers use"
     OUTER_SCHEME = "Let the inner proxy pass X-Forwarded-Proto on as the outer one has set it"
     ALLOWS = "Write it where it is written now"
@@ -91,6 +92,8 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "cloudfront": "choose an origin request policy that forwards Host, as AllViewer does",
         "iis": "preserveHostHeader = true (Application Request Routing)",
     },
+    # The others that are known send it by themselves, as it is.
+    Topic.FORWARDED_HOST: {"nginx": "proxy_set_header X-Forwarded-Host $http_host;"},
     Topic.SCHEME: {
         "nginx": (
             "proxy_set_header X-Forwarded-Proto $scheme; (behind another proxy: $http_x_forwarded_proto)"
@@ -308,13 +311,13 @@ def advise(topic: Topic, proxy: str = "", **values: str) -> str:
     :param values: what stands in the sentence and in the lines for ``<path>``, ``<prefix>``,
         ``<named>``, ``<header>`` and ``<cookie>``.
     """
-    lines = _LINES[topic]
-    key = proxy if proxy in lines else "nginx" if proxy in ("", "other") else ""
-    told = topic.value
-    if key:
-        told = f"{told}; in {_NAMES[key]}: {lines[key]}"
+    lines, told = _LINES[topic], topic.value
+    if proxy in lines:
+        told = f"{told}; in {_NAMES[proxy]}: {lines[proxy]}"
     elif proxy in _NAMES:
         told = f"{told} ({_NAMES[proxy]})"
+    else:
+        told = f"{told}; for example, in nginx: {lines['nginx']}"
     for name, value in {**_USUAL, **values}.items():
         told = told.replace(f"<{name}>", value)
     return told if told.endswith((".", ";", "}")) else f"{told}."

@@ -182,9 +182,9 @@ def _websockets(facts: Facts) -> Iterator[Finding]:
         if facts.websocket is False:
             yield from _unoffered(facts, facts.handshake or Fetched(()))
         return
-    if asked.is_open:
+    case = facts.unopened
+    if case is None:
         return
-    case = Case(facts, Fetched((asked.exchange,)), Stage.WEBSOCKET)
     is_foreign = asked.session is None and bool(asked.packets)
     if upgrade is not None and websocket.is_left_out(case):
         yield from _unoffered(facts, case.fetched, console_of(case))

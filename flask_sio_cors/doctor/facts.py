@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -104,6 +105,14 @@ class Facts:
             if joined is not None and joined.broken is not None:
                 return Case(self, joined.broken, Stage.SESSION)
         return None
+
+    @property
+    def unopened(self) -> Case | None:
+        """The WebSocket that carries nothing; ``None`` where one does, or none was asked for."""
+        asked = self.upgrade or self.alone
+        if asked is None or asked.is_open:
+            return None
+        return Case(self, Fetched((asked.exchange,)), Stage.WEBSOCKET)
 
     @property
     def answer(self) -> str | None:
@@ -304,6 +313,16 @@ class Case:
         return self.fetched.block.value if self.fetched.block is not None else ""
 
     @property
+    def refuses_origin(self) -> bool:
+        """Whether the Socket.IO server refuses the page's origin."""
+        if self.author.error is Error.ORIGIN:
+            return True
+        # What some servers say to a WebSocket does not come through, but they say it to polling.
+        is_told = who(self.aside("own")).error is Error.ORIGIN
+        is_mute = self.stage is Stage.WEBSOCKET and self.response.status in (400, 401, 403)
+        return is_told and is_mute
+
+    @property
     def is_preflight(self) -> bool:
         """Whether it was stopped at its preflight."""
         return self.fetched.last.method == "OPTIONS"
@@ -331,3 +350,8 @@ def lets_in(asked: Exchange | None, origin: str) -> bool:
     """Tell whether an answer may be read by pages of an origin."""
     response = asked.response if asked is not None else None
     return response is not None and cors_check(Page(origin), response) is None
+
+
+def portless(origin: str) -> str:
+    """Return an origin without its port, where it names one."""
+    return re.sub(r":\d+$", "", origin)

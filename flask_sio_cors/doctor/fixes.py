@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -25,6 +26,8 @@ _FROM_SCRATCH: Final = """\
 # (cors, origin, origins, allowed_origins, allow_origins).
 from flask_sio_cors import SioCors"""
 _INSTALLED: Final = "# above SioCors(app)"
+#: What stands in `Fix.installed` for the host at which the page asks: it may have its own policy.
+_OWN_HOST: Final = "<host>"
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,8 @@ class Fix:
         """
         extension, node = self.extension, self.node
         if is_installed and self.installed is not None:
-            extension, node = self.installed, ""
+            host = json.dumps(re.sub(r":\d+$", "", target.base.partition("://")[2]))
+            extension, node = self.installed.replace(_OWN_HOST, host), ""
         path = urlsplit(self.address).path if self.address else target.path
         options = "".join(f"\n  {option}" for option in _path_options(path))
         if "\n  path:" not in node:
@@ -120,7 +124,8 @@ def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
         cors.append(f"methods: {json.dumps(verbs)}")
     alone = f'app.config["SIO_CORS_ORIGINS"] = [{origin}]  # and your others'
     credentials = ", credentials=True" * has_cookies
-    added = [f"SioCors.allow(app, {origin}{credentials})"] if adds else [alone, *settings]
+    line = f"SioCors.allow(app, {origin}, host={_OWN_HOST}{credentials})"
+    added = [line] if adds else [alone, *settings]
     installed = listed if is_known else [*added, *listed]
     return Fix(
         "\n".join([_FROM_SCRATCH, alone, *settings, *listed, "SioCors(app)"]),

@@ -25,7 +25,7 @@ from .browser import (
     preflight,
     resolve,
 )
-from .facts import OUT_OF_REACH, Case, Facts, Stage, Upgrade, is_welcome, lets_in
+from .facts import OUT_OF_REACH, Case, Facts, Stage, Upgrade, is_welcome, lets_in, portless
 from .protocol import V3, V4, Session, opened_by, packets_of, protocol_of, session_of
 from .session import Polling, answer_among, join_by, upgrade_by, watch_by
 from .target import DEFAULT_PATH, Target, stamp
@@ -103,6 +103,8 @@ class Plan:
     async def _act_as_page(self) -> None:
         facts, browser = self.facts, self._browser
         if "polling" not in facts.transports:
+            # The only way that such a client knows.
+            await self._try_websocket_alone()
             return
         fetched = await browser.fetch("GET", facts.target.polling())
         self._know(handshake=fetched)
@@ -217,9 +219,6 @@ class Plan:
                 left = min(self._watch, self.wire.remaining)
                 ended = await watch_by(self._websocket, facts.target, opened, left)
                 self._know(lives_on="websocket", ended=ended)
-        if "polling" not in facts.transports and not self.facts.alone.is_open:  # type: ignore[union-attr]
-            # What Flask-SocketIO says to a WebSocket is not read, but it says the same there.
-            await self._ask("own", self._knock(facts.page.origin))
 
     # --- Beside the page ---------------------------------------------------------------------
 
@@ -449,10 +448,6 @@ def _in_session(case: Case) -> bool:
     return case.stage is Stage.SESSION
 
 
-def _is_refused(case: Case) -> bool:
-    return case.author.error is Error.ORIGIN
-
-
 def _is_headerless(case: Case) -> bool:
     """Tell whether a Socket.IO server's answer, or a preflight's, lacks the header."""
     is_asked = case.author.is_socketio or (case.is_preflight and case.response.is_ok)
@@ -560,10 +555,15 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("once more", _on(_is_lost), lambda p: p._again()),
     ("anew", _is_unwoken, lambda p: p._anew()),
     ("own", _on(lambda c: _is_headerless(c) or c.is_preflight or c.check in _CHECKED
-                or (c.response.status == 403 and not c.author.is_socketio) or _is_refused(c)),
+                or (c.response.status == 403 and not c.author.is_socketio) or c.refuses_origin),
      lambda p: p._knock(p.facts.page.origin)),
-    ("own, twice", _on(_is_refused, _in_handshake), lambda p: p._knock(p.facts.page.origin)),
-    ("own, thrice", _on(_is_refused, _in_handshake), lambda p: p._knock(p.facts.page.origin)),
+    # What Flask-SocketIO says to a WebSocket is not read, but it says the same to polling.
+    ("own", lambda p: "polling" not in p.facts.transports and p.facts.unopened is not None,
+     lambda p: p._knock(p.facts.page.origin)),
+    ("own, twice", _on(lambda c: c.refuses_origin, _in_handshake),
+     lambda p: p._knock(p.facts.page.origin)),
+    ("own, thrice", _on(lambda c: c.refuses_origin, _in_handshake),
+     lambda p: p._knock(p.facts.page.origin)),
     ("preflight", _on(lambda c: _is_headerless(c) and c.author.is_session, _in_handshake),
      lambda p: p._preflight_of(p.facts.page.origin)),
     ("preflight", _on(lambda c: c.check is Check.ORIGIN_MISMATCH and c.is_preflight),
@@ -579,15 +579,19 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("no origin", _on(_is_foreign, _in_handshake), lambda p: p._knock(None)),
     ("paths", _on(_is_elsewhere, _in_handshake, lambda c: session_of(c.aside("no origin")) is None),
      lambda p: p._paths()),
-    ("told the scheme", _on(_in_session, lambda c: c.facts.is_own and _is_refused(c)
-                            and c.facts.page.origin.startswith("https:")),
+    # What of its address a server does not know, whose own page is refused.
+    ("told the scheme", lambda p: _keeps_own(p) and p.facts.page.origin.startswith("https:"),
      lambda p: p._forwarded("X-Forwarded-Proto")),
-    ("as http", _on(_in_session, lambda c: c.facts.is_own and _is_refused(c)
-                    and c.facts.page.origin.startswith("https:")
-                    and session_of(c.aside("told the scheme")) is None),
+    ("as http", lambda p: _keeps_own(p, "told the scheme")
+     and p.facts.page.origin.startswith("https:"),
      lambda p: p._knock(p.facts.page.origin.replace("https:", "http:", 1))),
-    ("told the address", _on(_in_session, lambda c: c.facts.is_own and _is_refused(c)
-                             and session_of(c.aside("told the scheme")) is None),
+    ("told the host", lambda p: _keeps_own(p, "told the scheme", "as http"),
+     lambda p: p._forwarded("X-Forwarded-Host")),
+    ("without port", lambda p: _keeps_own(p, "told the scheme", "as http", "told the host")
+     and portless(p.facts.page.origin) != p.facts.page.origin,
+     lambda p: p._knock(portless(p.facts.page.origin))),
+    ("told the address", lambda p: _keeps_own(p, "told the scheme", "as http", "told the host",
+                                              "without port"),
      lambda p: p._forwarded("X-Forwarded-Proto", "X-Forwarded-Host")),
     # Proxies answer what is no host, or too long, themselves, and show themselves by it.
     ("odd", lambda p: not p.facts.proxy and _is_troubled(p.facts),
@@ -599,16 +603,24 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
 )  # fmt: skip
 
 
+def _keeps_own(plan: Plan, *asked: str) -> bool:
+    """Tell whether the server's own page is kept out, and none of these requests has shown why."""
+    cases = [plan.case] * (plan.case is not None and _in_session(plan.case))
+    cases.append(plan.facts.unopened)
+    is_out = any(case is not None and case.refuses_origin for case in cases)
+    return plan.facts.is_own and is_out and not any(_opened(plan, name) for name in asked)
+
+
 def _opened(plan: Plan, name: str) -> bool:
     return session_of(plan.facts.asides.get(name)) is not None
 
 
 def _is_troubled(facts: Facts) -> bool:
     """Tell whether something does not work of a server that answers."""
-    case, upgrade = facts.stopped, facts.upgrade
+    case = facts.stopped
     is_there = case is None or not _is_out_of_reach(case)
-    is_mute = upgrade is not None and not upgrade.is_open
-    return is_there and (case is not None or is_mute or facts.ended is not None)
+    is_in_trouble = case is not None or facts.unopened is not None or facts.ended is not None
+    return is_there and is_in_trouble
 
 
 def _is_dropped(upgrade: Upgrade | None) -> bool:

@@ -6,7 +6,6 @@ of this is asked.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from itertools import count
@@ -15,9 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..config.functions import ChoosePolicy
 from ..config.options import Options
-from ..config.policies import DEFAULT, POLICIES, Hosts
+from ..config.policies import DEFAULT, POLICIES, Hosts, host_name
 from ..config.values import kind_of
-from ..origins.grammar import HOST, IPV6, MAX_HOST_LENGTH, MAX_ORIGIN_LENGTH
+from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.live import LiveOrigins
 from .callbacks import REFUSED, Fault, blamer, call
 from .hidden import Clue, Server
@@ -37,7 +36,6 @@ BOUND: Final = "flask_sio_cors.policy"
 _generations: Final = count(1)
 #: How many hosts are remembered with their policies.
 _SEEN_LIMIT: Final = 1024
-_HOST_AND_PORT: Final = re.compile(rf"({HOST}|{IPV6})\.?(?::[0-9]{{1,5}})?")
 _NOTHING_LIVE: Final[Mapping[str, LiveOrigins]] = MappingProxyType({})
 #: What the log calls the application's function.
 CHOOSE_POLICY: Final = "@cors.choose_policy"
@@ -177,7 +175,7 @@ class Policies:
 
     def for_host(self, host: str) -> Policy | None:
         """Return the policy that is for a host, in any case and with any port, or ``None``."""
-        return self._hosts.policy_of(_name_of(host))
+        return self._hosts.policy_of(host_name(host))
 
     def server_of(
         self,
@@ -219,12 +217,6 @@ class Policies:
 
 def _host_of(environ: WSGIEnvironment) -> str:
     return str(environ.get("HTTP_HOST") or environ["SERVER_NAME"])
-
-
-def _name_of(host: str) -> str:
-    """Return a host's name as the configuration has it; ``""`` for what is none."""
-    match = _HOST_AND_PORT.fullmatch(host.lower())
-    return match[1] if match is not None and len(match[1]) <= MAX_HOST_LENGTH else ""
 
 
 def _no_policy(answer: object, named: Mapping[str, Policy]) -> str:

@@ -71,3 +71,36 @@ def test_a_prefix_that_a_proxy_does_not_cut_off_is_told(stack: ExitStack) -> Non
     first = Examination(target, Page(ORIGIN)).run().findings[0]
     assert first.id == "wrong-path"
     assert "pass /api/socket.io/ on as /socket.io/" in first.fix.elsewhere
+
+
+# --- A policy for each host ----------------------------------------------------------------------
+
+TENANTS = {
+    "acme": {"HOSTS": ["acme.localhost"], "ORIGINS": ["https://acme.example"]},
+    "globex": {"HOSTS": ["globex.localhost"]},
+}
+TENANT_HOSTS = ("acme.localhost", "globex.localhost", "localhost")
+
+
+@pytest.mark.parametrize("debug", [False, True], ids=["", "debug"])
+@pytest.mark.parametrize("host", TENANT_HOSTS)
+def test_the_fix_lets_the_page_in_at_the_host_that_it_asks_and_at_no_other(
+    host: str, debug: bool, stack: ExitStack
+) -> None:
+    config = f"app.debug = {debug}\napp.config['SIO_CORS_POLICIES'] = {TENANTS}\n"
+    page = Page("https://app.example.com", credentials=True)
+
+    def works_at(app: Wsgi) -> dict[str, Report]:
+        port = stack.enter_context(serving(app))
+        urls = {name: f"http://{name}:{port}" for name in TENANT_HOSTS}
+        return {
+            name: Examination(Target.parse(url, page.origin), page).run()
+            for name, url in urls.items()
+        }
+
+    first = works_at(guarded(config))[host].findings[0]
+    assert first.id == "origin-not-allowed"
+    assert f'host="{host}"' in first.fix.extension
+    assert f"--host http://{host}:" in first.fix.elsewhere
+    mended = works_at(guarded(config + first.fix.extension))
+    assert [name for name, report in mended.items() if report.works] == [host]

@@ -77,10 +77,10 @@ def location(*lines: str, path: str = "/") -> str:
     return f"location {path} {{ {' '.join(lines)} }}"
 
 
-def examine(url: str, page: Page | None = None, path: str | None = None) -> Report:
+def examine(url: str, page: Page | None = None, path: str | None = None, **client: Any) -> Report:
     """Examine for this page; without one, for the page of the server's own origin."""
     page = page or Page(url)
-    return Examination(Target.parse(url, page.origin, path), page).run()
+    return Examination(Target.parse(url, page.origin, path), page, **client).run()
 
 
 def what_breaks(report: Report) -> Finding:
@@ -132,6 +132,33 @@ def test_this_extension_takes_the_browsers_word_for_a_host_that_is_rewritten(
     report = examine(proxy.before(guarded(""), location(UPGRADE, host, "proxy_pass UP;")))
     assert report.works
     assert report.websocket
+
+
+WEBSOCKET_ALONE = {"transports": ["websocket"]}
+
+
+@LOST_HOSTS
+@pytest.mark.parametrize("server", [plain, lambda: guarded("")], ids=["plain", "guarded"])
+def test_the_own_page_of_a_websocket_alone_is_told_what_the_proxy_hides(
+    server: Any, host: str, proxy: Proxy
+) -> None:
+    rewritten = location(UPGRADE, host, "proxy_pass UP;")
+    report = examine(proxy.before(server(), rewritten), **WEBSOCKET_ALONE)
+    finding = what_breaks(report)
+    assert ids(report) == ["host-rewritten"]
+    assert "SioCors.allow" not in finding.fix.extension
+    line = pasted(finding, "proxy_set_header Host")
+    mended = proxy.before(server(), location(UPGRADE, line, "proxy_pass UP;"))
+    assert examine(mended, **WEBSOCKET_ALONE).works
+
+
+def test_the_own_page_is_let_in_by_the_setting_that_the_doctor_names(proxy: Proxy) -> None:
+    rewritten = location(UPGRADE, "proxy_pass UP;")
+    fix = what_breaks(examine(proxy.before(guarded(""), rewritten), **WEBSOCKET_ALONE)).fix
+    url = proxy.before(guarded(fix.extension), rewritten)
+    own = re.sub(r"http://[^\"]*", url, fix.extension)
+    assert own.count(url) == 1
+    assert examine(proxy.before(guarded(own), rewritten), Page(url), **WEBSOCKET_ALONE).works
 
 
 def test_a_list_without_the_servers_own_origin_is_told_apart(proxy: Proxy) -> None:

@@ -133,6 +133,7 @@ class Pages:
         certificate = authority.issue_cert("localhost", "127.0.0.1")
         certificate.configure_cert(context)
         self.key_hash = _key_hash(certificate)
+        self.tls = context
         # Not at once: a browser's idle connection would keep the server from accepting others.
         secure.socket = context.wrap_socket(
             secure.socket, server_side=True, do_handshake_on_connect=False
@@ -294,7 +295,10 @@ class Chromium:
     """One Chromium, driven through its DevTools protocol. `directory` gets its profile."""
 
     def __init__(self, pages: Pages, directory: Path, *arguments: str) -> None:
-        directory.mkdir(parents=True)
+        (directory / "Default").mkdir(parents=True)
+        # As elsewhere: Debian's keeps the cookies of other sites out, whatever they say.
+        preferences = {"profile": {"cookie_controls_mode": 0}}
+        (directory / "Default" / "Preferences").write_text(json.dumps(preferences))
         self.pages = pages
         self._socket: Any = None
         self._last_id = 0
@@ -340,6 +344,10 @@ class Chromium:
     def fetch(self, url: str, method: str) -> Attempt:
         """Fetch `url` from a page, with credentials."""
         return self._run(self.pages.http, _FETCH, [url, method])
+
+    def run(self, page: str, script: str, *values: object) -> str:
+        """Run a script on a page, which hands over what it has found, and return that."""
+        return self._run(page, script, list(values)).result
 
     def _run(self, page: str, script: str, values: list[Any]) -> Attempt:
         self._call("Page.navigate", url=page + "/")

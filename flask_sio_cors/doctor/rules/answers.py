@@ -51,7 +51,8 @@ def _explain_at(case: Case) -> str:
     if not case.facts.is_installed:
         return ""
     origin = case.facts.page.origin
-    return f"On the server, flask sio-cors explain {origin} names the rule that decides."
+    asked = f"{origin} --host {case.facts.target.base}"
+    return f"On the server, flask sio-cors explain {asked} names the rule that decides."
 
 
 def _query_dropped(case: Case) -> bool:
@@ -277,7 +278,8 @@ def _answers(case: Case) -> str:
 
 def _wants_no_browser(case: Case) -> bool:
     """Tell whether the same request passes without what browsers add to it."""
-    return not case.is_preflight and case.response.status == 403 and case.opens("own")
+    is_get = case.last.method == "GET"
+    return is_get and case.response.status == 403 and case.opens("own")
 
 
 def _past(case: Case) -> str:
@@ -285,8 +287,9 @@ def _past(case: Case) -> str:
     asked = case.aside("own")
     if asked is None or not who(asked).is_socketio:
         return ""
-    if case.is_preflight:
-        return " Other requests do reach the Socket.IO server."
+    if case.last.method != "GET":
+        others = "Other" if case.is_preflight else "GET"
+        return f" {others} requests do reach the Socket.IO server."
     if _wants_no_browser(case):
         return " Without the headers that browsers add, Referer and Sec-Fetch-Site, the same request does come to the server: the rule looks at one of these."
     return ""

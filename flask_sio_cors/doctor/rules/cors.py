@@ -583,7 +583,7 @@ def _wildcard(case: Case) -> Words:
     return Words(
         "“*” does not go with credentials.",
         f"The page asks with cookies (withCredentials: true), and the server allows “*”, which browsers do not take for that: the server has to name the origin.{said}",
-        allowing(case.facts.page, adds=False, elsewhere=elsewhere or _ELSEWHERE_TOO),
+        allowing(case.facts.page, elsewhere=elsewhere or _ELSEWHERE_TOO),
     )
 
 

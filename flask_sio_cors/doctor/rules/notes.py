@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import re
+from contextlib import suppress
+from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -154,6 +157,46 @@ def _asks_with_authorization(case: Case) -> bool:
     return "authorization" in names and "*" in listed
 
 
+# --- Sessions that stay away -----------------------------------------------------------------
+
+#: What Flask signs, and what express-session does: an application's session, and nobody's else.
+_SIGNED: Final = re.compile(r"\.?[\w-]+\.[\w-]{6}\.[\w-]{27,}|s%3A[\w-]+\.\S+")
+
+
+def _session_cookies(facts: Facts) -> dict[str, Morsel[str]]:
+    """Return the cookies of a session that the page's browser was sent and has not kept."""
+    found: dict[str, Morsel[str]] = {}
+    if facts.handshake is None or facts.stopped is not None:
+        return found
+    for response in (one.response for one in facts.handshake.exchanges):
+        for line in response.values("Set-Cookie") if response is not None else ():
+            cookies = SimpleCookie()
+            with suppress(CookieError):
+                cookies.load(line)
+            found |= cookies
+    return {
+        name: cookie
+        for name, cookie in found.items()
+        if name in facts.rejected and (name == "session" or _SIGNED.fullmatch(cookie.coded_value))
+    }
+
+
+def _session_left_out(case: Case) -> Words:
+    name, cookie = next(iter(_session_cookies(case.facts).items()))
+    said = f"SameSite={cookie['samesite']}" if cookie["samesite"] else "no SameSite"
+    secure = "Secure" if cookie["secure"] else "no Secure"
+    return Words(
+        "The visitor's session does not come with this page.",
+        f"The server sets its session in the cookie {name}, with {said} and {secure}, by {case.facts.target.base.partition(':')[0]}. With requests of another site's page, as {case.facts.page.origin}, browsers neither keep it nor send it: the page connects, and finds an empty session.",
+        Fix(
+            'app.config["SESSION_COOKIE_SAMESITE"] = "None"\n'
+            'app.config["SESSION_COOKIE_SECURE"] = True',
+            'session({ cookie: { sameSite: "none", secure: true } })   // express-session',
+            "Serve the server by https:, and protect the application's own forms (CSRF), with which the cookie comes from everywhere then. (Safari keeps none all the same, and Firefox one for each site. A token in the client's option auth works everywhere.)",
+        ),
+    )
+
+
 #: All that apply are told.
 NOTES: Final = (
     Rule(
@@ -164,6 +207,11 @@ NOTES: Final = (
             "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers let it pass still, and Firefox warns.",
             allowing(c.facts.page, headers=[name for name, _ in c.facts.page.headers]),
         ),
+    ),
+    Rule(
+        "session-left-out",
+        lambda c: _session_cookies(c.facts),
+        _session_left_out,
     ),
     Rule(
         "only-here",

@@ -7,11 +7,12 @@ from typing import Final
 
 from ...browser.fetch import Response
 from ..advice import Topic, advise
-from ..facts import Case, Stage
+from ..facts import Case, Stage, portless
 from ..findings import Rule, Test, Words
 from ..fixes import Fix
 from ..protocol import session_of
 from ..who import Error
+from ..wire import Exchange
 from .answers import OLD_FIX
 from .cors import cached
 
@@ -69,45 +70,80 @@ def _body_lost(case: Case) -> Words:
 
 
 def _refuses_own(case: Case) -> bool:
-    return _in_session(case) and case.facts.is_own and case.author.error is Error.ORIGIN
+    is_told = _in_session(case) or case.stage is Stage.WEBSOCKET
+    return is_told and case.facts.is_own and case.refuses_origin
+
+
+def _opened(case: Case, *names: str) -> tuple[Exchange | None, ...]:
+    """Return the first of some requests beside the page's that has opened a session, if one has."""
+    asked = map(case.aside, names)
+    return tuple(one for one in asked if session_of(one) is not None)[:1]
 
 
 def _is_at_http(case: Case) -> bool:
     """Tell whether the server takes itself for one at http:, where it is asked at https:."""
-    asked = ("told the scheme", "as http")
-    return _refuses_own(case) and any(session_of(case.aside(name)) is not None for name in asked)
+    return _refuses_own(case) and bool(_opened(case, "told the scheme", "as http"))
 
 
 def _is_told_address(case: Case) -> bool:
-    is_believed = session_of(case.aside("told the address")) is not None
+    is_believed = bool(_opened(case, "told the host", "told the address"))
     # This extension always lets its own pages in; Flask-SocketIO has a list that may miss them.
     return _refuses_own(case) and (is_believed or case.facts.is_installed)
 
 
 def _scheme_hidden(case: Case) -> Words:
-    told, proxy = case.aside("told the scheme"), case.proxy
-    is_believed = session_of(told) is not None
-    cause = f"The server refuses the pages of its own origin, {case.facts.page.origin}: a proxy speaks TLS in its place, and it takes itself for an http: server. "
+    is_believed = bool(_opened(case, "told the scheme"))
+    cause = f"{_refusing_own(case)}: a proxy speaks TLS in its place, and it takes itself for an http: server. "
     if is_believed:
         cause += "Told the scheme by X-Forwarded-Proto, it lets them in: the proxy does not say it."
     else:
         cause += "X-Forwarded-Proto does not get there: a second proxy, behind the one with TLS, writes its own scheme over it."
-    fix = Fix(elsewhere=advise(Topic.SCHEME if is_believed else Topic.OUTER_SCHEME, proxy))
-    proof = (told if is_believed else case.aside("as http"),)
+    topic = Topic.SCHEME if is_believed else Topic.OUTER_SCHEME
+    proof = _opened(case, "told the scheme", "as http")
+    fix = _named(case, advise(topic, case.proxy))
     return Words("The server does not know that it is at https://.", cause, fix, proof)
 
 
 def _host_rewritten(case: Case) -> Words:
-    own, asked = case.facts.page.origin, case.aside("told the address")
-    proxy, is_believed = case.proxy, session_of(asked) is not None
-    cause = f"The server refuses the pages of its own origin, {own}: a proxy asks it under another name, in the Host header, so that it takes them for strangers. (A GET request of the page's own server names no Origin, and passes; POST and WebSocket do.)"
-    if is_believed:
-        cause += " Told the address by X-Forwarded-Host, it lets them in."
+    own, proxy, known = case.facts.page.origin, case.proxy, _opened(case, "without port")
     fix = advise(Topic.HOST, proxy)
-    if own.startswith("https:"):
-        fix = f"{fix} {advise(Topic.SCHEME, proxy)}"
-    proof = (asked,) if is_believed else ()
-    return Words("The server does not know its own address.", cause, fix, proof)
+    if known:
+        cause = f"{_refusing_own(case)}: it takes itself for {portless(own)}, without the port, which a proxy leaves out."
+    else:
+        cause = f"{_refusing_own(case)}: a proxy asks it under another name, in the Host header or another one, so that it takes them for strangers."
+    cause += " (A GET request of the page's own server names no Origin, and passes; POST and WebSocket do.)"
+    proof = _opened(case, "told the host", "told the address")
+    if proof:
+        cause += " Told the address by X-Forwarded-Host, it lets them in."
+    else:
+        fix = f"{fix} {advise(Topic.FORWARDED_HOST, proxy)}"
+    is_scheme_known = bool(_opened(case, "told the host", "without port"))
+    if own.startswith("https:") and not is_scheme_known:
+        doubt = "" if proof else "If it does not yet: "
+        fix = f"{fix} {doubt}{advise(Topic.SCHEME, proxy)}"
+    words = "The server does not know its own address."
+    return Words(words, cause, _named(case, fix), (*known, *proof))
+
+
+def _refusing_own(case: Case) -> str:
+    said = f' ("{case.author.message}")' if case.author.message else ""
+    return f"The server refuses the pages of its own origin, {case.facts.page.origin}{said}"
+
+
+def _named(case: Case, elsewhere: str) -> Fix:
+    """Return what tells the server its own origin, by the proxy or by itself."""
+    own = json.dumps(case.facts.page.origin)
+    lines = (
+        f'# or above SioCors(app), with your others:\napp.config["SIO_CORS_OWN_ORIGINS"] = [{own}]'
+    )
+    return Fix(elsewhere=elsewhere, installed=lines)
+
+
+#: Of a server that keeps its own pages out, by polling or by WebSocket.
+OWN: Final = (
+    Rule("scheme-hidden", _is_at_http, _scheme_hidden),
+    Rule("host-rewritten", _is_told_address, _host_rewritten),
+)
 
 
 def _is_lost(case: Case) -> bool:
@@ -186,8 +222,7 @@ SESSIONS: Final = (
         is_whole=True,
     ),
     Rule("redirected", _is_body_lost, _body_lost, is_silent=True, is_whole=True),
-    Rule("scheme-hidden", _is_at_http, _scheme_hidden),
-    Rule("host-rewritten", _is_told_address, _host_rewritten),
+    *OWN,
     Rule("ping-timeout", lambda c: _is_lost(c) and _is_impatient(c), _impatient, is_whole=True),
     Rule("cached", lambda c: _is_lost(c) and _is_cached(c), cached, is_whole=True),
     Rule("session-lost", lambda c: _is_lost(c) and c.facts.rejected, _cookies, is_whole=True),

@@ -13,7 +13,7 @@ from ..who import Error, shown_proxy, who
 from ..wire import Failure, Trouble
 from .answers import EXEMPT, GATEKEEPERS, LOGIN, LOGIN_CAUSE
 from .cors import is_slash, leading, to_login
-from .session import GUNICORN, ONE_WORKER, RUN, SIMPLE, starting
+from .session import GUNICORN, ONE_WORKER, OWN, RUN, SIMPLE, starting
 
 
 def _failure(case: Case) -> Failure | None:
@@ -60,15 +60,6 @@ def _login(case: Case) -> Words:
 
 def _is_redirect(case: Case) -> bool:
     return case.response.location is not None
-
-
-def _is_refused(case: Case) -> bool:
-    """Tell whether the Socket.IO server refuses the origin."""
-    if case.author.error is Error.ORIGIN:
-        return True
-    # What some servers say to a WebSocket does not come through, but they say it to polling, too.
-    is_told = who(case.aside("own")).error is Error.ORIGIN
-    return is_told and case.response.status in (400, 401, 403)
 
 
 def _refused(case: Case) -> Words:
@@ -164,7 +155,8 @@ WEBSOCKETS: Final = (
     Rule("login-required", lambda c: _is_redirect(c) and to_login(c), _login),
     Rule("websocket-redirected", _is_redirect, _redirected),
     Rule("session-lost", lambda c: c.author.error is Error.SESSION, _session_lost),
-    Rule("websocket-refused", _is_refused, _refused),
+    *OWN,
+    Rule("websocket-refused", lambda c: c.refuses_origin, _refused),
     Rule("session-lost", _opens_alone, _session_lost),
     Rule("websocket-refused", lambda c: c.author.error is Error.FORBIDDEN, _application),
     Rule("upgrade-dropped", _is_dropped, _dropped),
