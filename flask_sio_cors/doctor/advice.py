@@ -321,3 +321,8 @@ def advise(topic: Topic, proxy: str = "", **values: str) -> str:
     for name, value in {**_USUAL, **values}.items():
         told = told.replace(f"<{name}>", value)
     return told if told.endswith((".", ";", "}")) else f"{told}."
+
+
+def name_of(proxy: str) -> str:
+    """Return how a proxy is called, by its key; nothing where it is none of those that are known."""
+    return _NAMES.get(proxy, "")

@@ -188,6 +188,8 @@ def _websockets(facts: Facts) -> Iterator[Finding]:
     is_foreign = asked.session is None and bool(asked.packets)
     if upgrade is not None and websocket.is_left_out(case):
         yield from _unoffered(facts, case.fetched, console_of(case))
+    elif (unfound := facts.unfound) is not None and websocket.is_placed(unfound, case):
+        yield from _first(_rules_of(unfound), unfound, console_of(case))
     elif upgrade is not None or not is_both:
         yield from _first(websocket.FOREIGN if is_foreign else websocket.WEBSOCKETS, case)
     elif facts.is_seen and not is_foreign and not _is_told(facts, case):
@@ -209,6 +211,9 @@ def _is_told(facts: Facts, case: Case) -> bool:
     stopped = facts.stopped
     if stopped is None:
         return False
+    if not (stopped.author.is_socketio or case.author.is_socketio):
+        # Somebody else has answered both, and alike.
+        return stopped.response.status == case.response.status >= 400
     is_polling_refused = stopped.author.error in _REFUSING
     is_refused = case.author.error in _REFUSING or (
         is_polling_refused and case.response.status in (400, 401, 403, stopped.response.status)

@@ -115,6 +115,15 @@ class Facts:
         return Case(self, Fetched((asked.exchange,)), Stage.WEBSOCKET)
 
     @property
+    def unfound(self) -> Case | None:
+        """What is said by polling, to a client with WebSocket alone, by no Socket.IO server."""
+        own = self.asides.get("own") if "polling" not in self.transports else None
+        if self.unopened is None or own is None or who(own).is_socketio:
+            return None
+        is_redirect = own.response is not None and own.response.location is not None
+        return None if is_redirect else Case(self, Fetched((own,)), Stage.HANDSHAKE)
+
+    @property
     def answer(self) -> str | None:
         """The packet in which the application answers the client, by whatever transport."""
         if self.ended is not None and self.ended.answer is not None:

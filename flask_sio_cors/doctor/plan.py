@@ -236,7 +236,7 @@ class Plan:
     def case(self) -> Case | None:
         """The request at which the page was stopped, or was told that it may not go on."""
         if self.facts.stopped is not None or self.facts.method is None:
-            return self.facts.stopped
+            return self.facts.stopped or self.facts.unfound
         return Case(self.facts, self.facts.method, Stage.METHOD)
 
     async def look(self, url: str, *headers: Header) -> Exchange:
@@ -534,6 +534,9 @@ _LONG: Final = 20_000
 
 #: Each request beside the page's own: its name, when it is sent, and what it asks.
 _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
+    # What is said to a WebSocket is not read, but the same is said to polling.
+    ("own", lambda p: "polling" not in p.facts.transports and p.facts.unopened is not None,
+     lambda p: p._knock(p.facts.page.origin)),
     ("secure, port", lambda p: p.facts.is_mixed, lambda p: p._secure_twin("same")),
     ("secure", lambda p: p.facts.is_mixed and not _opened(p, "secure, port"),
      lambda p: p._secure_twin("")),
@@ -556,9 +559,6 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("anew", _is_unwoken, lambda p: p._anew()),
     ("own", _on(lambda c: _is_headerless(c) or c.is_preflight or c.check in _CHECKED
                 or (c.response.status == 403 and not c.author.is_socketio) or c.refuses_origin),
-     lambda p: p._knock(p.facts.page.origin)),
-    # What Flask-SocketIO says to a WebSocket is not read, but it says the same to polling.
-    ("own", lambda p: "polling" not in p.facts.transports and p.facts.unopened is not None,
      lambda p: p._knock(p.facts.page.origin)),
     ("own, twice", _on(lambda c: c.refuses_origin, _in_handshake),
      lambda p: p._knock(p.facts.page.origin)),

@@ -558,6 +558,25 @@ def _is_nowhere(case: Case) -> bool:
     return case.response.status in (404, 405) and not case.is_preflight
 
 
+def _refuses_posts(case: Case) -> bool:
+    is_other = case.last.method == "POST" and not case.author.is_socketio
+    return is_other and case.response.status in (400, 404, 405, 419, 422)
+
+
+def _post_refused(case: Case) -> Words:
+    if says(case.response, r"\bcsrf"):
+        return Words(
+            "A protection against forged requests stops the page's POST.",
+            f"{_answers(case)}. It wants a token with each POST, which Socket.IO's client does not send: whose page asks is told by its Origin.",
+            f"Exempt {case.path} from it; a middleware that stands around the whole application, Socket.IO's path included, is most often the cause.",
+        )
+    return Words(
+        "POST requests do not pass.",
+        f"GET requests come to the Socket.IO server, and to POST {_answers(case)}: a proxy, or a rule before the server, lets GET alone pass. By POST the client sends all that it has to say.",
+        advise(Topic.POST, case.proxy, path=case.path),
+    )
+
+
 #: What the number, or a server's standing words, say.
 STATUSES: Final = (
     Rule("https-needed", lambda c: wants_tls(c.response.body), _https_needed),
@@ -582,29 +601,21 @@ STATUSES: Final = (
             advise(Topic.REACH, c.proxy),
         ),
     ),
-    Rule(
-        "post-refused",
-        lambda c: c.response.status in (404, 405) and c.last.method == "POST",
-        lambda c: Words(
-            "POST requests do not pass.",
-            f"GET requests come to the Socket.IO server, and POST is answered {c.response.status} {c.response.reason}: a proxy, or a rule before the server, lets GET alone pass. By POST the client sends all that it has to say.",
-            advise(Topic.POST, c.proxy, path=c.path),
-        ),
-    ),
+    Rule("post-refused", _refuses_posts, _post_refused),
 )
 FAILS: Final = (Rule("server-error", lambda c: c.response.status >= 500, _server_error),)
 
 
 # --- Where the server is ---------------------------------------------------------------------
 
-_COMPARE: Final = "Compare path in the client's options with the server's (resource, path), and the proxy's location."
+COMPARE: Final = "Compare path in the client's options with the server's (resource, path), and the proxy's location."
 _EXPRESS: Final = """\
 const httpServer = createServer(app);   // require("http")
 const io = new Server(httpServer);
 httpServer.listen(3000);   // not app.listen(3000)"""
 
 
-def _found(case: Case) -> str:
+def found_path(case: Case) -> str:
     """Return the path at which a Socket.IO server is; nothing where none was found."""
     path, asked = case.facts.paths[-1] if case.facts.paths else ("", None)
     author = who(asked)
@@ -613,7 +624,7 @@ def _found(case: Case) -> str:
 
 def _told(case: Case, said: str, fix: Fix | str, *, title: str = "") -> Words:
     """Tell of what is not where it was asked for, and where it is."""
-    found = _found(case)
+    found = found_path(case)
     there = f", but at {found}" * bool(found)
     title = title or f"There is no Socket.IO server at {case.path}{there}."
     proof = (case.facts.paths[-1][1],) if found else ()
@@ -633,11 +644,11 @@ def _nothing(case: Case) -> str:
 
 
 def _is_slash(case: Case) -> bool:
-    return _found(case) == f"{case.facts.target.path}/"
+    return found_path(case) == f"{case.facts.target.path}/"
 
 
 def _slash(case: Case) -> Words:
-    path = _found(case)
+    path = found_path(case)
     address = f"{case.facts.target.base}{path}"
     return _told(case, f"The Socket.IO server is at {path}.", Fix(address=address))
 
@@ -645,31 +656,31 @@ def _slash(case: Case) -> Words:
 def _is_cut_off(case: Case) -> bool:
     target = case.facts.target
     twice = f"{target.path.rstrip('/')}{DEFAULT_PATH}"
-    return target.path == DEFAULT_PATH and _found(case) == twice
+    return target.path == DEFAULT_PATH and found_path(case) == twice
 
 
 def _cut_off(case: Case) -> Words:
     own = case.facts.target.path
     name = own.rstrip("/")
-    said = f"The server answers at {_found(case)}, since a proxy cuts {name} off before it passes a request on."
+    said = f"The server answers at {found_path(case)}, since a proxy cuts {name} off before it passes a request on."
     passing = advise(Topic.PATH, case.proxy, path=own)
     return _told(case, said, passing, title=f"A proxy cuts {name} off.")
 
 
 def _is_below(case: Case) -> bool:
     """Tell whether a proxy leads to the server under a prefix only."""
-    return _found(case).endswith(case.facts.target.path) and is_own_page(case.response)
+    return found_path(case).endswith(case.facts.target.path) and is_own_page(case.response)
 
 
 def _below(case: Case) -> Words:
-    path, own = _found(case), case.facts.target.path
+    path, own = found_path(case), case.facts.target.path
     said = f"The Socket.IO server is at {path}. What answers at {own} is the proxy itself: it passes on what is below {path.removesuffix(own)}/, perhaps without that prefix."
     passing = f"Or: {advise(Topic.PATH, case.proxy, path=own)}"
     return _told(case, said, Fix(elsewhere=passing, address=f"{case.facts.target.base}{path}"))
 
 
 def _elsewhere(case: Case) -> Words:
-    target, page, path = case.facts.target, case.facts.page, _found(case)
+    target, page, path = case.facts.target, case.facts.page, found_path(case)
     said, answer = f"The Socket.IO server is at {path}.", case.facts.paths[-1][1].response
     extension = f'socketio = SocketIO(app, path="{target.path.strip("/")}")'
     if answer is not None and cors_check(page, answer):
@@ -700,15 +711,15 @@ def _passed_on(case: Case) -> Words:
 def _wrong_path(case: Case) -> Words:
     path, proxy = case.path, shown_proxy(case.response)
     if case.response.body.find(b"Cannot GET /") >= 0:
-        return _told(case, "", Fix("", _EXPRESS, _COMPARE))
+        return _told(case, "", Fix("", _EXPRESS, COMPARE))
     prefix = path.removesuffix(DEFAULT_PATH)
     if is_own_page(case.response):
         passing = advise(Topic.PATH, case.proxy, path=path)
         upgrade = advise(Topic.UPGRADE, case.proxy, path=path)
         said = f"It is {proxy} itself: no rule of it passes that path on."
-        return _told(case, said, f"{_COMPARE} {passing} {upgrade}")
+        return _told(case, said, f"{COMPARE} {passing} {upgrade}")
     if prefix in ("", path) or not proxy:
-        return _told(case, "", _COMPARE)
+        return _told(case, "", COMPARE)
     said = f"It came by a proxy ({proxy}), which may pass {prefix} on, so that the server is asked for {path} and knows {DEFAULT_PATH} only."
     return _told(case, said, _serving(path, advise(Topic.CUT, case.proxy, prefix=prefix)))
 
@@ -717,7 +728,7 @@ PLACES: Final = (
     Rule("missing-slash", _is_slash, _slash),
     Rule("path-cut-off", _is_cut_off, _cut_off),
     Rule("wrong-path", _is_below, _below),
-    Rule("wrong-path", _found, _elsewhere),
+    Rule("wrong-path", found_path, _elsewhere),
     Rule("wrong-path", lambda c: named_path(c.author) is not None, _passed_on),
     Rule("wrong-path", lambda c: _is_nowhere(c) and not c.author.is_socketio, _wrong_path),
 )

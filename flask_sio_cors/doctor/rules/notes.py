@@ -126,7 +126,7 @@ def _spent(case: Case) -> Words:
 
 def _is_late(facts: Facts) -> bool:
     """Tell whether something that was to tell causes apart was not answered in time."""
-    stopped = facts.stopped
+    stopped = facts.stopped or facts.unopened
     failure = stopped.fetched.failure if stopped is not None else None
     # A server that is silent is so to all.
     is_silent = failure is not None and failure.is_late
@@ -138,7 +138,7 @@ def _is_late(facts: Facts) -> bool:
 
 def _is_turned_away(facts: Facts) -> bool:
     """Tell whether a limit has answered what was to tell causes apart."""
-    stopped = facts.stopped
+    stopped = facts.stopped or facts.unopened
     is_limit = stopped is not None and stopped.response.status in (429, 503)
     known = (one.response for one in facts.asides.values())
     return not is_limit and any(one is not None and one.status in (429, 503) for one in known)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from ..advice import Topic, advise
+from ..advice import Topic, advise, name_of
 from ..facts import Case
 from ..findings import Rule, Words
 from ..fixes import Fix, allowing
 from ..who import Error, shown_proxy, who
 from ..wire import Failure, Trouble
-from .answers import EXEMPT, GATEKEEPERS, LOGIN, LOGIN_CAUSE
+from .answers import COMPARE, EXEMPT, GATEKEEPERS, LOGIN, LOGIN_CAUSE, found_path
 from .cors import is_slash, leading, to_login
 from .session import GUNICORN, ONE_WORKER, OWN, RUN, SIMPLE, starting
 
@@ -97,7 +97,7 @@ def _opens_alone(case: Case) -> bool:
 
 
 def _dropped(case: Case) -> Words:
-    proxy = shown_proxy(case.response)
+    proxy = shown_proxy(case.response) or name_of(case.proxy)
     asked = (
         f"The server answers {case.response.status} as if it had never been asked for a WebSocket: "
     )
@@ -113,10 +113,27 @@ def _dropped(case: Case) -> Words:
 def _unsupported(case: Case) -> Words:
     """Tell of a server that offers what it cannot do, as one does that is started by another."""
     status = f"{case.response.status} {case.response.reason}".rstrip()
+    cause = f"The server answers {status}: it fails at the handshake. Flask-SocketIO does where eventlet or gevent is installed, and the application is started by something else: by app.run() or flask run, or by gunicorn without that worker. (The server's log has a traceback.)"
+    elsewhere = ""
+    if case.proxy:
+        cause += " Or the proxy before it passes on a part only of what asks for a WebSocket: Upgrade without Connection, or by HTTP/1.0."
+        elsewhere = _upgrade(case)
     return Words(
         "The server cannot do WebSocket as it was started.",
-        f"The server answers {status}: it fails at the handshake. Flask-SocketIO does where eventlet or gevent is installed, and the application is started by something else: by app.run() or flask run, or by gunicorn without that worker. (The server's log has a traceback.)",
-        Fix(starting(case.response, f"{RUN}\n# or, by gunicorn:\n{GUNICORN}")),
+        cause,
+        Fix(starting(case.response, f"{RUN}\n# or, by gunicorn:\n{GUNICORN}"), "", elsewhere),
+    )
+
+
+def is_placed(unfound: Case, case: Case) -> bool:
+    """Tell whether what polling is answered says more of a WebSocket's failure than its own answer.
+
+    :param unfound: what is answered in the place of a Socket.IO server.
+    :param case: the WebSocket.
+    """
+    is_foreign = case.response.status == 101
+    return not is_foreign and (
+        unfound.response.status not in (404, 405) or bool(found_path(unfound))
     )
 
 
@@ -124,7 +141,10 @@ def _other_status(case: Case) -> Words:
     status = f"{case.response.status} {case.response.reason}".rstrip()
     cause = f"The server answers {status}, where 101 is needed."
     elsewhere = _upgrade(case)
-    if not shown_proxy(case.response):
+    if case.response.status in (404, 405):
+        cause += f" A web server answers, but has nothing at {case.path}."
+        elsewhere = f"{COMPARE} {elsewhere}" if case.proxy else COMPARE
+    elif not case.proxy:
         elsewhere = f"Where there is a proxy: {elsewhere}"
     return Words("The WebSocket handshake fails.", cause, elsewhere)
 
