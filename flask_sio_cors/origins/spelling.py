@@ -354,7 +354,8 @@ def _why_no_origin(scheme: str, site: str) -> Said:
         return Code.SCHEME_UNKNOWN.said(scheme)
     if not host:
         return Code.HOST_MISSING.said()
-    if re.fullmatch("[a-z0-9_.*-]+", host) and (label := false_punycode(host)):
+    # Some versions of the parser take such a host for none, and leave its capitals.
+    if re.fullmatch("[A-Za-z0-9_.*-]+", host) and (label := false_punycode(host.lower())):
         told = f'has "{label}" in its host, the punycode of no name; copy it whole'
         return Code.HOST_INVALID.said(told)
     found = ((re.search(sign, host), told) for sign, told in _UNFIT_HOSTS)
