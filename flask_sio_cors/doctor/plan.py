@@ -151,11 +151,8 @@ class Plan:
         self._know(lives_on="polling")
         if upgrade is not None and upgrade.is_open and self._websocket is not None:
             self._know(lives_on="websocket")
-            target, opened = self.facts.target, session.session
-            if await session.is_pinged():
-                with suppress(ClosedError):
-                    await self._websocket.send(target.protocol.beat)
-            self._know(ended=await watch_by(self._websocket, target, opened, left))
+            target, opened, brought = self.facts.target, session.session, await session.brought()
+            self._know(ended=await watch_by(self._websocket, target, opened, left, brought))
         elif session.is_direct:
             self._know(ended=await session.watch(left))
 

@@ -155,12 +155,12 @@ class Polling:
                 await asyncio.sleep(_ARRIVAL)
         return None
 
-    async def is_pinged(self) -> bool:
-        """Tell whether the poll that waits has brought a ping, which is still to be answered."""
+    async def brought(self) -> tuple[str, ...]:
+        """Return what the poll that waits has brought, which a client still takes to heart."""
         if self._poll is None:
-            return False
+            return ()
         await asyncio.wait([self._poll], timeout=_ARRIVAL)
-        return self._poll.done() and "2" in packets_of(self._poll.result().last)
+        return tuple(packets_of(self._poll.result().last)) if self._poll.done() else ()
 
     async def leave(self) -> None:
         """Take leave, which ends the poll that waits, too."""
@@ -268,11 +268,23 @@ def _asks_every(target: Target, session: Session) -> float:
 
 
 async def watch_by(
-    websocket: WebSocket, target: Target, session: Session, seconds: float
+    websocket: WebSocket,
+    target: Target,
+    session: Session,
+    seconds: float,
+    brought: tuple[str, ...] = (),
 ) -> Ended | None:
-    """Live on a WebSocket for so long, and answer what the server asks; tell what ended it."""
+    """Live on a WebSocket for so long, and answer what the server asks; tell what ended it.
+
+    :param brought: the packets that came by polling while it was left.
+    """
     loop = asyncio.get_running_loop()
     started = loop.time()
+    if (answer := answer_among(brought, target)) is not None and answer[1] != "0":
+        return Ended(0.0, answer=answer)
+    if "2" in brought:
+        with suppress(ClosedError):
+            await websocket.send(target.protocol.beat)
     while (left := started + seconds - loop.time()) > 0:
         try:
             packet = await websocket.receive(min(left, _asks_every(target, session)))

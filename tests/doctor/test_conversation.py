@@ -335,9 +335,10 @@ def test_a_redirect_to_another_origin_is_asked_for_anew(stack: ExitStack) -> Non
     assert first.reasons[0].startswith("header ‘x-token’ is not allowed")
 
 
-def test_an_application_that_ends_the_connection_later_is_told(stack: ExitStack) -> None:
+@pytest.mark.parametrize("after", [30, 1000], ids=["as the client leaves polling", "later"])
+def test_an_application_that_ends_the_connection_is_told(stack: ExitStack, after: int) -> None:
     server = 'new Server(httpServer, { cors: { origin: "*" } })'
-    late = 'io.on("connection", socket => setTimeout(() => socket.disconnect(), 1000))'
+    late = f'io.on("connection", socket => setTimeout(() => socket.disconnect(), {after}))'
     url = stack.enter_context(node_server(f"{server}; {late}"))
     report = Examination(Target.parse(url, ORIGIN), PAGE, watch=5).run()
     assert ids(report)[0] == "connect-refused"

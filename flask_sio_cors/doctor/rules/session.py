@@ -12,7 +12,7 @@ from ..findings import Rule, Test, Words
 from ..fixes import Fix
 from ..protocol import session_of
 from ..who import Error
-from ..wire import Exchange
+from ..wire import Exchange, Trouble
 from .answers import OLD_FIX
 from .cors import cached
 
@@ -150,6 +150,12 @@ def _is_lost(case: Case) -> bool:
     return case.author.error is Error.SESSION
 
 
+def _is_hung_up(case: Case) -> bool:
+    """Tell of a request that was under way when the server forgot its session."""
+    failure = case.fetched.failure
+    return _in_session(case) and failure is not None and failure.trouble is Trouble.CLOSED
+
+
 def _is_impatient(case: Case) -> bool:
     """Tell whether the server's own times are those of seconds that were meant in another unit."""
     session = case.facts.session
@@ -223,7 +229,12 @@ SESSIONS: Final = (
     ),
     Rule("redirected", _is_body_lost, _body_lost, is_silent=True, is_whole=True),
     *OWN,
-    Rule("ping-timeout", lambda c: _is_lost(c) and _is_impatient(c), _impatient, is_whole=True),
+    Rule(
+        "ping-timeout",
+        lambda c: (_is_lost(c) or _is_hung_up(c)) and _is_impatient(c),
+        _impatient,
+        is_whole=True,
+    ),
     Rule("cached", lambda c: _is_lost(c) and _is_cached(c), cached, is_whole=True),
     Rule("session-lost", lambda c: _is_lost(c) and c.facts.rejected, _cookies, is_whole=True),
     Rule("session-lost", _is_lost, _session_lost, is_whole=True),
