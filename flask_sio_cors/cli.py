@@ -40,6 +40,8 @@ from .origins.sets import OriginSet
 from .origins.spelling import correct
 
 if TYPE_CHECKING:
+    from flask import Flask
+
     from .doctor.target import Target
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -249,13 +251,18 @@ def main() -> None:
     """Explain what keeps a page from connecting to a Socket.IO server."""
 
 
+def _app() -> Flask:
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    return app
+
+
 def _policies() -> Policies:
     cors = current_app.extensions.get("sio_cors")
     if cors is None:
         raise NotAskedError(
             "SioCors is not installed on this application. Add SioCors(app) below SocketIO(app)."
         )
-    policies: Policies = cors.policies(current_app._get_current_object())  # type: ignore[attr-defined]
+    policies: Policies = cors.policies(_app())
     return policies
 
 
@@ -277,8 +284,7 @@ def show(policy: str | None, as_json: bool) -> None:
     Exit status 0, or 2 if the application or its configuration is broken.
     """
     chosen = _policy_named(policy) or _policies().default
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    shown = showing.describe(chosen, app, _shared_if_any(chosen.options.name))
+    shown = showing.describe(chosen, _app(), _shared_if_any(chosen.options.name))
     _print_json(shown.as_json()) if as_json else _print(shown.as_text(_width()))
 
 
@@ -329,8 +335,8 @@ def explain(
     asked = Question(
         _page(origin), server, method, headers, with_credentials, transport, is_scheme_known
     )
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    answer = inspection.answer(_policies(), app, asked, _policy_named(policy), _shared_and_read)
+    chosen = _policy_named(policy)
+    answer = inspection.answer(_policies(), _app(), asked, chosen, _shared_and_read)
     _print_json(answer.as_json()) if as_json else _print(answer.as_text(_width()))
     sys.exit(0 if answer.allowed else 1)
 
@@ -361,9 +367,8 @@ def observed(allowed: tuple[str, ...], policy: str | None, as_json: bool) -> Non
     Exit status 0, or 2 if the application, or the setting that lets ORIGIN in, is broken.
     """
     chosen = _policy_named(policy) or _policies().default
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    place = open_place(_policies().default.options.origins_store, app)
-    told = who.answer(app, chosen, place, allowed)
+    place = open_place(_policies().default.options.origins_store, _app())
+    told = who.answer(_app(), chosen, place, allowed)
     _print_json(told.as_json()) if as_json else _print(told.as_text())
 
 
@@ -395,21 +400,23 @@ def origins() -> None:
 def _shared() -> SharedOrigins:
     name = click.get_current_context().meta.get(_POLICY)
     _policy_named(name)
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
-        shared: SharedOrigins = app.extensions["sio_cors"].shared_origins(app, name)
+        return _shared_by(name)
     except RuntimeError as error:
         raise NotAskedError(str(error)) from None
+
+
+def _shared_by(policy: str | None) -> SharedOrigins:
+    app = _app()
+    shared: SharedOrigins = app.extensions["sio_cors"].shared_origins(app, policy)
     return shared
 
 
 def _shared_if_any(policy: str) -> SharedOrigins | None:
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
     try:
-        shared: SharedOrigins = app.extensions["sio_cors"].shared_origins(app, policy)
+        return _shared_by(policy)
     except RuntimeError:
         return None
-    return shared
 
 
 def _shared_and_read(policy: str) -> SharedOrigins | None:

@@ -400,7 +400,8 @@ def test_a_store_that_comes_back_empty_is_healed_by_the_one_that_knows_most(flee
     wait_for(workers, [B, C])
 
 
-def test_who_knows_more_heals_again_and_a_revocation_stays(failing, store):
+def lost_by_two(failing, store):
+    """Lose a store that two workers have known, of which one has not seen the last change."""
     behind, ahead = failing.workers(2)
     behind.add(A, B)
     wait_for([behind, ahead], [A, B])
@@ -408,6 +409,11 @@ def test_who_knows_more_heals_again_and_a_revocation_stays(failing, store):
     ahead.remove(A)
     ahead.follower.background.stop()
     store.lose()
+    return behind, ahead
+
+
+def test_who_knows_more_heals_again_and_a_revocation_stays(failing, store):
+    behind, ahead = lost_by_two(failing, store)
     # The one that knows less is back first, and so writes what it knows.
     behind.follower.background.ensure()
     wait_until(lambda: store.origins == {A, B})
@@ -443,13 +449,7 @@ def test_two_that_heal_at_once_end_with_the_same(failing, store):
 
 
 def test_what_a_healing_did_not_know_is_not_forgotten_by_the_next_one(failing, store):
-    behind, ahead = failing.workers(2)
-    behind.add(A, B)
-    wait_for([behind, ahead], [A, B])
-    behind.follower.background.stop()
-    ahead.remove(A)
-    ahead.follower.background.stop()
-    store.lose()
+    behind, ahead = lost_by_two(failing, store)
     # Somebody writes who knows nothing, one that knows less heals, and then the other one.
     write(store, [C], [B])
     write(store, [D])

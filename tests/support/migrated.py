@@ -77,16 +77,8 @@ from extensions import socketio
 chat = Blueprint("chat", __name__)
 
 
-@chat.route("/login")
-def login():
-    session["user"] = "ada"
-    return "welcome"
-
-
-@socketio.on("whoami")
-def whoami():
-    return session.get("user")
 """
+    + ACCOUNT.lstrip().replace("@app.", "@chat.")
     + HANDLERS,
     "app.py": """\
 from flask import Flask
