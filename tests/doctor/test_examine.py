@@ -397,7 +397,7 @@ def test_what_is_waited_for_in_a_connection_leaves_time_for_the_rest(timeout: fl
 
 
 def test_a_server_that_is_too_slow_for_the_bounds_is_not_called_silent(stack: ExitStack) -> None:
-    report = examine(late(behind(engine(), *ALLOWED), 1.2), stack, wire=Wire(max_seconds=3))
+    report = examine(late(behind(engine(), *ALLOWED), 1.6), stack, wire=Wire(max_seconds=3))
     assert ids(report) == ["incomplete"]
     assert "The server is slow" not in report.findings[0].cause  # it is not, yet
     assert report.polling is None
