@@ -14,12 +14,13 @@ from ..config.options import Options
 from ..config.origins import EveryOrigin
 from ..config.policies import DEFAULT
 from ..config.sources import without_password
+from ..door import documentation
 from ..door.policies import Policies
 from ..door.policy import Policy
 from ..door.refusals import explain_refusal
 from ..door.verdicts import PREFLIGHT, REFUSED, Reason, Verdict
 from ..live.shared import SharedOrigins
-from . import documentation, truths
+from . import truths
 from .layout import labelled
 from .question import Asking, Obstacle, Question, Step, usual_server
 from .remedy import Change, find_remedy

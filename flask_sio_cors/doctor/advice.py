@@ -9,19 +9,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-_NAMES: Final = {
-    "nginx": "nginx",
-    "apache": "Apache",
-    "haproxy": "HAProxy",
-    "caddy": "Caddy",
-    "varnish": "Varnish",
-    "lighttpd": "lighttpd",
-    "traefik": "Traefik",
-    "cloudfront": "CloudFront",
-    "cloudflare": "Cloudflare",
-    "iis": "IIS",
-    "envoy": "Envoy",
-}
+from ..door.proxies import HOST, NAMES, OUTER_SCHEME, SCHEME
 
 
 class Topic(Enum):
@@ -81,39 +69,17 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "lighttpd": 'remove "Access-Control-Request-Headers" from setenv.set-request-header',
         "traefik": "remove Access-Control-Request-Headers from the headers middleware's customRequestHeaders",
     },
-    Topic.HOST: {
-        "nginx": "proxy_set_header Host $http_host; (not $host, which has no port)",
-        "apache": "ProxyPreserveHost On",
-        "haproxy": "remove http-request set-header Host",
-        "caddy": "remove header_up Host {upstream_hostport}",
-        "varnish": "remove set req.http.host from vcl_recv",
-        "lighttpd": 'remove "map-host-request" from proxy.header',
-        "traefik": "passHostHeader: true",
-        "cloudfront": "choose an origin request policy that forwards Host, as AllViewer does",
-        "iis": "preserveHostHeader = true (Application Request Routing)",
-    },
+    Topic.HOST: {**HOST, "nginx": f"{HOST['nginx']} (not $host, which has no port)"},
     # The others that are known send it by themselves, as it is.
     Topic.FORWARDED_HOST: {"nginx": "proxy_set_header X-Forwarded-Host $http_host;"},
     Topic.SCHEME: {
-        "nginx": (
-            "proxy_set_header X-Forwarded-Proto $scheme; (behind another proxy: $http_x_forwarded_proto)"
-        ),
-        "apache": "RequestHeader set X-Forwarded-Proto expr=%{REQUEST_SCHEME}",
-        "haproxy": "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)]",
-        "caddy": "remove header_up X-Forwarded-Proto; behind another proxy: trusted_proxies private_ranges, in the braces of reverse_proxy",
-        "varnish": 'set req.http.X-Forwarded-Proto = "https";',
-        "lighttpd": "it sends X-Forwarded-Proto by itself; behind another proxy: extforward.forwarder = (\"127.0.0.1\" => \"trust\"), with that one's address (mod_extforward)",
-        "traefik": "it sends X-Forwarded-Proto by itself; behind another proxy, at the entry point: forwardedHeaders.trustedIPs=127.0.0.1, with that one's address",
+        **SCHEME,
+        "nginx": f"{SCHEME['nginx']} (behind another proxy: $http_x_forwarded_proto)",
+        "caddy": f"remove header_up X-Forwarded-Proto; behind another proxy: {OUTER_SCHEME['caddy']}",
+        "lighttpd": f"it sends X-Forwarded-Proto by itself; behind another proxy: {OUTER_SCHEME['lighttpd']}",
+        "traefik": f"it sends X-Forwarded-Proto by itself; behind another proxy, {OUTER_SCHEME['traefik']}",
     },
-    Topic.OUTER_SCHEME: {
-        "nginx": "proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto;",
-        "apache": "remove RequestHeader set X-Forwarded-Proto",
-        "haproxy": "http-request set-header X-Forwarded-Proto %[ssl_fc,iif(https,http)] unless { req.hdr(X-Forwarded-Proto) -m found }",
-        "caddy": "trusted_proxies private_ranges, in the braces of reverse_proxy",
-        "traefik": "at the entry point: forwardedHeaders.trustedIPs=127.0.0.1, with the outer proxy's address",
-        "varnish": "remove set req.http.X-Forwarded-Proto",
-        "lighttpd": "extforward.forwarder = (\"127.0.0.1\" => \"trust\"), with the outer proxy's address (mod_extforward)",
-    },
+    Topic.OUTER_SCHEME: OUTER_SCHEME,
     Topic.ALLOWS: {
         "nginx": 'add_header Access-Control-Allow-Origin "<origin>" always;',
         "apache": 'Header always set Access-Control-Allow-Origin "<origin>"',
@@ -313,9 +279,9 @@ def advise(topic: Topic, proxy: str = "", **values: str) -> str:
     """
     lines, told = _LINES[topic], topic.value
     if proxy in lines:
-        told = f"{told}; in {_NAMES[proxy]}: {lines[proxy]}"
-    elif proxy in _NAMES:
-        told = f"{told} ({_NAMES[proxy]})"
+        told = f"{told}; in {NAMES[proxy]}: {lines[proxy]}"
+    elif proxy in NAMES:
+        told = f"{told} ({NAMES[proxy]})"
     else:
         told = f"{told}; for example, in nginx: {lines['nginx']}"
     for name, value in {**_USUAL, **values}.items():
@@ -325,4 +291,4 @@ def advise(topic: Topic, proxy: str = "", **values: str) -> str:
 
 def name_of(proxy: str) -> str:
     """Return how a proxy is called, by its key; nothing where it is none of those that are known."""
-    return _NAMES.get(proxy, "")
+    return NAMES.get(proxy, "")

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import click
 
-from ..advice.documentation import of_finding
 from ..browser.wording import visible
+from ..door.documentation import of_finding
 from . import audit
 from .examine import Report
 from .facts import Facts

@@ -26,6 +26,7 @@ from .address import (
     told_scheme,
 )
 from .own import PROOF_KEY, OwnOrigin
+from .proxies import proxy_before
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -62,6 +63,8 @@ _PROXIES: Final = (
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_REAL_IP",
     "HTTP_VIA",
+    "HTTP_X_VARNISH",
+    "HTTP_X_ARR_LOG_ID",
 )
 #: RFC 7239, section 4; the first element is that of the proxy next to the browser.
 _FORWARDED: Final = re.compile(r'(?:^|[;,\s])host="?([^";,\s]+)', re.IGNORECASE)
@@ -97,6 +100,7 @@ class Said(NamedTuple):
     :param is_expected: whether the configuration alone speaks for ``https:``.
     :param unread: the names of the headers that came and that nobody reads.
     :param is_supposed: whether there was no request, and this is what one would be like.
+    :param proxy: the key of the one that shows; see :func:`.proxies.proxy_before`.
     """
 
     proto: str = ""
@@ -105,6 +109,7 @@ class Said(NamedTuple):
     is_expected: bool = False
     unread: tuple[str, ...] = ()
     is_supposed: bool = False
+    proxy: str = ""
 
 
 class Server(NamedTuple):
@@ -218,6 +223,9 @@ def _is_behind(server: Server, origin: str, *, is_proxied: bool) -> bool:
     own, (scheme, host, _) = name_and_port(server.address.host)[0], split(origin)
     if own == host:
         return is_proxied and scheme == server.address.scheme
+    if is_loopback(host) and not is_loopback(own) and _rank(own) == 1 and not is_address(own):
+        # A container's name, rather than that of a machine which a page in development asks.
+        return True
     # nginx's $host has lost the dot at the end of a name.
     return own == host.removesuffix(".") or _rank(own) < _rank(host)
 
@@ -236,4 +244,5 @@ def _said(environ: WSGIEnvironment, addresses: Iterable[Address]) -> Said:
     is_expected = any(one.scheme != told_scheme(environ) for one in addresses)
     unread = tuple(name for name, key in _UNREAD.items() if key in environ)
     values = tuple(value.strip().lower() for value in hosts.split(","))
-    return Said(proto, values, is_fixed, is_expected, unread)
+    proxy = proxy_before(environ)
+    return Said(proto, values, is_fixed, is_expected, unread, proxy=proxy)

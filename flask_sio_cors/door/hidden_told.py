@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from ..origins.near import entries_for, split
 from ..origins.sets import OriginSet
+from . import proxies
 from .address import FORWARDED_HOST, HOST, name_and_port
+from .documentation import PROXIES
 from .hidden import Clue, Lost, Said, Server
 
 #: How many of the own origins are told.
 _SHOWN: Final = 3
+_MORE: Final = f"Other proxies: see {PROXIES}"
 _CLUES: Final = {
     Clue.BROWSER: (
         "; its polling works, since the browser says whose page it is, and its WebSocket, with "
@@ -103,7 +107,8 @@ def _cures(origin: str, server: Server, key: str) -> str:
         cures.append(_scheme_cure(origin, said))
     if Lost.PORT in server.lost:
         is_unapplied = server.clue is Clue.UNAPPLIED
-        cures.append(_pass_on(FORWARDED_HOST if is_unapplied else server.address.header))
+        header = FORWARDED_HOST if is_unapplied else server.address.header
+        cures.append(_pass_on(header, said.proxy))
     unread = [f"the {name} header{' (RFC 7239)' * (name == 'Forwarded')}" for name in said.unread]
     ignored = f" Nobody here reads {' and '.join(unread)}, which came." if unread else ""
     if server.home:  # Whose own pages are to get in there, and nowhere else.
@@ -111,13 +116,21 @@ def _cures(origin: str, server: Server, key: str) -> str:
         other = f"Then the policy {server.home!r} applies, which {host} is a host of."
     else:
         other = f"Or set {key} = {list(entries_for(origin, OriginSet()))!r}."
-    return f"{' '.join([*cures, ''])}{other}{ignored}"
+    return f"{' '.join([*cures, ''])}{other}{ignored} {_MORE}"
 
 
-def _pass_on(header: str) -> str:
-    return (
-        f"Let the proxy pass {header} on as it came (nginx: proxy_set_header {header} $http_host;)."
-    )
+def _pass_on(header: str, proxy: str) -> str:
+    lines = proxies.HOST if header == HOST else {"nginx": f"proxy_set_header {header} $http_host;"}
+    return f"Let the proxy pass {header} on as it came{_written(lines, proxy)}."
+
+
+def _written(lines: Mapping[str, str], proxy: str) -> str:
+    """Return how that is written in the proxy that shows; in nginx, as the most common one.
+
+    :param lines: by the key of a proxy; where it has none for that which shows, it is named alone.
+    """
+    name = proxies.NAMES[proxy or "nginx"]
+    return f" ({name}: {line})" if (line := lines.get(proxy or "nginx")) else f" ({name})"
 
 
 def _host_cure(origin: str, server: Server, said: Said) -> str:
@@ -125,7 +138,7 @@ def _host_cure(origin: str, server: Server, said: Said) -> str:
         names = [name_and_port(host)[0] for host in said.hosts]
         place = len(names) - names.index(split(origin)[1])
         return f"Let ProxyFix apply it: ProxyFix(app.wsgi_app, x_host={place})."
-    return _pass_on(HOST)
+    return _pass_on(HOST, said.proxy)
 
 
 def _scheme_cure(origin: str, said: Said) -> str:
@@ -135,10 +148,6 @@ def _scheme_cure(origin: str, said: Said) -> str:
         place = len(values) - values.index(scheme)
         return f"Let ProxyFix apply the scheme: ProxyFix(app.wsgi_app, x_proto={place})."
     if values[0] in ("http", "ws"):
-        return (
-            "Let the inner proxy pass on what the outer one says (nginx: proxy_set_header "
-            "X-Forwarded-Proto $http_x_forwarded_proto;)."
-        )
-    return (
-        "Let the proxy send X-Forwarded-Proto (nginx: proxy_set_header X-Forwarded-Proto $scheme;)."
-    )
+        written = _written(proxies.OUTER_SCHEME, said.proxy)
+        return f"Let the inner proxy pass on what the outer one says{written}."
+    return f"Let the proxy send X-Forwarded-Proto{_written(proxies.SCHEME, said.proxy)}."

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 import pytest
 
 from flask_sio_cors import Reason
-from flask_sio_cors.advice.documentation import SITE, of_finding, of_reason
+from flask_sio_cors.door.documentation import SITE, of_finding, of_reason
 from tests.advice.test_schemas import EXPLAINED
 from tests.support import findings, site
 from tests.support.browsers import require

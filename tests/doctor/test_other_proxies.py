@@ -12,9 +12,10 @@ import pytest
 import trustme
 
 from flask_sio_cors.browser.fetch import Page
-from flask_sio_cors.doctor.advice import _LINES, _NAMES, Topic, advise
+from flask_sio_cors.doctor.advice import _LINES, Topic, advise
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.target import Target
+from flask_sio_cors.door.proxies import NAMES
 from tests.support.broken_servers import Wsgi, engine, guarded, plain, serving
 from tests.support.harness import wait_until
 from tests.support.nginx import UPGRADE, nginx_of
@@ -658,7 +659,7 @@ def test_what_is_told_mends_what_a_proxy_does(row: Row, fleet: Fleet) -> None:
     assert not is_good(url, row, report)
     if report is not None and not row.situation.tls:  # By HTTP/2, Traefik hides.
         fix = report.findings[0].fix.elsewhere
-        assert row.topic.value.partition("<")[0] not in fix or f"in {_NAMES[row.proxy]}: " in fix
+        assert row.topic.value.partition("<")[0] not in fix or f"in {NAMES[row.proxy]}: " in fix
     url = fleet.url(row, is_mended=True)
     # One in some hundred answers of Werkzeug's own server is broken off behind Traefik.
     assert any(is_good(url, row) for _ in range(3))

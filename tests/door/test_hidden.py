@@ -151,6 +151,54 @@ def test_the_sentence_says_what_to_change(name, words):
     assert all(word in told for word in words), told
 
 
+HTTP = {"x_forwarded_proto": "http"}
+#: What a proxy adds to requests → how it is told what to do.
+TOLD_OF = {
+    "ingress-nginx": (
+        {"x_scheme": "http", "x_forwarded_scheme": "http", **HTTP},
+        '(ingress-nginx: use-forwarded-headers: "true"',
+    ),
+    "Istio": ({"x_envoy_decorator_operation": "a", **HTTP}, "numTrustedProxies: 1"),
+    "Traefik": (
+        {"x_forwarded_server": "t", "x_forwarded_port": "80", **HTTP},
+        "(Traefik: at the entry point",
+    ),
+    "nginx behind Traefik": (
+        {"x_forwarded_server": "t", "x_forwarded_port": "443", **HTTP},
+        "(nginx: proxy_set_header",
+    ),
+    "Apache": ({"x_forwarded_server": "a"}, "(Apache: RequestHeader set X-Forwarded-Proto"),
+    "Caddy": ({"via": "2.0 Caddy", **HTTP}, "(Caddy: trusted_proxies private_ranges"),
+    "IIS": ({"x_arr_log_id": "1", "x_arr_ssl": "1"}, "HTTP_X_FORWARDED_PROTO"),
+    "an unknown one": ({"x_forwarded_for": "1.2.3.4"}, "(nginx: proxy_set_header"),
+}
+
+
+@pytest.mark.parametrize(("headers", "line"), TOLD_OF.values(), ids=TOLD_OF)
+def test_the_proxy_that_shows_is_told_in_its_own_language(headers, line):
+    told = refused(PI, asked(HOST, **headers))[1]
+    assert line in told
+    assert told.endswith("/proxy.html")
+
+
+HOSTS_OF = {
+    "Azure's gateway": (
+        {"x_appgw_trace_id": "1", "x_original_host": HOST, "x_arr_log_id": "1", **HTTPS},
+        "Override with new host name: No",
+    ),
+    "Azure's App Service": (
+        {"disguised_host": "up.example", "x_arr_log_id": "1", "x_original_host": HOST, **HTTPS},
+        "(nginx: proxy_set_header Host $http_host;)",
+    ),
+    "Varnish": ({"x_varnish": "1", "forwarded": f"host={HOST}", **HTTPS}, "Varnish: remove set"),
+}
+
+
+@pytest.mark.parametrize(("headers", "line"), HOSTS_OF.values(), ids=HOSTS_OF)
+def test_the_proxy_that_rewrites_the_host_is_told_in_its_own_language(headers, line):
+    assert line in refused(PI, asked("up.example", **headers))[1]
+
+
 @pytest.mark.parametrize("clue", [Clue.BROWSER, Clue.SESSION])
 def test_a_host_that_a_proxy_wrote_is_told_by_what_other_requests_have_shown(clue):
     server, told = refused(PI, asked("up:5000", x_forwarded_proto="wss"), clue=clue)
@@ -202,6 +250,7 @@ PERHAPS = {
         asked("localhost", x_real_ip="127.0.0.1"),
         "Host $http_host;",
     ),
+    "a container's name": ("http://localhost:8080", asked("api:5000"), "Host $http_host;"),
     "no port, no proxy": ("http://h.example:8080", asked("h.example"), "Host $http_host;"),
 }
 

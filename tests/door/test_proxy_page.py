@@ -30,6 +30,17 @@ REFUSED = [
         ),
         None,
     ),
+    (
+        CHAT,
+        asked(
+            HOST,
+            x_forwarded_proto="http",
+            x_forwarded_host=HOST,
+            x_forwarded_port="80",
+            x_forwarded_server="proxy",
+        ),
+        None,
+    ),
 ]
 
 

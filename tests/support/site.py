@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from flask_sio_cors.advice.documentation import SITE
+from flask_sio_cors.door.documentation import SITE
 from tests.support.pages import REPOSITORY
 
 FOLDER = REPOSITORY / "build/docs"

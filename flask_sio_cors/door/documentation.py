@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from ..door.verdicts import Reason
+from .verdicts import Reason
 
 SITE: Final = "https://flask-sio-cors.readthedocs.io/en/latest/"
+#: What to write into each proxy.
+PROXIES: Final = f"{SITE}proxy.html"
 
 
 def of_reason(reason: Reason) -> str:
