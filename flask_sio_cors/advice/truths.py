@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from ..browser.pages import of_same_app
+from ..browser.pages import app_of
 from ..config.functions import OriginFunction
 from ..config.options import Options
 from ..config.origins import entries_of
 from ..config.sources import name_of
 from ..door.identity import ASKED
+from ..door.refusals import with_family
 from ..origins.grammar import is_loopback, parse_pattern
 from ..origins.lookalikes import neighbours
 from ..origins.sites import is_same_site, registrable
@@ -52,8 +53,8 @@ def of_page(asking: Asking, options: Options, step: Step) -> Iterator[Truth]:
     :param step: what its last request met.
     """
     app, question, server = asking.app, asking.question, asking.server
-    if told := of_same_app(question.origin):
-        yield Truth("app-elsewhere", told)
+    if app_asking := app_of(question.origin):
+        yield Truth("app-elsewhere", with_family(app_asking, options))
     if question.is_websocket and question.headers:
         yield _no_headers(question)
     is_own = question.origin == server or question.origin in options.own_origins

@@ -29,36 +29,65 @@ _OPAQUE: Final = (
     ("data:.*", "pages in data: addresses have an origin that nobody shares, sent as null"),
     ("(?:blob|filesystem):null/.*", "what made it has the origin null"),
 )
-# By an origin of an app: what else the same app has.
-_ELSEWHERE: Final = (
-    (
+
+
+class App(NamedTuple):
+    """What is known of the origins of an app or extension.
+
+    :param sign: an expression that one of them matches.
+    :param told: which others there are, in sentences.
+    :param family: where nobody knows the names beforehand, an entry that stands for them all.
+    """
+
+    sign: str
+    told: str
+    family: str = ""
+
+
+_IN_PAGES: Final = "What an extension runs in a page (a content script) has the page's origin."
+_APPS: Final = (
+    # https://capacitorjs.com/docs/config: iosScheme, androidScheme; https: there since Capacitor 6.
+    App(
         "capacitor://.*",
         "Capacitor's apps have capacitor://localhost on iOS; on Android they have "
         "https://localhost (http://localhost up to Capacitor 5).",
     ),
-    (
+    # README of ionic-team/cordova-plugin-ionic-webview, "Migrating to 4.x".
+    App(
         "ionic://.*",
         "Ionic's web view has ionic://localhost on iOS, and http://localhost on Android.",
     ),
-    (
+    # `origin` in crates/tauri/src/protocol/mod.rs of tauri-apps/tauri; useHttpsScheme since 2.1.
+    App(
         "tauri://.*",
         "Tauri's apps have tauri://localhost on macOS, Linux and iOS; on Windows and Android they "
-        "have http://tauri.localhost (https://tauri.localhost with Tauri 1).",
+        "have http://tauri.localhost (https://tauri.localhost with Tauri 1, or useHttpsScheme).",
     ),
-    (
+    # https://www.electronjs.org/docs/latest/api/protocol; scheme and hostname of cordova-ios.
+    App(
         "app://.*",
         "Electron sends a scheme of its own where it was registered as standard, and null where "
-        "it was not (protocol.registerSchemesAsPrivileged).",
+        "it was not (protocol.registerSchemesAsPrivileged). Cordova's apps may have "
+        "app://localhost on iOS, and have https://localhost on Android.",
     ),
-    (
+    # https://extensionworkshop.com, "What is an add-on ID?": the internal UUID.
+    App(
         "moz-extension://.*",
-        "Each installation of Firefox gives an extension another name, so that no list can hold "
-        "them; what runs in a page (a content script) has the page's origin.",
+        f"Each installation of Firefox gives an extension another name. {_IN_PAGES}",
+        "regex:moz-extension://[0-9a-f-]+",
     ),
-    (
-        "[a-z]+-extension://.*",
-        "What an extension runs in a page (a content script) has the page's origin.",
+    App(
+        "safari-web-extension://.*",
+        f"Each installation of Safari gives an extension another name. {_IN_PAGES}",
+        "regex:safari-web-extension://[0-9A-Fa-f-]+",
     ),
+    # https://github.com/microsoft/vscode/issues/132464
+    App(
+        "vscode-webview://.*",
+        "VS Code gives each of its web views another name.",
+        "regex:vscode-webview://[0-9a-z-]+",
+    ),
+    App("[a-z]+-extension://.*", _IN_PAGES),
 )
 
 
@@ -74,6 +103,6 @@ def sent_for(address: str) -> Sent | None:
     return None
 
 
-def of_same_app(origin: str) -> str | None:
-    """Return which other origins the app or extension of an origin has, in sentences."""
-    return next((told for sign, told in _ELSEWHERE if re.fullmatch(sign, origin)), None)
+def app_of(origin: str) -> App | None:
+    """Return what is known of the app or extension that an origin belongs to."""
+    return next((app for app in _APPS if re.fullmatch(app.sign, origin)), None)

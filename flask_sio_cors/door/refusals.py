@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from ..browser.pages import App, app_of
 from ..config.keys import FALLBACK_PREFIX
 from ..config.options import Options
 from ..config.origins import EveryOrigin
@@ -221,6 +222,8 @@ def _explain_unlisted(
     entries = entries_for(origin, origins)
     if not entries:
         return _explain_no_page(origin, shown, origins)
+    app = app_of(origin)
+    family = with_family(app, options) if app is not None and app.family else ""
     if not origins and isinstance(options.origins, OriginSet) and options.origins_store is None:
         is_known = server is not None and not (server.said.is_supposed and not server.named)
         own = f" (it takes itself for {taken_for(server)})" if server and is_known else ""
@@ -228,7 +231,7 @@ def _explain_unlisted(
             f"Only the server's own origin{own} is allowed, because {key} is "
             f"{'not set' if source == 'default' else 'empty'}, or was when SioCors(app) read the "
             f"configuration. To let {shown} in, set it before: "
-            f"{options.key('ORIGINS')} = {list(entries)!r}"
+            f"{options.key('ORIGINS')} = {list(entries)!r}{f'. {family}' if family else ''}"
         )
     near = nearest(origin, origins, thorough=thorough)
     begun = "To let it in, " if near is None else _resemblance(origin, near)
@@ -242,7 +245,17 @@ def _explain_unlisted(
         # Which expression matches a part is not looked up: a search may take what a full match
         # does not, and anybody can cause this sentence.
         advice += " A regular expression must match an origin from end to end, scheme included."
-    return advice
+    return f"{advice} {family}" if family else advice
+
+
+def with_family(app: App, options: Options) -> str:
+    """Say which origins an app has, and what stands for all where their names are not known."""
+    if not app.family:
+        return app.told
+    tolerated = ""
+    if options.supports_credentials:
+        tolerated = f", with {options.key('TOLERATE_PUBLIC_SUFFIXES')} = [{app.family!r}]"
+    return f"{app.told} In {options.key('ORIGINS')}, {app.family!r} lets in all{tolerated}."
 
 
 def _searched(key: str, origins: OriginSet, options: Options) -> str:
@@ -292,8 +305,11 @@ def _explain_no_page(origin: str, shown: str, origins: OriginSet) -> str:
     told = f"{shown} comes from a program, and no list can name it: it {reason}."
     if not correction or isinstance(correction[0], Example):
         return f"{told} Let the program send the origin of a page, or none: it needs no Origin."
-    allowed = ", which is allowed" * (correction[0] in origins)
-    return f"{told} Let the program send {correction[0]!r}{allowed}, or none: it needs no Origin."
+    meant = correction[0]
+    allowed = ", which is allowed" * (meant in origins)
+    # Starscream, its WebSocket, takes the socket's own address where no Origin is given.
+    swift = f' (in Swift: .extraHeaders(["Origin": "{meant}"]))' * origin.startswith("ws")
+    return f"{told} Let the program send {meant!r}{allowed}{swift}, or none: it needs no Origin."
 
 
 def _explain_asked(

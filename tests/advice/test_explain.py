@@ -317,7 +317,10 @@ def test_explain_takes_a_listed_file_for_the_web_view_that_sends_it() -> None:
         ("ionic://localhost", "http://localhost on Android"),
         ("tauri://localhost", "http://tauri.localhost"),
         ("app://bundle", "null where it was not"),
+        ("app://localhost", "Cordova's apps may have app://localhost on iOS"),
         ("moz-extension://0f1e-2d", "Each installation of Firefox"),
+        ("moz-extension://0f1e-2d", "'regex:moz-extension://[0-9a-f-]+' lets in all."),
+        ("vscode-webview://0f1e", "VS Code gives each of its web views another name"),
         ("chrome-extension://abcdefgh", "a content script) has the page's origin"),
     ],
 )

@@ -138,6 +138,30 @@ def test_what_cannot_be_a_servers_own_is_not_told_to_be_named_so(origin):
     assert "SIO_CORS_OWN_ORIGINS" not in answer.json["message"]
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "moz-extension://3f8a7b1c-1d2e-4f5a-9b8c-7d6e5f4a3b2c",
+        "safari-web-extension://3F8A7B1C-1D2E-4F5A-9B8C-7D6E5F4A3B2C",
+        "vscode-webview://10kbrrqvl8foiqadlf2vq1l9snpjtar16g1350ud9j16se4j4bj9",
+        "vscode-webview://b421f05c-bc2d-4615-afaa-2a4df3cbdfb1",
+    ],
+)
+@pytest.mark.parametrize("config", [{}, {"ORIGINS": ["https://a.example"]}])
+@pytest.mark.parametrize("with_credentials", [False, True])
+def test_of_names_that_nobody_knows_beforehand_all_are_told(origin, config, with_credentials):
+    credentials = {"SUPPORTS_CREDENTIALS": True} if with_credentials else {}
+    said = explain(origin, **config, **credentials)
+    assert "another name" in said
+    entry = re.search(r"In SIO_CORS_ORIGINS, '(regex:.*?)' lets in all", said)[1]
+    written = {"SIO_CORS_ORIGINS": [entry], "SIO_CORS_SUPPORTS_CREDENTIALS": with_credentials}
+    if with_credentials:
+        tolerated = re.search(r"(SIO_CORS_TOLERATE_PUBLIC_SUFFIXES) = \['(.*?)'\]", said)
+        written[tolerated[1]] = [tolerated[2]]
+    assert origin in Options.from_config(written).origins
+    assert f"{origin}.evil" not in Options.from_config(written).origins
+
+
 APP = "https://app.example.com"
 DEVELOPERS = "http://localhost:3000"
 
@@ -260,7 +284,7 @@ def test_every_refusal_has_a_sentence_without_control_characters(reason):
 @pytest.mark.parametrize(
     ("origin", "instead"),
     [
-        ("wss://chat.example.com", "'https://chat.example.com'"),
+        ("wss://chat.example.com", "'https://chat.example.com' (in Swift: .extraHeaders("),
         ("ws://192.168.1.7:5000", "'http://192.168.1.7:5000'"),
         ("http://1.2.3", "'http://1.2.0.3'"),
         ("https://xn--f.example", "the origin of a page"),
