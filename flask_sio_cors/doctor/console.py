@@ -136,7 +136,10 @@ def _of_websocket(case: Case) -> Console:
         name = _network_error(outcome)
         said = wording.WEBSOCKET_NETWORK.format(name=name) if name is not None else None
     chromium = (wording.chromium_websocket(url, said),) if said is not None else ()
-    return Console((wording.firefox_websocket(url),), chromium, "websocket error")
+    client = "timeout" if isinstance(outcome, Failure) and outcome.is_late else "websocket error"
+    # Who has polling hears of nothing.
+    client = client if case.facts.upgrade is None else ""
+    return Console((wording.firefox_websocket(url),), chromium, client)
 
 
 def console_of_unsent(facts: Facts) -> Console:

@@ -57,8 +57,8 @@ class Report:
 
     @property
     def connects(self) -> bool:
-        """Whether the page's client connects, as far as was seen."""
-        is_in = is_welcome(self.facts.answer, self.facts.target)
+        """Whether the page's client connects, and stays so, as far as was seen."""
+        is_in = is_welcome(self.facts.answer, self.facts.target) and self.facts.ended is None
         is_alone = "polling" not in self.facts.transports
         return bool(self.polling and is_in) or (is_alone and self.facts.connects_by_websocket)
 
@@ -118,6 +118,9 @@ def _found(facts: Facts) -> Iterator[Finding]:
     yield from _application(facts)
     yield from _websockets(facts)
     yield from _ended(facts)
+    if facts.is_alone_served and facts.alone is not None:
+        alone = Case(facts, Fetched((facts.alone.exchange,)), Stage.WATCH)
+        yield from _first(session.ALONE_SERVED, alone)
     is_known = facts.polling is not None or facts.connects_by_websocket
     spent = Severity.NOTE if is_known else Severity.BROKEN
     yield from _first(notes.SPENT, whole, Console(), spent, is_proven=False)

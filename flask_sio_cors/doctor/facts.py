@@ -17,7 +17,7 @@ from .protocol import Session, opened_by, session_of
 from .session import Ended, Joined, answer_among, is_read
 from .target import Target
 from .who import Author, Error, is_extension, is_python, proxy_of, who
-from .wire import Exchange, Patience, Trouble
+from .wire import Exchange, Failure, Patience, Trouble
 
 
 class Stage(Enum):
@@ -161,6 +161,12 @@ class Facts:
         return self.alone is not None and is_welcome(
             answer_among(self.alone.packets, self.target), self.target
         )
+
+    @property
+    def is_alone_served(self) -> bool:
+        """Whether the server answers nobody else while a page has its WebSocket."""
+        asked = self.asides.get("meanwhile")
+        return asked is not None and isinstance(asked.outcome, Failure) and asked.outcome.is_late
 
     @property
     def session(self) -> Session | None:

@@ -214,8 +214,12 @@ class Plan:
             assert self._websocket is not None  # noqa: S101 - it has carried the packets
             if "polling" not in facts.transports:
                 left = min(self._watch, self.wire.remaining)
-                ended = await watch_by(self._websocket, facts.target, opened, left)
-                self._know(lives_on="websocket", ended=ended)
+                watching = watch_by(self._websocket, facts.target, opened, left)
+                # A worker that does one thing at a time answers nobody else until this one leaves.
+                asking = self._knock(facts.page.origin, patience=limit)
+                ended, meanwhile = await asyncio.gather(watching, asking)
+                asides = {**facts.asides, "meanwhile": meanwhile}
+                self._know(lives_on="websocket", ended=ended, asides=asides)
 
     # --- Beside the page ---------------------------------------------------------------------
 
@@ -236,9 +240,9 @@ class Plan:
             return self.facts.stopped or self.facts.unfound
         return Case(self.facts, self.facts.method, Stage.METHOD)
 
-    async def look(self, url: str, *headers: Header) -> Exchange:
-        """Ask without waiting for long, and close the session that it may open."""
-        asked = await self.wire.send("GET", url, headers)
+    async def look(self, url: str, *headers: Header, patience: float | None = None) -> Exchange:
+        """Ask, without waiting for long, and close the session that it may open."""
+        asked = await self.wire.send("GET", url, headers, patience=patience)
         await self._close(asked)
         return asked
 
@@ -251,10 +255,12 @@ class Plan:
             url = f"{url}{self.facts.target.query}"
             await self.wire.send("POST", url, opened.headers, leave)
 
-    async def _knock(self, origin: str | None, *more: Header) -> Exchange:
+    async def _knock(
+        self, origin: str | None, *more: Header, patience: float | None = None
+    ) -> Exchange:
         """Open a session as a client of this origin that is no browser, and close it."""
         named = (("Origin", origin),) if origin is not None else ()
-        return await self.look(self.facts.target.polling(), *named, *more)
+        return await self.look(self.facts.target.polling(), *named, *more, patience=patience)
 
     async def _again(self) -> Exchange:
         """Open another session as the page does."""

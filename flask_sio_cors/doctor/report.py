@@ -196,8 +196,12 @@ def verdict_of(report: Report) -> str:
     if report.facts.is_spent and report.polling is None:
         return "It is not known whether it works: the examination did not come to its end."
     told = "It does not work"
+    if report.facts.is_alone_served:
+        return "It works in part: this page connects, and keeps all others out."
     if report.connects:
         return "It works in part: the page connects, but not by every way."
+    if report.facts.ended is not None:
+        return f"{told}: the page connects, and loses its connection."
     if report.facts.connects_by_websocket and "polling" in report.facts.transports:
         return f'{told}. A client with transports: ["websocket"] would connect.'
     if report.polling and report.websocket:

@@ -10,7 +10,7 @@ import pytest
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.findings import Severity
-from flask_sio_cors.doctor.report import as_text
+from flask_sio_cors.doctor.report import as_text, verdict_of
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.doctor.wire import MAX_REQUESTS, Patience, Wire
 from tests.support.broken_servers import ALLOWED as SENT
@@ -53,6 +53,17 @@ def test_a_worker_that_does_one_thing_at_a_time_is_told(serve) -> None:
     assert "--threads 100" in report.findings[0].fix.extension
     assert not report.works
     assert report.seconds < 3 * SHORT.page
+
+
+def test_a_worker_that_has_time_for_one_websocket_is_told(serve) -> None:
+    url = serve(ALLOWED, server="gunicorn, sync").url
+    wire = Wire(patience=SHORT)
+    target = Target.parse(url, ORIGIN)
+    report = Examination(target, PAGE, wire, watch=0.5, transports=["websocket"]).run()
+    assert ids(report) == ["one-at-a-time"]
+    assert report.connects
+    assert not report.works
+    assert "keeps all others out" in verdict_of(report)
 
 
 @pytest.mark.parametrize(

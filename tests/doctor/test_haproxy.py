@@ -8,6 +8,7 @@ import pytest
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.report import verdict_of
 from flask_sio_cors.doctor.target import Target
 from tests.support.broken_servers import Wsgi, guarded, plain, serving
 from tests.support.ports import free_port
@@ -88,6 +89,16 @@ def test_it_is_told_its_own_lines(name: str, before: Before) -> None:
     assert report.facts.proxy == "haproxy"
     assert line in report.findings[0].fix.elsewhere
     assert "nginx" not in report.findings[0].fix.elsewhere
+
+
+def test_what_ends_a_poll_is_told_in_the_browsers_words(before: Before) -> None:
+    target = Target.parse(before(guarded(LISTED), "timeout server 1s"), ORIGIN)
+    report = Examination(target, Page(ORIGIN), watch=4, transports=["polling"]).run()
+    (first,) = report.findings
+    assert first.id == "cut-off"
+    assert first.reasons == ("CORS header ‘Access-Control-Allow-Origin’ missing",)
+    assert first.client == ""
+    assert verdict_of(report) == "It does not work: the page connects, and loses its connection."
 
 
 def test_a_server_that_does_not_run_behind_it_is_told(before: Before) -> None:

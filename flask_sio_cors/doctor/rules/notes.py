@@ -132,6 +132,7 @@ def _is_late(facts: Facts) -> bool:
     is_silent = failure is not None and failure.is_late
     # So is one that is slow from the beginning.
     is_silent |= stopped is not None and stopped.last.seconds > facts.patience.aside
+    is_silent |= facts.is_alone_served
     late = (one.outcome for one in facts.asides.values())
     return not is_silent and any(isinstance(one, Failure) and one.is_late for one in late)
 

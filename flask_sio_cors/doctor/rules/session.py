@@ -214,6 +214,20 @@ def _cookies(case: Case) -> Words:
     )
 
 
+#: Of a server that has given the page its WebSocket, and answers nobody while it is open.
+ALONE_SERVED: Final = (
+    Rule(
+        "one-at-a-time",
+        lambda c: True,
+        lambda c: Words(
+            "The server answers one request at a time.",
+            f"While the page's WebSocket was open, the server answered no other request within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The first page connects, and all others wait; when gunicorn ends that worker, after 30 seconds, the page gets disconnect: transport close.",
+            Fix(ONE_WORKER),
+        ),
+        is_silent=True,
+    ),
+)
+
 #: Asked of requests within a session, before all else.
 SESSIONS: Final = (
     Rule(
@@ -396,6 +410,7 @@ def _cut_off(case: Case) -> Words:
         "Something ends connections that wait.",
         f"A request that waited for news was ended after {lasted:.0f} seconds, and not by the Socket.IO server, which lets it wait for 25: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport error.",
         advice,
+        client="",
     )
 
 
@@ -405,5 +420,7 @@ def _interval(case: Case) -> float:
 
 WATCHED: Final = (
     Rule("ping-timeout", _is_impatient, _impatient, is_silent=True),
+    # The answer that ends a poll most often has no CORS headers.
+    Rule("cut-off", lambda c: c.block is not None, _cut_off),
     Rule("cut-off", lambda c: True, _cut_off, is_silent=True),
 )

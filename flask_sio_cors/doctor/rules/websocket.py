@@ -38,6 +38,20 @@ def _failed(case: Case) -> Words:
     )
 
 
+def _unanswered(case: Case) -> Words:
+    why = [
+        "every worker or thread of the server is taken by others, as a few open pages take all of gunicorn's without --threads 100",
+        "a proxy before it holds it back",
+    ]
+    told = ", or ".join(why[::-1] if case.proxy else why)
+    elsewhere = f"{'' if case.proxy else 'Where there is a proxy: '}{_upgrade(case)}"
+    return Words(
+        "The WebSocket handshake is never answered.",
+        f"The handshake got no answer: {told}.",
+        Fix(ONE_WORKER, "", elsewhere),
+    )
+
+
 def _mute(case: Case) -> Words:
     asked = case.facts.upgrade or case.facts.alone
     why = asked.closed if asked is not None and asked.closed else Trouble.SILENT.value
@@ -163,11 +177,7 @@ WEBSOCKETS: Final = (
     Rule(
         "websocket-silent",
         _fails(lambda f: f.is_late and f.response is None),
-        lambda c: Words(
-            "The WebSocket handshake is never answered.",
-            "The handshake got no answer: the server or a proxy holds it back.",
-            _upgrade(c),
-        ),
+        _unanswered,
     ),
     Rule("websocket-failed", _fails(lambda f: True), _failed),
     Rule("websocket-mute", _is_open, _mute),
