@@ -58,9 +58,10 @@ def _measure_rounds(rounds: int, keep: Keep) -> None:
         say(f"round {number + 1} of {rounds}: a server that looks on")
         keep_all(wire.measure_report_only(1, is_reversed), keep)
         say(f"round {number + 1} of {rounds}: {storms.CLIENTS:,} clients come back")
-        for way, found in storms.measure(is_reversed).items():
-            for figure, value in found.items():
-                keep(f"storm/{way}/{figure}", value)
+        for storm in storms.measure(number, min(rounds, storms.REPETITIONS)):
+            for way, found in storm.items():
+                for figure, value in found.items():
+                    keep(f"storm/{way}/{figure}", value)
 
 
 def keep_all(measured: list[dict[str, wire.Figures]], keep: Keep) -> None:

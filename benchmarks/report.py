@@ -202,16 +202,22 @@ def _report_only(figures: Figures) -> Iterator[Row]:
 
 def _storms(figures: Figures) -> Iterator[Row]:
     section = f"Storm, {CLIENTS:,} clients come back at once"
-    theirs = figures["storm/list/seconds"]
     for way, what in [("store", "origins in a store"), ("function", "a function of 0.3 s")]:
-        ours = figures[f"storm/{way}/seconds"]
-        ratios = _over(ours, theirs)
-        is_met = median(ratios) <= 1.1
-        yield Row(
-            section, what, _seconds(ours), "a list", _seconds(theirs), ratios, "≤ 1.10×", is_met
-        )
+        for figure, told in [("seconds", "until all are back"), ("cpu", "the server's own time")]:
+            theirs, ours = (figures[f"storm/{name}/{figure}"] for name in ("list", way))
+            ratios = _over(ours, theirs)
+            yield Row(
+                section,
+                f"{what}, {told}",
+                _seconds(ours),
+                "a list",
+                _seconds(theirs),
+                ratios,
+                "≤ 1.10×",
+                median(ratios) <= 1.1,
+            )
         refused = max(figures[f"storm/{way}/refused"])
-        yield Row(section, f"kept out, {what}", f"{refused:.0f}", "", "", (), "0", refused == 0)
+        yield Row(section, f"{what}, kept out", f"{refused:.0f}", "", "", (), "0", refused == 0)
 
 
 def _changes(figures: Figures) -> Iterator[Row]:

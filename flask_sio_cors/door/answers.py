@@ -34,7 +34,7 @@ class _Answer:
 
     :ivar until: when it ceases to count.
     :ivar due: when it is asked for again, so that the next answer is there by then. Until it is,
-        this one counts for everybody but who asks.
+        this one counts.
     """
 
     __slots__ = ("due", "given", "said", "until")
@@ -102,7 +102,7 @@ class Answers:
         return answer.said if answer is not None and now < answer.until else None
 
     def settle(self, origin: str) -> bool | Reason:
-        """Get an answer, by asking or by waiting for somebody who does.
+        """Get an answer: the one that counts still, by asking, or by waiting for somebody who asks.
 
         :param origin: one that a browser could send.
         """
@@ -116,7 +116,14 @@ class Answers:
                 pending = None
                 question = _Question(now, self._interrupter.signal())
                 self._under_way[origin] = question
-        return self._await(origin, pending) if pending is not None else self._ask(origin, question)
+            earlier = self._allowed.get(origin)
+        if pending is not None:
+            return self._await(origin, pending)
+        if earlier is not None and now < earlier.until:
+            # Nobody who comes has to wait for the next answer, be it that the function fails.
+            self._interrupter.beside(lambda: self._ask(origin, question))
+            return earlier.said
+        return self._ask(origin, question)
 
     def _ask(self, origin: str, question: _Question) -> bool | Reason:
         try:

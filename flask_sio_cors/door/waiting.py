@@ -128,6 +128,13 @@ class Interrupter:
         """Return what one request can wait for until another one sets it."""
         return threading.Event()
 
+    def beside(self, function: Callable[[], object]) -> None:
+        """Call a function beside the caller, which goes on; first where there is no room for it."""
+        try:
+            threading.Thread(target=function, daemon=True).start()
+        except RuntimeError:  # the system gives no more threads
+            function()
+
     def watch(self) -> Watch:
         """Begin to watch what the caller does next; it has to be ended."""
         return Watch()
@@ -201,6 +208,15 @@ class EventletInterrupter(Interrupter):
         """Return what green threads can wait for, whatever is monkey-patched."""
         return _EventletSignal()
 
+    def beside(self, function: Callable[[], object]) -> None:
+        """Call a function in a green thread of its own, where a loop runs that."""
+        import eventlet
+
+        if self.is_with_server():
+            eventlet.spawn_n(function)
+        else:
+            function()
+
     def watch(self) -> Watch:
         """Begin to watch whether the hub runs before the caller has done what it does next."""
         from eventlet import getcurrent
@@ -254,6 +270,15 @@ class GeventInterrupter(Interrupter):
 
         signal: Signal = Event()
         return signal
+
+    def beside(self, function: Callable[[], object]) -> None:
+        """Call a function in a green thread of its own, where a loop runs that."""
+        import gevent
+
+        if self.is_with_server():
+            gevent.spawn(function)
+        else:
+            function()
 
     def watch(self) -> Watch:
         """Begin to watch whether the hub runs before the caller has done what it does next."""
