@@ -56,7 +56,7 @@ def test_a_worker_that_does_one_thing_at_a_time_is_told(serve) -> None:
 
 
 def test_a_worker_that_has_time_for_one_websocket_is_told(serve) -> None:
-    url = serve(ALLOWED, server="gunicorn, sync").url
+    url = serve(ALLOWED, fresh=True, server="gunicorn, sync").url
     wire = Wire(patience=SHORT)
     target = Target.parse(url, ORIGIN)
     report = Examination(target, PAGE, wire, watch=0.5, transports=["websocket"]).run()

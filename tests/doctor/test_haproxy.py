@@ -94,7 +94,7 @@ def test_it_is_told_its_own_lines(name: str, before: Before) -> None:
 def test_what_ends_a_poll_is_told_in_the_browsers_words(before: Before) -> None:
     target = Target.parse(before(guarded(LISTED), "timeout server 1s"), ORIGIN)
     report = Examination(target, Page(ORIGIN), watch=4, transports=["polling"]).run()
-    (first,) = report.findings
+    first = report.findings[0]
     assert first.id == "cut-off"
     assert first.reasons == ("CORS header ‘Access-Control-Allow-Origin’ missing",)
     assert first.client == ""
