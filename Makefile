@@ -18,6 +18,9 @@ SLOW := tests/servers tests/browsers tests/doctor tests/migration tests/fleet
 # They read stderr by itself, which click's own test runner tells since 8.2 only.
 CLICKS := tests/test_cli.py tests/advice tests/live/test_commands.py
 
+# Hundreds of servers that the tests start would each compile all of it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 
 .PHONY: help

@@ -1,5 +1,6 @@
 """The fixtures that start real servers and real clients."""
 
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -42,6 +43,12 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the tests of the longest files first; the order of a file's own stays."""
     items.sort(key=lambda item: _place(item.nodeid.partition("::")[0]))
+
+
+def pytest_collection_finish() -> None:
+    """Have the collector look no more at what lasts as long as the tests, which are thousands."""
+    gc.collect()
+    gc.freeze()
 
 
 def _place(file: str) -> int:

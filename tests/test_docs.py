@@ -3,7 +3,6 @@
 import re
 import shlex
 import subprocess
-import sys
 import textwrap
 
 import pytest
@@ -14,7 +13,16 @@ import flask_sio_cors
 from flask_sio_cors import Reason, SioCors
 from flask_sio_cors.config.options import SETTINGS
 from tests.support.house import FLOORS, sources
-from tests.support.pages import BLOCKS, COMMANDS, PAGES, REPOSITORY, asked_for, block, commands
+from tests.support.pages import (
+    BLOCKS,
+    COMMANDS,
+    PAGES,
+    REPOSITORY,
+    asked_for,
+    block,
+    commands,
+    on_threads,
+)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 PROJECT = (REPOSITORY / "pyproject.toml").read_text("utf-8")
@@ -113,9 +121,7 @@ def test_each_reason_has_its_meaning():
     "block", [block for block in BLOCKS if block.language == "python"], ids=str
 )
 def test_a_block_of_python_runs(block, monkeypatch):
-    # On threads, as where no extra is installed.
-    monkeypatch.setitem(sys.modules, "eventlet", None)
-    monkeypatch.setitem(sys.modules, "gevent", None)
+    on_threads(monkeypatch)
     if block.runner:
         assert (REPOSITORY / block.runner).is_file()
         return

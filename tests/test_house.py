@@ -1,5 +1,6 @@
 """The house is built in one direction: a folder imports only from those below it, in no circle."""
 
+import functools
 from textwrap import dedent
 
 import pytest
@@ -15,7 +16,12 @@ from tests.support.house import (
 )
 
 FILES = sources()
-IMPORTS = imports_in(FILES)
+
+
+@functools.cache
+def imports():
+    """Return what the package imports of itself, read where it is asked for."""
+    return imports_in(FILES)
 
 
 @pytest.mark.parametrize("path", sorted(FILES))
@@ -25,20 +31,20 @@ def test_a_file_has_its_place_in_the_house(path):
 
 @pytest.mark.parametrize("path", sorted(FILES))
 def test_a_file_imports_only_from_below(path):
-    own = [found for found in IMPORTS if found.importer == path]
+    own = [found for found in imports() if found.importer == path]
     problems = [problem for found in own if (problem := against_the_order(found)) is not None]
     assert not problems, "\n".join(problems)
 
 
 @pytest.mark.parametrize("path", sorted(FILES))
 def test_a_file_is_part_of_no_circle(path):
-    circle = circle_through(path, IMPORTS)
+    circle = circle_through(path, imports())
     assert not circle, f"These import each other in a circle: {' > '.join(circle)}"
 
 
 def test_the_package_is_what_is_read():
     # So that the tests above do not pass for want of files or imports.
-    importing = {found.importer.partition("/")[0] for found in IMPORTS}
+    importing = {found.importer.partition("/")[0] for found in imports()}
     assert importing >= {part for floor in FLOORS for part in floor}
 
 

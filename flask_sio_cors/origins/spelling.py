@@ -69,8 +69,8 @@ def corrected(text: str) -> tuple[str, ...]:
 
 _QUOTES: Final = "'\"`\\\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb"
 _UNFILLED: Final = (
-    r"[$#]\{|\$\(?\s?[A-Za-z_]|\{\{.+?\}\}|\{\s*[A-Za-z_]\w*\s*\}|<%|%s|%\(\w+\)s|(?<![?P])<[\w\s-]+>|://:[a-z]"
-    r"|([%@]|__)[A-Z_]+\1|\[\[.+?\]\]|\A(?:CHANGE_?ME|REPLACE_?ME|TODO|FIXME|PLACEHOLDER)\Z"
+    r"[$#]\{|\$\(?\s?[A-Za-z_]|\{\{.{1,200}?\}\}|\{\s*[A-Za-z_]\w*\s*\}|<%|%s|%\(\w+\)s|(?<![?P])<[\w\s-]+>|://:[a-z]"
+    r"|([%@]|__)[A-Z_]+\1|\[\[.{1,200}?\]\]|\A(?:CHANGE_?ME|REPLACE_?ME|TODO|FIXME|PLACEHOLDER)\Z"
     r"|\b(?:environ|getenv|process\.env|import\.meta)\b|\Alambda|\Adef |\b(?:YOUR|MY)[_-][A-Z_-]+\b"
     rf"|(?:(?<=//)|\A)(?:{PLACEHOLDER}|\[(?:ip|host|port)\]"
     r"|(?:[A-Z]+[_-])*(?:IP|HOST|HOSTNAME|DOMAIN|ADDRESS|SERVER|URL))(?=[:/]|\Z)"
@@ -101,7 +101,7 @@ _KINDS: Final[tuple[tuple[str, Code, tuple[str, ...] | Callable[[str], tuple[str
     (r"(?i)(?:regexp?|re|pattern)\s*[:=]\s*(.+)", Code.REGEX_UPPER_CASE, regex_text),
     (r"""(?:(?:re\.compile|(?:new )?RegExp)\(\s*r?|r)(["'])(.+?)(?:\1\s*\)?)?""",
      Code.ORIGIN_IS_SOURCE, meaning_of_regex),
-    ("(?i)([^/?#]*(?://)?[^/?#]*%(?:0[ad]|2[02cf]|3[abd]).*)", Code.HOST_PERCENT_ENCODED,
+    ("(?i)([^/?#]*(?://[^/?#]*)?%(?:0[ad]|2[02cf]|3[abd]).*)", Code.HOST_PERCENT_ENCODED,
      lambda text: corrected(unquote(text))),
     (rf"(?=.*(?:{_UNFILLED})).*", Code.ORIGIN_UNFILLED, _SHOWN),
 )

@@ -2,7 +2,6 @@
 
 import ast
 import re
-import sys
 
 import pytest
 from flask import Flask
@@ -10,7 +9,7 @@ from flask import Flask
 from flask_sio_cors.cli import flask_group
 from flask_sio_cors.config.options import Options
 from flask_sio_cors.live.opening import located
-from tests.support.pages import block
+from tests.support.pages import block, on_threads
 from tests.support.questions import application, run, run_json
 
 ACME, STRANGER = "https://acme.example", "https://stranger.example"
@@ -153,7 +152,7 @@ def test_the_policies_of_a_broken_configuration_are_told():
 
 
 def test_the_page_shows_what_explain_prints(monkeypatch):
-    monkeypatch.setitem(sys.modules, "eventlet", None)
+    on_threads(monkeypatch)
     names = {"__name__": "page"}
     exec(block("docs/tenants.md", "public.api.example.com"), names)
     line, *shown = block("docs/tenants.md", "explain", "console").splitlines()

@@ -27,7 +27,7 @@ from tests.support.stores import content, fork, write
 
 A, B, C, D = (f"https://{name}.example" for name in "abcd")
 INSECURE = "http://insecure.example"
-PACE = Pace(every=0.05, healing=0.3, report=0.1, silent=30, kept=60, retry=0.1)
+PACE = Pace(every=0.02, healing=0.15, report=0.04, silent=30, kept=60, retry=0.04)
 
 
 class Origins(LiveOrigins):
@@ -390,7 +390,7 @@ def test_a_store_that_comes_back_empty_is_healed_by_the_one_that_knows_most(flee
     write(workers[0].follower.store, [C, INSECURE])
     wait_for(workers, [A, B, C])
     delete(path)
-    wait_until(lambda: workers[0].state.condition is not Condition.CURRENT)
+    wait_until(lambda: "is empty, where origins were" in caplog.text)
     assert in_force(workers[0]) == [A, B, C]
     wait_until(lambda: content(workers[0].follower.store) == sorted([A, B, C, INSECURE]))
     wait_until(lambda: all(one.state.condition is Condition.CURRENT for one in workers))
@@ -440,9 +440,19 @@ def test_two_that_heal_at_once_end_with_the_same(failing, store):
     workers = failing.workers(4)
     workers[0].add(A, B)
     wait_for(workers, [A, B])
+    all_know, real = threading.Event(), store.write
+
+    def write_together(change, expected):
+        if change.is_healing:
+            all_know.wait(20)
+        return real(change, expected)
+
+    store.write = write_together
     for _ in range(3):
+        all_know.clear()
         store.lose()
         wait_until(lambda: all(one.state.condition is Condition.LOST for one in workers))
+        all_know.set()
         wait_until(lambda: all(one.state.condition is Condition.CURRENT for one in workers))
         assert store.origins == {A, B}
         wait_for(workers, [A, B])
@@ -520,7 +530,7 @@ def test_where_the_log_does_not_tell_what_was_written_since_the_loss_nothing_is_
 
 
 def test_who_starts_while_the_store_is_lost_is_not_ready_before_it_is_healed(fleet, path):
-    fleet._pace = PACE._replace(healing=0.8)
+    fleet._pace = PACE._replace(healing=1000)
     worker = fleet.worker()
     worker.add(A)
     delete(path)
@@ -528,6 +538,7 @@ def test_who_starts_while_the_store_is_lost_is_not_ready_before_it_is_healed(fle
     wait_until(lambda: bool(worker.follower.store.reports()))
     late = fleet.worker()
     assert (late.state.condition, late.state.ready) == (Condition.LOST, False)
+    worker.follower.hasten()
     wait_for([late], [A])
     wait_until(lambda: late.state.ready)
 
@@ -761,12 +772,12 @@ def test_a_follower_that_two_first_requests_start_at_once_runs_once(failing, sto
 
     def way_of(kind):
         entered.append(threading.current_thread())
-        go_on.wait(1)
+        go_on.wait(0.2)
         return real(kind)
 
     monkeypatch.setattr(background, "way_of", way_of)
-    follower = failing.outsider().follower
-    requests = [threading.Thread(target=follower.background.ensure) for _ in range(2)]
+    ensure = failing.outsider().follower.background.ensure
+    requests = [threading.Thread(target=ensure) for _ in range(2)]
     for request in requests:
         request.start()
     wait_until(lambda: bool(entered))
@@ -850,13 +861,14 @@ def test_a_hint_is_followed_at_once_and_one_that_is_wrong_makes_nobody_busy(fail
 
 def test_who_waits_long_for_a_hint_obeys_other_settings_meanwhile(failing, store, monkeypatch):
     failing._pace = PACE._replace(every=600)
+    monkeypatch.setattr("flask_sio_cors.live.follower._LONGEST", 0.1)
     worker = failing.worker()
     worker.add(A, B)
     waiting = threading.Event()
 
     def wait(version, seconds):
         waiting.set()
-        time.sleep(min(seconds, 5))
+        time.sleep(seconds)
         return False
 
     store.wait = wait

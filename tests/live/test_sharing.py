@@ -1,7 +1,6 @@
 """Stores of several policies: each has its own list, and what is in it gets in nowhere else."""
 
 import logging
-import sys
 
 import pytest
 from flask import Flask
@@ -12,7 +11,7 @@ from flask_sio_cors.config.policies import DEFAULT
 from flask_sio_cors.live.follower import Condition, Pace
 from tests.live.test_follower import Failing
 from tests.support.harness import wait_until
-from tests.support.pages import block
+from tests.support.pages import block, on_threads
 from tests.support.raw_http import POLLING
 
 A, B, INSECURE = "https://a.example", "https://b.example", "http://insecure.example"
@@ -284,8 +283,7 @@ def test_after_reconfigure_the_first_refusal_waits_for_the_new_store(make):
 
 def test_the_page_about_tenants_shows_what_works(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for library in ("eventlet", "gevent"):  # on threads, as where no extra is installed
-        monkeypatch.setitem(sys.modules, library, None)
+    on_threads(monkeypatch)
     names = {"__name__": "page"}
     exec(block("docs/tenants.md", '"ORIGINS_STORE": STORE'), names)
     exec(block("docs/tenants.md", "cors.shared_origins(app, policy="), names)

@@ -310,7 +310,7 @@ FORK = """
     for thread in threads:
         thread.start()
     hung = 0
-    for _ in range(100):
+    for _ in range(25):
         child = os.fork()
         if not child:
             signal.alarm(2)

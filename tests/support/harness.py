@@ -257,7 +257,9 @@ def start(description: Description, directory: Path) -> Server:
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
     """Ask `condition` until it holds; raises `TimeoutError` when it does not in `seconds`."""
     deadline = time.monotonic() + seconds
+    pause = 0.001
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"the condition did not hold within {seconds} s")
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.02)
