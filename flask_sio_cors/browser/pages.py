@@ -52,6 +52,12 @@ _APPS: Final = (
         "Capacitor's apps have capacitor://localhost on iOS; on Android they have "
         "https://localhost (http://localhost up to Capacitor 5).",
     ),
+    App(
+        "https?://localhost",
+        "Apps of Capacitor and Cordova have it on Android; on iOS, Capacitor's have "
+        "capacitor://localhost. With androidScheme, Capacitor's choose between https:, which "
+        "reaches no server by http: (mixed content), and http:.",
+    ),
     # README of ionic-team/cordova-plugin-ionic-webview, "Migrating to 4.x".
     App(
         "ionic://.*",

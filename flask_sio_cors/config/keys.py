@@ -31,6 +31,8 @@ _OTHER_NAMES: Final = {
     "ALLOWED_DOMAINS": "ORIGINS",
     "ORIGIN_ALLOW_ALL": "ORIGINS",
     "ORIGIN_WHITELIST": "ORIGINS",
+    "DOMAINS": "ORIGINS",
+    "TRUSTED_ORIGINS": "ORIGINS",
     "CREDENTIALS": "SUPPORTS_CREDENTIALS",
     "ALLOW_CREDENTIALS": "SUPPORTS_CREDENTIALS",
     "HEADERS": "ALLOW_HEADERS",
@@ -120,15 +122,14 @@ def ignored_keys(
     :param sources: the settings' names → the keys that their values came from.
     """
     for key in config:
-        match = _LOOKS_LIKE_OURS.fullmatch(key.upper()) if isinstance(key, str) else None
-        if match is None or key in read:
+        if not isinstance(key, str) or key in read:
             continue
-        meant = _meant(match["name"], bool(match["prefix"]), sources)
+        meant, is_likely = _meant_by(key.upper().replace("-", "_"), sources)
         if not meant:
             continue
         decisive = sources.get(meant, "default")
         decisive = decisive if decisive in config else ""
-        if not decisive or not _said(config[key]) <= _said(config[decisive]):
+        if not decisive or (is_likely and not _said(config[key]) <= _said(config[decisive])):
             yield IgnoredKey(key, PREFIX + meant, decisive)
 
 
@@ -137,6 +138,17 @@ def _said(value: object) -> set[str]:
     if isinstance(value, (list, tuple, set, frozenset)):
         return set(map(str, value))
     return set(re.split(r"[\s,;]+", str(value).strip(" \t\r\n,;")))
+
+
+def _meant_by(key: str, names: Iterable[str]) -> tuple[str, bool]:
+    """Return the setting that a key means, and whether it is rather meant for Socket.IO."""
+    match = _LOOKS_LIKE_OURS.fullmatch(key)
+    if match is not None and (meant := _meant(match["name"], bool(match["prefix"]), names)):
+        return meant, True
+    # An application's own, or another package's: of origins, where nothing else says which.
+    match = _OF_ANOTHER.fullmatch(key)
+    meant = _meant(match["name"], True, names) if match is not None else ""
+    return ("ORIGINS", False) if meant == "ORIGINS" else ("", False)
 
 
 def _meant(name: str, has_prefix: bool, names: Iterable[str]) -> str:
@@ -159,10 +171,13 @@ _OF_ORIGINS: Final = (
     "ALLOW_ORIGIN",
     "ALLOW_ALL_ORIGINS",
     "ALLOWED_ORIGIN_REGEXES",
+    "WHITELISTED_ORIGINS",
 )
 _LOOKS_LIKE_OURS: Final = re.compile(
-    r"(?P<prefix>(?:FLASK_)?(?:(?:SIO|SOCKETIO|SOCKET_IO|WEBSOCKETS?|WS)_?)?(?:CORS_)?)(?P<name>\w+)"
+    r"(?P<prefix>(?:FLASK_)?(?:(?:SIO|SOCKETIO|SOCKET_IO|SOCKET|ENGINEIO|WEBSOCKETS?|WS)_?)?"
+    r"(?:CORS_|ACCESS_CONTROL_)?)(?P<name>\w+)"
 )
+_OF_ANOTHER: Final = re.compile(r"\w+_CORS_(?P<name>\w+)")
 
 
 def nearest_setting(key: str, known: list[str]) -> str:

@@ -160,7 +160,10 @@ class Callback:
             return answer
         if not isinstance(answer, Fault):
             function = name_of(self._gate.function)
-            kind = type(answer).__name__
+            made = type(answer)
+            # numpy's bool_ is called bool, too.
+            module = "" if made.__module__ == "builtins" else f"{made.__module__}."
+            kind = f"{module}{made.__qualname__}"
             said = f"{function} returned {kind}, not True or False (bool(…) makes it one)"
             answer = Fault(None, said)
         self.fail(answer, consequence)

@@ -314,6 +314,7 @@ def test_explain_takes_a_listed_file_for_the_web_view_that_sends_it() -> None:
     ("origin", "elsewhere"),
     [
         ("capacitor://localhost", "on Android they have https://localhost"),
+        ("https://localhost", "on iOS, Capacitor's have capacitor://localhost"),
         ("ionic://localhost", "http://localhost on Android"),
         ("tauri://localhost", "http://tauri.localhost"),
         ("app://bundle", "null where it was not"),

@@ -260,6 +260,15 @@ def test_what_a_function_does_to_strangers_is_told_by_the_credentials() -> None:
         ("CORS_ALLOW_CREDENTIALS", "SUPPORTS_CREDENTIALS"),
         ("CORS_ALLOWED_METHODS", "METHODS"),
         ("CORS_OWN_ORIGINS", "OWN_ORIGINS"),
+        ("CORS_DOMAINS", "ORIGINS"),
+        ("ACCESS_CONTROL_ALLOW_ORIGIN", "ORIGINS"),
+        ("Access-Control-Allow-Origin", "ORIGINS"),
+        ("ENGINEIO_CORS_ALLOWED_ORIGINS", "ORIGINS"),
+        ("SOCKET_CORS_ORIGINS", "ORIGINS"),
+        # Which applications call their own.
+        ("BACKEND_CORS_ORIGINS", "ORIGINS"),
+        ("MYAPP_CORS_ALLOWED_ORIGINS", "ORIGINS"),
+        ("ALLOWED_CORS_ORIGINS", "ORIGINS"),
     ],
 )
 def test_a_key_that_looks_like_ours_is_named_at_each_start(
@@ -297,6 +306,8 @@ def test_where_the_setting_says_something_else_it_is_named(
         {"CORS_ORIGINS": "https://a.example", "CORS_RESOURCES": "*", "CORS_SEND_WILDCARD": True},
         {"CORS_MAX_AGE": 5, "CORS_VARY_HEADER": False, "CORS_ALWAYS_SEND": True},
         {"ALLOWED_HOSTS": ["a"], "ORIGIN": "x", "HEADERS": {}, "METHODS": [], "MAX_AGE": 5},
+        {"SIO_CORS_ORIGINS": [FRIEND], "BACKEND_CORS_ORIGINS": ["https://other.example"]},
+        {"MYAPP_CORS_MAX_AGE": 5, "CSRF_TRUSTED_ORIGINS": ["https://a.example"]},
         {"ALLOWED_EXTENSIONS": ["png"], "ALLOW_SIGNUP": True, "ORIGINAL_SIZE": 5},
     ],
 )

@@ -47,6 +47,10 @@ NO_ANSWERS = {
         "returned str, not True or False (bool(…) makes it one)",
     ),
     "returns one": ("return 1", "returned int, not True or False (bool(…) makes it one)"),
+    "returns an object of a library": (
+        "import decimal\nreturn decimal.Decimal(1)",
+        "returned decimal.Decimal, not True or False (bool(…) makes it one)",
+    ),
     "returns a generator": (
         "return (_ for _ in [1])",
         "returned generator, not True or False (bool(…) makes it one)",
