@@ -78,7 +78,12 @@ def _origin(text: str) -> str:
             f"{_shown(text)} {misspelling.reason}. Write what the page's console answers to "
             "location.origin, such as https://app.example.com."
         )
-    click.echo(f"Taken for {mended}, as browsers send it.", err=True)
+    program = ""
+    if text.lower().startswith(("ws://", "wss://")):
+        program = (
+            f" A program that sends {_shown(text)} is refused: let it send that, or no Origin."
+        )
+    click.echo(f"Taken for {mended}, as browsers send it.{program}", err=True)
     return mended
 
 

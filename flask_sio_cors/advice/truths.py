@@ -53,7 +53,9 @@ def of_page(asking: Asking, options: Options, step: Step) -> Iterator[Truth]:
     :param step: what its last request met.
     """
     app, question, server = asking.app, asking.question, asking.server
-    if app_asking := app_of(question.origin):
+    app_asking = app_of(question.origin)
+    # Why it is refused says what stands for names that nobody knows.
+    if app_asking is not None and (step.is_passed or not app_asking.family):
         yield Truth("app-elsewhere", with_family(app_asking, options))
     if question.is_websocket and question.headers:
         yield _no_headers(question)

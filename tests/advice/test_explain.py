@@ -331,6 +331,17 @@ def test_explain_says_which_other_origins_an_app_has(origin: str, elsewhere: str
     assert elsewhere in note["text"]
 
 
+def test_what_stands_for_names_that_nobody_knows_is_said_once() -> None:
+    told = run(application(), "explain", "moz-extension://0f1e-2d").stdout
+    assert " ".join(told.split()).count("gives an extension another name") == 1
+
+
+def test_explain_says_that_a_program_does_not_get_in_by_the_address_of_its_socket() -> None:
+    result = run(application(**LISTED), "explain", "wss://chat.example.com")
+    assert "Taken for https://chat.example.com" in result.stderr
+    assert "A program that sends 'wss://chat.example.com' is refused" in result.stderr
+
+
 def test_lines_that_read_the_configuration_belong_below_it() -> None:
     shown = run(application(SIO_CORS_ORIGINS=MANY), "explain", STRANGER).stdout
     assert "above SioCors(app), and below what sets it so far." in shown

@@ -84,6 +84,23 @@ INNERMOST = sets(
     X_Forwarded_Host="$http_host",
     X_Forwarded_Proto="$http_x_forwarded_proto",
 )
+#: As ingress-nginx has them, unless it is told to believe a load balancer before it.
+INGRESS = sets(
+    Host="$http_host",
+    X_Forwarded_Host="$http_host",
+    X_Forwarded_Port="$server_port",
+    X_Forwarded_Proto="$scheme",
+    X_Forwarded_Scheme="$scheme",
+    X_Scheme="$scheme",
+)
+#: As Nginx Proxy Manager has them.
+MANAGER = sets(
+    Host="$host",
+    X_Forwarded_Scheme="$scheme",
+    X_Forwarded_Proto="$scheme",
+    X_Forwarded_For="$proxy_add_x_forwarded_for",
+    X_Real_IP="$remote_addr",
+)
 ADDING = sets(Host="$http_host", X_Forwarded_Proto="$http_x_forwarded_proto, $scheme")
 
 NO_SCHEME = ("the page says https:", "no X-Forwarded-Proto came", "X-Forwarded-Proto $scheme;")
@@ -130,6 +147,15 @@ CASES = {
     "an inner proxy that adds, ProxyFix": Case(
         "https://:", ADDING, ("as ProxyFix has it", "x_proto=2"), "x_host", COMPLETE
     ),
+    "ingress-nginx": Case("https://:", INGRESS),
+    "ingress-nginx behind a load balancer": Case(
+        "https://:",
+        INGRESS,
+        ("X-Forwarded-Proto says 'http'", 'ingress-nginx: use-forwarded-headers: "true"'),
+        before=sets(Host="$http_host", X_Forwarded_Proto="$scheme", X_Forwarded_Port="443"),
+    ),
+    "Nginx Proxy Manager": Case("https://:", MANAGER),
+    "Nginx Proxy Manager, another port": Case("https://:8443", MANAGER, NO_PORT),
     "an upstream's name": Case("https://:", UPSTREAM, ("https://flask_app", *NO_HOST)),
     "Traefik's scheme": Case("https://:", TRAEFIK),
     "Traefik's scheme by http:": Case("http://:8080", TRAEFIK),
@@ -414,6 +440,11 @@ def pasted(case: Case, told: str) -> Case:
         proxy = with_line(proxy, line, header)
         if header == "Host" and before:  # Each proxy is to pass it on.
             before = with_line(before, line, header)
+    if "use-forwarded-headers" in told:  # What it makes of the controller's own lines.
+        for header in ("X-Forwarded-Proto", "X-Forwarded-Port"):
+            variable = header.lower().replace("-", "_")
+            line = f"proxy_set_header {header} $http_{variable};"
+            proxy = with_line(proxy, line, header)
     fix = re.search(r"ProxyFix\(app\.wsgi_app, (x_\w+=\d)\)", told)
     server = fix[1] if fix else case.server
     return case._replace(proxy=proxy, before=before, told=(), server=server)
