@@ -71,6 +71,11 @@ def _items(value: Any, report: Report) -> list[Any]:
     is_single = callable(value) or isinstance(value, re.Pattern) or _is_broken_list(value)
     within = chain.from_iterable(_corrected_item(one) for one in _within(value))
     shown = tuple(dict.fromkeys(within)) or (EXAMPLE,)
+    if _is_spelled_out(value):
+        whole = () if isinstance(value, (set, frozenset)) else entries_of("".join(value))
+        meant = chain.from_iterable(map(_corrected_item, whole))
+        report(value, Code.ORIGINS_SPELLED_OUT.said(), list(meant) or [EXAMPLE])
+        return []
     return read_items([value] if is_single else value, report, "origins", shown, are_origins)
 
 
@@ -86,34 +91,54 @@ def _is_broken_list(value: Any) -> bool:
 _LIST_BEGINS: Final = re.compile(r"""\s*(?:[\w.-]+\s*[=(:]\s*){0,2}[\[(]\s*(?:["']|[a-z]+://)""")
 
 
+def _is_spelled_out(value: Any) -> bool:
+    """Tell whether a list has the letters of a text."""
+    is_list = isinstance(value, (list, tuple, set, frozenset)) and ":" in value and "/" in value
+    return is_list and all(isinstance(item, str) and len(item) == 1 for item in value)
+
+
 def _within(value: Any) -> Iterable[Any]:
     """Yield what is meant in a value that is neither a list nor a text, as far as it shows."""
     if isinstance(value, Mapping):
         for key, one in value.items():
-            if str(key).lower() in ("origin", "origins"):
-                yield from one if isinstance(one, (list, tuple, set)) else [one]
-            elif isinstance(one, Mapping):
+            is_named = _OF_ORIGINS.fullmatch(str(key)) is not None
+            found = one if isinstance(one, (list, tuple, set)) else [one]
+            if isinstance(one, Mapping):
                 yield from _within(one)
-            elif isinstance(one, str) and "://" in one:
-                yield one
-    elif isinstance(value, Iterable) and not isinstance(value, _READ):
+            else:
+                yield from (item for item in found if is_named or _shows_origin(item))
+    elif isinstance(value, Iterable) and not isinstance(value, (*_READ, bytes)):
         yield from value
     elif _shows_origin(value):
         yield value
 
 
-_READ: Final = (str, bytes, list, tuple, set, frozenset)
+#: What other packages call them: npm cors, Flask-CORS, Starlette, rack-cors, Spring.
+_OF_ORIGINS: Final = re.compile(
+    r"(?:allow(?:ed)?_?)?origins?(?:_?(?:regex(?:es)?|patterns?))?", re.IGNORECASE
+)
+_READ: Final = (str, list, tuple, set, frozenset)
 
 
 def _shows_origin(value: object) -> bool:
-    """Tell whether a value is an address of another library, which shows it as text."""
-    is_other = not isinstance(value, (*_READ, re.Pattern)) and not callable(value)
-    return is_other and "://" in str(value)
+    """Tell whether a value shows an origin as text, or a network, whatever it is."""
+    if isinstance(value, re.Pattern) or callable(value):
+        return False
+    return "://" in _shown(value) or type(value).__module__ == "ipaddress"
+
+
+def _shown(value: object) -> str:
+    """Return the text that a library's address, or bytes, stand for."""
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    # What `urllib.parse.urlsplit` returns is a tuple, too.
+    whole = getattr(value, "geturl", None)
+    return str(whole() if callable(whole) else value)
 
 
 def _corrected_item(item: Any) -> tuple[Any, ...]:
     if isinstance(item, str) or _shows_origin(item):
-        return _corrected(str(item))
+        return _corrected(_shown(item))
     return (item,) if callable(item) or isinstance(item, re.Pattern) else ()
 
 
@@ -338,11 +363,11 @@ def _report_origin(item: Any, report: Report) -> None:
         pattern = re.compile(item.pattern.decode("latin-1"), item.flags)
         report(item, Code.REGEX_OF_BYTES.said(), (pattern,))
     elif isinstance(item, bytes):
-        report(item, Code.ORIGIN_OF_BYTES.said(), (item.decode("latin-1"),))
+        report(item, Code.ORIGIN_OF_BYTES.said(), _corrected(_shown(item)))
     elif item is None:
         report(item, Code.ORIGIN_IS_NONE.said(), ())
-    elif isinstance(item, (list, tuple, set, frozenset)) and item:
+    elif isinstance(item, (list, tuple, set, frozenset)) and item and not hasattr(item, "geturl"):
         report(item, Code.ORIGIN_IS_LIST.said(kind_of(item)), tuple(item))
     else:
-        shown = _corrected(str(item)) if _shows_origin(item) else (EXAMPLE,)
+        shown = _corrected(_shown(item)) if _shows_origin(item) else (EXAMPLE,)
         report(item, Code.ORIGIN_OF_WRONG_TYPE.said(kind_of(item)), shown)

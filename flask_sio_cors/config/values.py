@@ -128,7 +128,7 @@ def kind_of(value: object) -> str:
     if isinstance(value, bytes):
         return "bytes"
     name = type(value).__name__
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
+    return f"{'an' if name[0] in 'aeiouAEIO' else 'a'} {name}"
 
 
 def read_items(

@@ -124,13 +124,17 @@ def _pass_on(header: str, proxy: str) -> str:
     return f"Let the proxy pass {header} on as it came{_written(lines, proxy)}."
 
 
-def _written(lines: Mapping[str, str], proxy: str) -> str:
+def _written(lines: Mapping[str, str], *shown: str) -> str:
     """Return how that is written in the proxy that shows; in nginx, as the most common one.
 
     :param lines: by the key of a proxy; where it has none for that which shows, it is named alone.
+    :param shown: the proxy's key, or those that it may be; ``""`` where none shows.
     """
-    name = proxies.NAMES[proxy or "nginx"]
-    return f" ({name}: {line})" if (line := lines.get(proxy or "nginx")) else f" ({name})"
+    told = []
+    for proxy in dict.fromkeys(one or "nginx" for one in shown):
+        line = lines.get(proxy, "")
+        told.append(f"{proxies.NAMES[proxy]}: {line}" if line else proxies.NAMES[proxy])
+    return f" ({' '.join(told)})"
 
 
 def _host_cure(origin: str, server: Server, said: Said) -> str:
@@ -148,6 +152,7 @@ def _scheme_cure(origin: str, said: Said) -> str:
         place = len(values) - values.index(scheme)
         return f"Let ProxyFix apply the scheme: ProxyFix(app.wsgi_app, x_proto={place})."
     if values[0] in ("http", "ws"):
-        written = _written(proxies.OUTER_SCHEME, said.proxy)
+        inner = (said.proxy,) if said.proxy in proxies.SURE else ("nginx", said.proxy)
+        written = _written(proxies.OUTER_SCHEME, *inner)
         return f"Let the inner proxy pass on what the outer one says{written}."
     return f"Let the proxy send X-Forwarded-Proto{_written(proxies.SCHEME, said.proxy)}."

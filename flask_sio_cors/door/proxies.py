@@ -81,6 +81,10 @@ OUTER_SCHEME: Final = {
 }  # fmt: skip
 
 
+#: Those that, where they show, have said the scheme themselves, and no other one behind them.
+SURE: Final = frozenset({"ingress-nginx", "traefik"})
+
+
 def proxy_before(environ: WSGIEnvironment) -> str:
     """Return the key of the proxy that has passed a request on; ``""`` where none shows.
 

@@ -41,6 +41,10 @@ class Code(str, Enum):
         "origin-is-list",
         "is {} within the list, where its items belong into the list itself",
     )
+    ORIGINS_SPELLED_OUT = (
+        "origins-spelled-out",
+        "is a text that was taken apart into its letters, as list(…) and set(…) do",
+    )
     ORIGIN_MISSPELT = "origin-misspelt", "is not spelled as browsers send it"
     ORIGIN_EXCLUDED = (
         "origin-excluded",

@@ -168,7 +168,14 @@ TOLD_OF = {
         "(nginx: proxy_set_header",
     ),
     "Apache": ({"x_forwarded_server": "a"}, "(Apache: RequestHeader set X-Forwarded-Proto"),
-    "Caddy": ({"via": "2.0 Caddy", **HTTP}, "(Caddy: trusted_proxies private_ranges"),
+    "nginx behind lighttpd": (
+        {"x_host": HOST, **HTTP},
+        "(nginx: proxy_set_header X-Forwarded-Proto $http_x_forwarded_proto; lighttpd: extforward",
+    ),
+    "Caddy": (
+        {"via": "2.0 Caddy", **HTTP},
+        "$http_x_forwarded_proto; Caddy: trusted_proxies private_ranges",
+    ),
     "IIS": ({"x_arr_log_id": "1", "x_arr_ssl": "1"}, "HTTP_X_FORWARDED_PROTO"),
     "an unknown one": ({"x_forwarded_for": "1.2.3.4"}, "(nginx: proxy_set_header"),
 }

@@ -292,8 +292,8 @@ def test_a_stranger_never_gets_in(site: Site) -> None:
 
 #: Of those that show by what they add to requests, the line that lets the page in.
 TOLD = {
-    "apache": "(Apache: remove RequestHeader set X-Forwarded-Proto)",
-    "lighttpd": f"(lighttpd: {BEHIND['lighttpd']}",
+    "apache": "Apache: remove RequestHeader set X-Forwarded-Proto)",
+    "lighttpd": f"lighttpd: {BEHIND['lighttpd']}",
     "traefik": f"(Traefik: at the entry point: {BEHIND['traefik']}",
     "varnish": '(Varnish: set req.http.X-Forwarded-Proto = "https";)',
 }

@@ -282,6 +282,8 @@ def _origins_of_a_wrong_type() -> Iterator[Mistake]:
                   're.compile(r"https://a[.]example")')  # fmt: skip
     yield _origin("None", None, "os.getenv gives", "")
     yield _origin("a number", 3000, "is an int", PLACEHOLDER)
+    letters = {ORIGINS: list("https://a.example")}
+    yield Mistake("letters", letters, "taken apart into its letters", '["https://a.example"]')
     yield _origin("a list within", ["https://a.example"], "within the list", '"https://a.example"')
     yield Mistake("a dict", {ORIGINS: {"https://a.example": True}}, "is a dict",
                   f"[{PLACEHOLDER}]")  # fmt: skip

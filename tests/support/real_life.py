@@ -2,7 +2,9 @@
 
 import enum
 from collections import deque
+from ipaddress import ip_address, ip_network
 from typing import Any
+from urllib.parse import urlsplit
 
 A, B = "https://a.example", "https://b.example"
 LOCAL = "http://localhost:3000"
@@ -133,6 +135,16 @@ IN_PYTHON: dict[str, tuple[Any, list[str]]] = {
     "a member of an Enum": ([Page.FRONTEND], [A]),
     "Flask-CORS's resources": ({r"/api/*": {"origins": [A, B]}}, [A, B]),
     "Express's options": ({"origin": A, "methods": ["GET"]}, [A]),
+    "Starlette's options": ({"allow_origins": [A], "allow_origin_regex": r"https://.*\.b\.example"},
+                            [A, "https://*.b.example"]),
+    "lists by name": ({"web": [A], "app": [B]}, [A, B]),
+    "a text that list() took apart": (list(A), [A]),
+    "texts that a star took apart": ([*f"{A},{B}"], [A, B]),
+    "what urllib has parsed": ([urlsplit(f"{A}/chat")], [A]),
+    "bytes": (f"{A}/".encode(), [A]),
+    "bytes in a list": ([f"{A}/".encode()], [A]),
+    "an address of ipaddress": ([ip_address("192.168.1.5")], ["http://192.168.1.5"]),
+    "a network of ipaddress": ([ip_network("10.0.0.0/8")], ["http://10.0.0.0/8:*"]),
     "a list in a list": ([[A, B]], [A, B]),
     "a tuple": ((A, f"{B}/"), [A, B]),
     "a set": ({A}, [A]),
