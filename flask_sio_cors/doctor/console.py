@@ -7,11 +7,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ..browser import wording
-from ..browser.fetch import BAD_PORTS, Block, Check, cors_check
-from .facts import UNSPECIFIED, Case, Facts, Stage
+from ..browser.fetch import Block, Check, cors_check
+from .facts import Case, Stage
 from .wire import Failure, Trouble
 
-_POLL_ERROR: Final = "xhr poll error"
+#: What the page gets of a request that gets nowhere.
+POLL_ERROR: Final = "xhr poll error"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def console_of(case: Case) -> Console:
     if case.stage is Stage.WEBSOCKET:
         return _of_websocket(case)
     if case.stage is Stage.BENEATH:
-        return Console(client=_POLL_ERROR)
+        return Console(client=POLL_ERROR)
     found = _of_fetch(case)
     if case.stage is Stage.SESSION:
         is_post = any(one.method == "POST" for one in case.fetched.exchanges)
@@ -55,7 +56,7 @@ def _of_fetch(case: Case) -> Console:
     fetched, url = case.fetched, case.url
     if fetched.redirected_for_good:
         error = wording.network_error("TOO_MANY_REDIRECTS")
-        return Console((wording.failed_line(url),), (error,), _POLL_ERROR)
+        return Console((wording.failed_line(url),), (error,), POLL_ERROR)
     failure = fetched.failure
     # A browser looks at the headers before the body, but not at those that it cannot read.
     is_unread = failure is not None and failure.trouble is Trouble.MALFORMED
@@ -74,7 +75,7 @@ def _of_block(case: Case, block: Block) -> Console:
     if block.status == 407:
         chromium = (wording.network_error("UNEXPECTED_PROXY_AUTH"),)
     firefox = wording.firefox_lines(block, url, origin, is_redirect=is_redirect)
-    return Console(firefox, chromium, _POLL_ERROR)
+    return Console(firefox, chromium, POLL_ERROR)
 
 
 def _as_chromium_sees(case: Case, block: Block) -> Block:
@@ -111,12 +112,12 @@ def _of_failure(case: Case, failure: Failure) -> Console:
         block = block or Block(Check.ORIGIN_MISSING, status=200)
     if block is not None:
         chromium = wording.chromium_lines(block, url, origin)
-    return Console(firefox, chromium, "timeout" if failure.is_late else _POLL_ERROR)
+    return Console(firefox, chromium, "timeout" if failure.is_late else POLL_ERROR)
 
 
 def _of_content(case: Case) -> Console:
     response = case.response
-    client = "server error" if response.status == 200 else _POLL_ERROR
+    client = "server error" if response.status == 200 else POLL_ERROR
     if response.status == 407:
         return Console((), (wording.network_error("UNEXPECTED_PROXY_AUTH"),), client)
     if response.status < 400:
@@ -140,30 +141,3 @@ def _of_websocket(case: Case) -> Console:
     # Who has polling hears of nothing.
     client = client if case.facts.upgrade is None else ""
     return Console((wording.firefox_websocket(url),), chromium, client)
-
-
-def console_of_unsent(facts: Facts) -> Console:
-    """Return what is printed where no request leaves the browser."""
-    url, origin, parts = facts.target.polling(), facts.page.origin, urlsplit(facts.target.base)
-    if parts.scheme not in ("http", "https"):
-        chromium = wording.chromium_not_http(url, origin)
-        return Console((wording.not_http_line(url),), chromium, _POLL_ERROR)
-    if parts.port in BAD_PORTS:
-        return Console((), (wording.network_error("UNSAFE_PORT"),), _POLL_ERROR)
-    if parts.hostname in UNSPECIFIED:
-        return Console((wording.failed_line(url),), (), _POLL_ERROR)
-    firefox, told = wording.mixed_content(url, origin)
-    return Console((firefox,), (told,), _POLL_ERROR)
-
-
-def console_of_space(facts: Facts, space: str) -> Console:
-    """Return what Chromium prints where a public page may not ask a private network."""
-    lines = wording.chromium_local_network(
-        facts.target.polling(), facts.page.origin, space, is_secure=False
-    )
-    return Console((), lines, _POLL_ERROR)
-
-
-def console_of_authorization(case: Case) -> Console:
-    """Return Firefox's warning of what a wildcard will not cover."""
-    return Console((wording.authorization_warning(case.url),))

@@ -8,21 +8,15 @@ from typing import Final
 
 from ..browser.fetch import Check, Page
 from .browser import Fetched
-from .console import (
-    Console,
-    console_of,
-    console_of_authorization,
-    console_of_space,
-    console_of_unsent,
-)
+from .console import Console, console_of
 from .facts import Case, Facts, Stage, is_welcome
-from .findings import Finding, Rule, Severity
+from .findings import Finding, Rule, Severity, told
 from .plan import examine
 from .proof import proof_of
 from .rules import answers, cors, network, notes, session, websocket
 from .target import Target
 from .who import Error
-from .wire import UNANSWERED, Exchange, Wire
+from .wire import UNANSWERED, Exchange, Trouble, Wire
 
 
 @dataclass(frozen=True)
@@ -109,25 +103,20 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
 def _found(facts: Facts) -> Iterator[Finding]:
     asked = Exchange("GET", facts.target.polling(), (), UNANSWERED)
     whole = Case(facts, facts.handshake or Fetched((asked,)), Stage.HANDSHAKE)
-    if facts.is_unsent:
-        yield from _first(network.UNSENT, whole, console_of_unsent(facts))
-    if space := notes.space_of(facts):
-        yield from _first(notes.KEPT_OUT, whole, console_of_space(facts, space), is_proven=False)
-    yield from _first(network.TWO_SERVERS, whole, Console())
+    for rules in (network.UNSENT, notes.KEPT_OUT, network.TWO_SERVERS):
+        yield from _first(rules, whole)
     yield from _stopped(facts)
     yield from _application(facts)
     yield from _websockets(facts)
     yield from _ended(facts)
-    if facts.is_alone_served and facts.alone is not None:
+    if facts.alone is not None:
         alone = Case(facts, Fetched((facts.alone.exchange,)), Stage.WATCH)
         yield from _first(session.ALONE_SERVED, alone)
     is_known = facts.polling is not None or facts.connects_by_websocket
     spent = Severity.NOTE if is_known else Severity.BROKEN
-    yield from _first(notes.SPENT, whole, Console(), spent, is_proven=False)
+    yield from _first(notes.SPENT, whole, severity=spent)
     for rule in notes.NOTES:
-        is_warning = rule is notes.NOTES[0]
-        console = console_of_authorization(whole) if is_warning else Console()
-        yield from _first((rule,), whole, console, Severity.NOTE, is_proven=is_warning)
+        yield from _first((rule,), whole)
 
 
 def _stopped(facts: Facts) -> Iterator[Finding]:
@@ -140,29 +129,25 @@ def _stopped(facts: Facts) -> Iterator[Finding]:
         is_error = case.response.status >= 400 and case.author.error is not Error.ORIGIN
         if case.block is not None and is_error and not is_seen:
             beneath = Case(facts, replace(case.fetched, block=None), Stage.BENEATH)
-            yield from _first(_by_status(beneath), beneath)
-
-
-def _by_status(case: Case) -> Iterator[Rule]:
-    yield from (*answers.SAID, *answers.PLACES[:-1])
-    for rule in answers.STATUSES:
-        if case.author.error is None or rule not in answers.GATEKEEPERS:
-            yield rule
-    yield from (answers.PLACES[-1], *answers.FAILS)
+            yield from _first(answers.BY_STATUS, beneath)
 
 
 def _rules_of(case: Case) -> Iterator[Rule]:
     """Yield the rules for a request that the page could not use, in their order."""
     if case.stage is Stage.SESSION:
         yield from session.SESSIONS
-    yield from (*network.UNREADABLE, *cors.NAMED, *cors.REDIRECTS, *cors.CHANGED)
+    failure = case.fetched.failure
+    if failure is not None and failure.trouble is Trouble.MALFORMED:
+        # Browsers do not get as far as its headers.
+        yield from network.FAILURES
+    yield from (*cors.NAMED, *cors.REDIRECTS, *cors.CHANGED)
     is_there = case.fetched.response is not None and case.response.location is None
     if case.check is Check.PREFLIGHT_STATUS:
-        yield from answers.PLACES[:-2]
+        yield from (*answers.FOUND, *answers.GATEKEEPERS)
     elif is_there and case.check in (None, Check.ORIGIN_MISSING):
-        yield from _by_status(case)
+        yield from answers.BY_STATUS
     yield from (*cors.PREFLIGHTS, *cors.MISSING, *cors.ANOTHER, *cors.LISTS)
-    yield from network.FAILURES if case.fetched.failure else answers.READABLE
+    yield from network.FAILURES if failure else answers.READABLE
 
 
 def _application(facts: Facts) -> Iterator[Finding]:
@@ -183,27 +168,23 @@ def _websockets(facts: Facts) -> Iterator[Finding]:
     asked = upgrade or alone
     if asked is None:
         if facts.websocket is False:
-            yield from _unoffered(facts, facts.handshake or Fetched(()))
+            fetched = facts.handshake or Fetched(())
+            offering = Case(facts, fetched, Stage.HANDSHAKE)
+            yield from _first(websocket.NOT_OFFERED, offering, Console())
         return
     case = facts.unopened
     if case is None:
         return
     is_foreign = asked.session is None and bool(asked.packets)
     if upgrade is not None and websocket.is_left_out(case):
-        yield from _unoffered(facts, case.fetched, console_of(case))
+        offering = replace(case, stage=Stage.HANDSHAKE)
+        yield from _first(websocket.NOT_OFFERED, offering, console_of(case))
     elif (unfound := facts.unfound) is not None and websocket.is_placed(unfound, case):
         yield from _first(_rules_of(unfound), unfound, console_of(case))
     elif upgrade is not None or not is_both:
         yield from _first(websocket.FOREIGN if is_foreign else websocket.WEBSOCKETS, case)
     elif facts.is_seen and not is_foreign and not _is_told(facts, case):
         yield from _first(websocket.WEBSOCKETS, case, severity=Severity.NOTE)
-
-
-def _unoffered(facts: Facts, fetched: Fetched, console: Console | None = None) -> Iterator[Finding]:
-    case = Case(facts, fetched, Stage.HANDSHAKE)
-    yield from _first(
-        websocket.NOT_OFFERED, case, console or Console(), Severity.NOTE, is_proven=False
-    )
 
 
 _REFUSING: Final = frozenset({Error.ORIGIN, Error.FORBIDDEN, Error.REQUEST, Error.HOST})
@@ -249,39 +230,29 @@ def _first(
     rules: Iterable[Rule],
     case: Case,
     console: Console | None = None,
-    severity: Severity = Severity.BROKEN,
-    *,
-    is_proven: bool = True,
+    severity: Severity | None = None,
 ) -> Iterator[Finding]:
     """Tell the first rule that applies, if one does.
 
-    :param console: what browsers print, where the request itself does not tell.
-    :param is_proven: whether the page's own request is shown.
+    :param console: what browsers print, where neither the rule nor the request itself tells.
+    :param severity: where it is not the rule's.
     """
     rule = next((rule for rule in rules if rule.applies(case)), None)
     if rule is None:
         return
-    words, facts = rule.tell(case), case.facts
-    printed = Console() if rule.is_silent else console or console_of(case)
-    client = printed.client if words.client is None else words.client
-    proof = (*(case.fetched.exchanges[-6:] * is_proven), *filter(None, words.proof))
-    before, after, title = "", "", ""
-    if case.stage is Stage.SESSION and not (rule.is_whole or rule.is_silent):
-        title = "After the handshake: "
+    severity = severity or rule.severity
+    printed = rule.printed(case) if rule.printed else console or console_of(case)
+    client = printed.client if rule.client is None else told(rule.client, case)
+    title, cause = told(rule.title, case), told(rule.cause, case)
+    if case.stage is Stage.SESSION and not (rule.is_whole or rule.printed):
+        title = f"After the handshake: {title}"
     if case.stage is Stage.BENEATH:
-        before = f"{_BENEATH} "
+        cause = f"{_BENEATH} {cause}"
     if case.stage is Stage.WEBSOCKET and severity is Severity.NOTE:
-        before = f"{_ALONE} "
-    if case.stage is Stage.WEBSOCKET and facts.upgrade is not None:
-        after = f" {_FALLS_BACK}"
+        cause = f"{_ALONE} {cause}"
+    if case.stage is Stage.WEBSOCKET and case.facts.upgrade is not None:
+        cause = f"{cause} {_FALLS_BACK}"
+    proof, fix = proof_of(rule.exchanges(case)), rule.fix_for(case)
     yield Finding(
-        rule.id,
-        severity,
-        f"{title}{words.title}",
-        f"{before}{words.cause}{after}",
-        words.fix.fitted(facts.target, is_installed=facts.is_installed),
-        printed.firefox,
-        printed.chromium,
-        client,
-        proof_of(proof),
+        rule.id, severity, title, cause, fix, printed.firefox, printed.chromium, client, proof
     )

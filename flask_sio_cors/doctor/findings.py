@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
 
+from .advice import Topic, advise
+from .console import Console
 from .facts import Case
 from .fixes import Fix
 from .wire import Exchange
@@ -59,28 +61,16 @@ class Finding:
         return any("has been blocked by CORS policy" in line for line in self.chromium)
 
 
-@dataclass(frozen=True)
-class Words:
-    """What a rule says of a case.
-
-    :param given: the fix; a text is what to do where there is no code to write.
-    :param proof: exchanges that it rests on, besides the page's own request.
-    :param client: the message that the page gets, where it is not what the request tells.
-    """
-
-    title: str
-    cause: str
-    given: Fix | str = ""
-    proof: tuple[Exchange | None, ...] = ()
-    client: str | None = None
-
-    @property
-    def fix(self) -> Fix:
-        """What to write, and where."""
-        return Fix(elsewhere=self.given) if isinstance(self.given, str) else self.given
-
-
 Test: TypeAlias = Callable[[Case], object]
+Text: TypeAlias = str | Callable[[Case], str]
+#: What to do: in words, by the table of advice, or in lines of code.
+Given: TypeAlias = str | Topic | Fix
+Advice: TypeAlias = Given | Callable[[Case], Given]
+
+
+def silent(case: Case) -> Console:
+    """Return what browsers print of what is no request's fault: nothing."""
+    return Console()
 
 
 @dataclass(frozen=True)
@@ -88,16 +78,49 @@ class Rule:
     """When something is found, and in which words it is told.
 
     :param id: of the finding.
-    :param is_silent: whether the browser prints nothing of it.
+    :param proof: the requests that it rests on, besides the page's own: their names in the plan.
+    :param client: the message that the page gets, where it is not what the request tells.
+    :param printed: what browsers print, where it is not what the request tells.
     :param is_whole: whether its title says by itself how far the page came.
+    :param is_proven: whether the page's own request is shown.
     """
 
     id: str
     applies: Test
-    tell: Callable[[Case], Words]
-    is_silent: bool = False
+    title: Text
+    cause: Text
+    fix: Advice = ""
+    proof: tuple[str, ...] = ()
+    client: Text | None = None
+    printed: Callable[[Case], Console] | None = None
+    severity: Severity = Severity.BROKEN
     is_whole: bool = False
+    is_proven: bool = True
 
-    def where(self, test: Test) -> Rule:
-        """Return the same rule, for cases alone that pass a test."""
-        return replace(self, applies=lambda case: test(case) and self.applies(case))
+    def exchanges(self, case: Case) -> Iterator[Exchange]:
+        """Return what the finding rests on."""
+        facts = case.facts
+        if self.is_proven:
+            yield from case.fetched.exchanges[-6:]
+        named = dict(facts.asides)
+        named |= {"near": facts.near[0][1]} if facts.near else {}
+        named |= {"paths": facts.paths[-1][1]} if facts.paths else {}
+        yield from (named[name] for name in self.proof if name in named)
+
+    def fix_for(self, case: Case) -> Fix:
+        """Return what to write for a case, and where."""
+        given = self.fix(case) if callable(self.fix) else self.fix
+        if isinstance(given, Topic):
+            given = advise(given, case.proxy, path=case.path)
+        fix = Fix(elsewhere=given) if isinstance(given, str) else given
+        return fix.fitted(case.facts.target, is_installed=case.facts.is_installed)
+
+
+def told(text: Text, case: Case) -> str:
+    """Return a text of a rule, as it is told of a case."""
+    return text(case) if callable(text) else text
+
+
+def pair(tell: Callable[[Case], tuple[str, Given]]) -> tuple[Text, Advice]:
+    """Return a rule's cause and fix, which one function tells."""
+    return lambda case: tell(case)[0], lambda case: tell(case)[1]

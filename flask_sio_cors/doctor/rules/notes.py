@@ -5,14 +5,16 @@ from __future__ import annotations
 import ipaddress
 import re
 from contextlib import suppress
+from functools import partial
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import Final
 from urllib.parse import urlsplit
 
 from ...browser import wording
 from ...origins.grammar import is_loopback
+from ..console import POLL_ERROR, Console
 from ..facts import OUT_OF_REACH, Case, Facts
-from ..findings import Rule, Words
+from ..findings import Rule, Severity, silent
 from ..fixes import Fix, allowing
 from ..wire import Failure
 
@@ -63,31 +65,6 @@ def is_kept_out(facts: Facts) -> bool:
     return bool(space_of(facts)) and _is_public(facts) and is_plain
 
 
-def _permission(facts: Facts) -> str:
-    line = wording.chromium_local_network(
-        facts.target.polling(), facts.page.origin, space_of(facts), is_secure=True
-    )[0]
-    return f"Chromium asks the visitors of a public page for permission first; where they do not give it, its console says: “{line.partition('policy: ')[2]}”"
-
-
-def _only_here(case: Case) -> Words:
-    facts, host = case.facts, urlsplit(case.facts.target.base).hostname
-    return Words(
-        f"{host} is a different machine for everyone.",
-        f"{host} is {', '.join(facts.addresses)} here: every visitor's own machine. For anyone but you nothing listens there. {_permission(facts)}",
-        "Use the name under which visitors reach the server.",
-    )
-
-
-def _only_inside(case: Case) -> Words:
-    facts, host = case.facts, urlsplit(case.facts.target.base).hostname
-    return Words(
-        f"{host} is not public.",
-        f"{host} is {', '.join(facts.addresses)}, an address of a private network: only visitors inside it reach the server. {_permission(facts)}",
-        "Give the server a public address, or serve the page from inside as well.",
-    )
-
-
 def _is_open(facts: Facts) -> bool:
     """Tell whether nothing nearer is in the way."""
     stopped = facts.stopped
@@ -96,32 +73,46 @@ def _is_open(facts: Facts) -> bool:
     return is_open and not (facts.is_spent or is_kept_out(facts))
 
 
+def _there(case: Case) -> str:
+    """Say which addresses the server has here."""
+    return f"{urlsplit(case.url).hostname} is {', '.join(case.facts.addresses)}"
+
+
+def _permission(case: Case) -> str:
+    url, origin, space = case.url, case.facts.page.origin, space_of(case.facts)
+    line = wording.chromium_local_network(url, origin, space, is_secure=True)[0]
+    return f"Chromium asks the visitors of a public page for permission first; where they do not give it, its console says: “{line.partition('policy: ')[2]}”"
+
+
+def _unasked(case: Case) -> Console:
+    url, origin, space = case.url, case.facts.page.origin, space_of(case.facts)
+    lines = wording.chromium_local_network(url, origin, space, is_secure=False)
+    return Console((), lines, POLL_ERROR)
+
+
 KEPT_OUT: Final = (
-    Rule(
-        "local-network",
-        lambda c: is_kept_out(c.facts),
-        lambda c: Words(
-            "A public page asks a private network.",
-            f"The page is public and served by http:, the server is not public ({space_of(c.facts)}). Chromium lets no such page ask it; a page served by https: may, if its visitor permits it.",
-            "Serve the page by https:, or give the server a public address.",
-            client="xhr poll error",
-        ),
-    ),
-)
+    Rule("local-network", lambda c: is_kept_out(c.facts),
+         "A public page asks a private network.",
+         lambda c: f"The page is public and served by http:, the server is not public ({space_of(c.facts)}). Chromium lets no such page ask it; a page served by https: may, if its visitor permits it.",
+         "Serve the page by https:, or give the server a public address.",
+         printed=_unasked, is_proven=False),
+)  # fmt: skip
 
 
 # --- What is not known -----------------------------------------------------------------------
 
 
-def _spent(case: Case) -> Words:
+def _spent(case: Case) -> str:
     facts = case.facts
     cause = f"It ended after {facts.requests} requests and {facts.seconds:.0f} seconds, its bounds."
-    slowest = max((one.seconds for one in facts.exchanges), default=0.0)
-    if slowest <= facts.patience.aside:
-        return Words("The examination is incomplete.", cause)
-    cause += f" The server is slow: one answer took {slowest:.0f} seconds. Socket.IO's client waits {facts.patience.page:g} seconds for a connection, so that pages may get one."
-    fix = Fix(elsewhere="Ask again when the server is less busy.")
-    return Words("The examination is incomplete.", cause, fix)
+    slowest = _slowest(facts)
+    if slowest > facts.patience.aside:
+        cause += f" The server is slow: one answer took {slowest:.0f} seconds. Socket.IO's client waits {facts.patience.page:g} seconds for a connection, so that pages may get one."
+    return cause
+
+
+def _slowest(facts: Facts) -> float:
+    return max((one.seconds for one in facts.exchanges), default=0.0)
 
 
 def _is_late(facts: Facts) -> bool:
@@ -145,7 +136,13 @@ def _is_turned_away(facts: Facts) -> bool:
     return not is_limit and any(one is not None and one.status in (429, 503) for one in known)
 
 
-SPENT: Final = (Rule("incomplete", lambda c: c.facts.is_spent, _spent),)
+_INCOMPLETE: Final = "The examination is incomplete."
+_LATER: Final = "Ask again when the server is less busy."
+SPENT: Final = (
+    Rule("incomplete", lambda c: c.facts.is_spent, _INCOMPLETE, _spent,
+         lambda c: _LATER if _slowest(c.facts) > c.facts.patience.aside else "",
+         printed=silent, is_proven=False),
+)  # fmt: skip
 
 
 def _asks_with_authorization(case: Case) -> bool:
@@ -182,55 +179,40 @@ def _session_cookies(facts: Facts) -> dict[str, Morsel[str]]:
     }
 
 
-def _session_left_out(case: Case) -> Words:
+def _left_out(case: Case) -> str:
     name, cookie = next(iter(_session_cookies(case.facts).items()))
     said = f"SameSite={cookie['samesite']}" if cookie["samesite"] else "no SameSite"
     secure = "Secure" if cookie["secure"] else "no Secure"
-    return Words(
-        "The visitor's session does not come with this page.",
-        f"The server sets its session in the cookie {name}, with {said} and {secure}, by {case.facts.target.base.partition(':')[0]}. With requests of another site's page, as {case.facts.page.origin}, browsers neither keep it nor send it: the page connects, and finds an empty session.",
-        Fix(
-            'app.config["SESSION_COOKIE_SAMESITE"] = "None"\n'
-            'app.config["SESSION_COOKIE_SECURE"] = True',
-            'session({ cookie: { sameSite: "none", secure: true } })   // express-session',
-            "Serve the server by https:, and protect the application's own forms (CSRF), with which the cookie comes from everywhere then. (Safari keeps none all the same, and Firefox one for each site. A token in the client's option auth works everywhere.)",
-        ),
-    )
+    return f"The server sets its session in the cookie {name}, with {said} and {secure}, by {case.facts.target.base.partition(':')[0]}. With requests of another site's page, as {case.facts.page.origin}, browsers neither keep it nor send it: the page connects, and finds an empty session."
 
+
+_SENT_EVERYWHERE: Final = Fix(
+    'app.config["SESSION_COOKIE_SAMESITE"] = "None"\napp.config["SESSION_COOKIE_SECURE"] = True',
+    'session({ cookie: { sameSite: "none", secure: true } })   // express-session',
+    "Serve the server by https:, and protect the application's own forms (CSRF), with which the cookie comes from everywhere then. (Safari keeps none all the same, and Firefox one for each site. A token in the client's option auth works everywhere.)",
+)
+_note: Final = partial(Rule, severity=Severity.NOTE, is_proven=False, printed=silent)
 
 #: All that apply are told.
 NOTES: Final = (
-    Rule(
-        "authorization-wildcard",
-        _asks_with_authorization,
-        lambda c: Words(
-            "“*” will not cover the Authorization header for ever.",
-            "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers let it pass still, and Firefox warns.",
-            allowing(c.facts.page, headers=[name for name, _ in c.facts.page.headers]),
-        ),
-    ),
-    Rule(
-        "session-left-out",
-        lambda c: _session_cookies(c.facts),
-        _session_left_out,
-    ),
-    Rule(
-        "only-here",
-        lambda c: space_of(c.facts) == _LOOPBACK and _is_open(c.facts),
-        _only_here,
-    ),
-    Rule(
-        "local-network",
-        lambda c: space_of(c.facts) == _LOCAL and _is_public(c.facts) and _is_open(c.facts),
-        _only_inside,
-    ),
-    Rule(
-        "incomplete",
-        lambda c: _is_late(c.facts) or _is_turned_away(c.facts),
-        lambda c: Words(
-            "The examination is incomplete.",
-            f"Some requests that tell causes apart got no answer within {c.facts.patience.aside:g} seconds, or were turned away, so that the cause may be another one.",
-            "Ask again when the server is less busy.",
-        ),
-    ),
-)
+    Rule("authorization-wildcard", _asks_with_authorization,
+         "“*” will not cover the Authorization header for ever.",
+         "The Fetch standard leaves Authorization out of Access-Control-Allow-Headers: *; browsers let it pass still, and Firefox warns.",
+         lambda c: allowing(c.facts.page, headers=[name for name, _ in c.facts.page.headers]),
+         printed=lambda c: Console((wording.authorization_warning(c.url),)),
+         severity=Severity.NOTE),
+    _note("session-left-out", lambda c: _session_cookies(c.facts),
+          "The visitor's session does not come with this page.", _left_out, _SENT_EVERYWHERE),
+    _note("only-here", lambda c: space_of(c.facts) == _LOOPBACK and _is_open(c.facts),
+          lambda c: f"{urlsplit(c.url).hostname} is a different machine for everyone.",
+          lambda c: f"{_there(c)} here: every visitor's own machine. For anyone but you nothing listens there. {_permission(c)}",
+          "Use the name under which visitors reach the server."),
+    _note("local-network",
+          lambda c: space_of(c.facts) == _LOCAL and _is_public(c.facts) and _is_open(c.facts),
+          lambda c: f"{urlsplit(c.url).hostname} is not public.",
+          lambda c: f"{_there(c)}, an address of a private network: only visitors inside it reach the server. {_permission(c)}",
+          "Give the server a public address, or serve the page from inside as well."),
+    _note("incomplete", lambda c: _is_late(c.facts) or _is_turned_away(c.facts), _INCOMPLETE,
+          lambda c: f"Some requests that tell causes apart got no answer within {c.facts.patience.aside:g} seconds, or were turned away, so that the cause may be another one.",
+          _LATER),
+)  # fmt: skip

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Final
 
 from ...browser.fetch import Response
 from ..advice import Topic, advise
+from ..console import Console, console_of
 from ..facts import Case, Stage, portless
-from ..findings import Rule, Test, Words
+from ..findings import Rule, Test, pair, silent
 from ..fixes import Fix
 from ..protocol import session_of
 from ..who import Error
-from ..wire import Exchange, Trouble
+from ..wire import Trouble
 from .answers import OLD_FIX
-from .cors import cached
+from .cors import CACHED
+from .when import always, both, is_in, troubled
 
 #: What serves Socket.IO by one worker with threads, whatever else is installed.
 ONE_WORKER: Final = """\
@@ -30,99 +33,77 @@ GUNICORN: Final = f"""\
 SIMPLE: Final = "# pip install simple-websocket   (eventlet and gevent have it)"
 
 
-def starting(response: Response | None, other: str = GUNICORN) -> str:
+def starting(response: Response, other: str = GUNICORN) -> str:
     """Return how to start a server so that it serves Socket.IO as it needs, WebSocket included.
 
     :param other: where it does not show what runs it.
     """
-    server = ((response and response.combined("Server")) or "").lower()
+    server = (response.combined("Server") or "").lower()
     known = {"werkzeug": f"{RUN}\n{SIMPLE}", "gunicorn": GUNICORN}
     return next((lines for name, lines in known.items() if name in server), other)
 
 
 # --- Requests of a session -------------------------------------------------------------------
 
-
-def _in_session(case: Case) -> bool:
-    return case.stage is Stage.SESSION
+_in_session: Final = is_in(Stage.SESSION)
 
 
 def _is_held(case: Case) -> bool:
     joined = (case.facts.joined, case.facts.broken)
-    return _in_session(case) and any(one is not None and one.is_held for one in joined)
+    return any(one is not None and one.is_held for one in joined)
+
+
+def _posted(case: Case) -> Response:
+    """Return the answer to the page's own POST, which may be a redirect."""
+    asked = [one for one in case.fetched.exchanges if one.method != "OPTIONS"]
+    is_posted = bool(asked) and asked[0].method == "POST"
+    return (asked[0].response if is_posted else None) or Response(0)
 
 
 def _is_body_lost(case: Case) -> bool:
     """Tell of a redirect that turned a POST into a GET (Fetch, "HTTP-redirect fetch")."""
-    asked = [one for one in case.fetched.exchanges if one.method != "OPTIONS"]
-    is_posted = bool(asked) and asked[0].method == "POST" and case.last.method == "GET"
-    return _in_session(case) and is_posted and asked[0].response is not None
+    return case.last.method == "GET" and bool(_posted(case).status)
 
 
-def _body_lost(case: Case) -> Words:
-    first = next(one for one in case.fetched.exchanges if one.method == "POST")
-    response = first.response or Response(0)
-    return Words(
-        "The server redirects, and what the page sends is lost.",
-        f"The server redirects to {response.location}. A POST that is answered {response.status} goes on as a GET, without what the page has sent. (Where 307 and 308 are answered it keeps that; but no WebSocket follows a redirect.)",
-        Fix(address=case.url),
-    )
+def _is_lost(case: Case) -> bool:
+    return case.author.error is Error.SESSION
+
+
+def _is_impatient(case: Case) -> bool:
+    """Tell whether the server's own times are those of seconds that were meant in another unit."""
+    session = case.facts.session
+    # Less time, in seconds, is a slip: Socket.IO for Node.js counts in milliseconds.
+    return session is not None and min(session.patience, session.interval) < 0.5
+
+
+def _times(case: Case) -> str:
+    session = case.facts.session
+    shown = f"{session.interval * 1000:g} and {session.patience * 1000:g}" if session else ""
+    return f"Its pingInterval and pingTimeout are {shown} milliseconds: whoever does not answer a ping within that is forgotten. In Node.js both are in milliseconds, in Python in seconds."
+
+
+_IMPATIENT: Final = Rule(
+    "ping-timeout",
+    _is_impatient,
+    "The server gives its clients no time.",
+    _times,
+    Fix(
+        "socketio = SocketIO(app, ping_interval=25, ping_timeout=20)",
+        "new Server(httpServer, {\n  pingInterval: 25000,\n  pingTimeout: 20000,\n})",
+    ),
+)
+
+
+# --- What a proxy keeps from a server, which refuses its own pages ----------------------------
+
+
+def _is_told_host(case: Case) -> bool:
+    return case.opens("told the host") or case.opens("told the address")
 
 
 def _refuses_own(case: Case) -> bool:
-    is_told = _in_session(case) or case.stage is Stage.WEBSOCKET
+    is_told = case.stage in (Stage.SESSION, Stage.WEBSOCKET)
     return is_told and case.facts.is_own and case.refuses_origin
-
-
-def _opened(case: Case, *names: str) -> tuple[Exchange | None, ...]:
-    """Return the first of some requests beside the page's that has opened a session, if one has."""
-    asked = map(case.aside, names)
-    return tuple(one for one in asked if session_of(one) is not None)[:1]
-
-
-def _is_at_http(case: Case) -> bool:
-    """Tell whether the server takes itself for one at http:, where it is asked at https:."""
-    return _refuses_own(case) and bool(_opened(case, "told the scheme", "as http"))
-
-
-def _is_told_address(case: Case) -> bool:
-    is_believed = bool(_opened(case, "told the host", "told the address"))
-    # This extension always lets its own pages in; Flask-SocketIO has a list that may miss them.
-    return _refuses_own(case) and (is_believed or case.facts.is_installed)
-
-
-def _scheme_hidden(case: Case) -> Words:
-    is_believed = bool(_opened(case, "told the scheme"))
-    cause = f"{_refusing_own(case)}: a proxy speaks TLS in its place, and it takes itself for an http: server. "
-    if is_believed:
-        cause += "Told the scheme by X-Forwarded-Proto, it lets them in: the proxy does not say it."
-    else:
-        cause += "X-Forwarded-Proto does not get there: a second proxy, behind the one with TLS, writes its own scheme over it."
-    topic = Topic.SCHEME if is_believed else Topic.OUTER_SCHEME
-    proof = _opened(case, "told the scheme", "as http")
-    fix = _named(case, advise(topic, case.proxy))
-    return Words("The server does not know that it is at https://.", cause, fix, proof)
-
-
-def _host_rewritten(case: Case) -> Words:
-    own, proxy, known = case.facts.page.origin, case.proxy, _opened(case, "without port")
-    fix = advise(Topic.HOST, proxy)
-    if known:
-        cause = f"{_refusing_own(case)}: it takes itself for {portless(own)}, without the port, which a proxy leaves out."
-    else:
-        cause = f"{_refusing_own(case)}: a proxy asks it under another name, in the Host header or another one, so that it takes them for strangers."
-    cause += " (A GET request of the page's own server names no Origin, and passes; POST and WebSocket do.)"
-    proof = _opened(case, "told the host", "told the address")
-    if proof:
-        cause += " Told the address by X-Forwarded-Host, it lets them in."
-    else:
-        fix = f"{fix} {advise(Topic.FORWARDED_HOST, proxy)}"
-    is_scheme_known = bool(_opened(case, "told the host", "without port"))
-    if own.startswith("https:") and not is_scheme_known:
-        doubt = "" if proof else "If it does not yet: "
-        fix = f"{fix} {doubt}{advise(Topic.SCHEME, proxy)}"
-    words = "The server does not know its own address."
-    return Words(words, cause, _named(case, fix), (*known, *proof))
 
 
 def _refusing_own(case: Case) -> str:
@@ -139,44 +120,44 @@ def _named(case: Case, elsewhere: str) -> Fix:
     return Fix(elsewhere=elsewhere, installed=lines)
 
 
+def _at_http(case: Case) -> str:
+    return f"{_refusing_own(case)}: a proxy speaks TLS in its place, and it takes itself for an http: server. "
+
+
+def _host_rewritten(case: Case) -> tuple[str, Fix]:
+    own, fix = case.facts.page.origin, advise(Topic.HOST, case.proxy)
+    cause = "a proxy asks it under another name, in the Host header or another one, so that it takes them for strangers."
+    if case.opens("without port"):
+        cause = f"it takes itself for {portless(own)}, without the port, which a proxy leaves out."
+    cause = f"{_refusing_own(case)}: {cause} (A GET request of the page's own server names no Origin, and passes; POST and WebSocket do.)"
+    doubt = ""
+    if _is_told_host(case):
+        cause += " Told the address by X-Forwarded-Host, it lets them in."
+    else:
+        doubt, fix = "If it does not yet: ", f"{fix} {advise(Topic.FORWARDED_HOST, case.proxy)}"
+    is_scheme_known = case.opens("told the host") or case.opens("without port")
+    if own.startswith("https:") and not is_scheme_known:
+        fix = f"{fix} {doubt}{advise(Topic.SCHEME, case.proxy)}"
+    return cause, _named(case, fix)
+
+
+_AT_HTTP: Final = "The server does not know that it is at https://."
 #: Of a server that keeps its own pages out, by polling or by WebSocket.
 OWN: Final = (
-    Rule("scheme-hidden", _is_at_http, _scheme_hidden),
-    Rule("host-rewritten", _is_told_address, _host_rewritten),
-)
+    Rule("scheme-hidden", both(_refuses_own, lambda c: c.opens("told the scheme")), _AT_HTTP,
+         lambda c: f"{_at_http(c)}Told the scheme by X-Forwarded-Proto, it lets them in: the proxy does not say it.",
+         lambda c: _named(c, advise(Topic.SCHEME, c.proxy)), ("told the scheme",)),
+    Rule("scheme-hidden", both(_refuses_own, lambda c: c.opens("as http")), _AT_HTTP,
+         lambda c: f"{_at_http(c)}X-Forwarded-Proto does not get there: a second proxy, behind the one with TLS, writes its own scheme over it.",
+         lambda c: _named(c, advise(Topic.OUTER_SCHEME, c.proxy)), ("as http",)),
+    # This extension always lets its own pages in; Flask-SocketIO has a list that may miss them.
+    Rule("host-rewritten", both(_refuses_own, lambda c: c.facts.is_installed or _is_told_host(c)),
+         "The server does not know its own address.", *pair(_host_rewritten),
+         ("without port", "told the host", "told the address")),
+)  # fmt: skip
 
 
-def _is_lost(case: Case) -> bool:
-    return case.author.error is Error.SESSION
-
-
-def _is_hung_up(case: Case) -> bool:
-    """Tell of a request that was under way when the server forgot its session."""
-    failure = case.fetched.failure
-    return _in_session(case) and failure is not None and failure.trouble is Trouble.CLOSED
-
-
-def _is_impatient(case: Case) -> bool:
-    """Tell whether the server's own times are those of seconds that were meant in another unit."""
-    session = case.facts.session
-    return session is not None and min(session.patience, session.interval) < _LEAST
-
-
-#: Less time than this, in seconds, is a slip: Socket.IO for Node.js counts in milliseconds.
-_LEAST: Final = 0.5
-
-
-def _impatient(case: Case) -> Words:
-    session = case.facts.session
-    shown = f"{session.interval * 1000:g} and {session.patience * 1000:g}" if session else ""
-    return Words(
-        "The server gives its clients no time.",
-        f"Its pingInterval and pingTimeout are {shown} milliseconds: whoever does not answer a ping within that is forgotten. In Node.js both are in milliseconds, in Python in seconds.",
-        Fix(
-            "socketio = SocketIO(app, ping_interval=25, ping_timeout=20)",
-            "new Server(httpServer, {\n  pingInterval: 25000,\n  pingTimeout: 20000,\n})",
-        ),
-    )
+# --- Sessions that are forgotten --------------------------------------------------------------
 
 
 def _is_cached(case: Case) -> bool:
@@ -186,94 +167,68 @@ def _is_cached(case: Case) -> bool:
 
 def _forgets(case: Case) -> str:
     cause = "The session that the handshake opened is unknown to the process that got the next request: several workers or machines serve this address, without sticky sessions."
-    if not case.facts.page.credentials:
-        cause += (
-            " (Sticky sessions that rest on a cookie need withCredentials: true in the client.)"
-        )
-    return cause
-
-
-_STICKY: Final = "// one process; of several, as cluster makes them: npm install @socket.io/sticky"
-
-
-def _session_lost(case: Case) -> Words:
-    fix = Fix(ONE_WORKER, _STICKY, advise(Topic.STICKY, case.proxy))
-    return Words("The server forgets the session.", _forgets(case), fix)
-
-
-def _cookies(case: Case) -> Words:
-    names = ", ".join(case.facts.rejected)
-    return Words(
-        "The server forgets the session.",
-        f"{_forgets(case)} An answer sets a cookie ({names}), as load balancers do to find the same server again, but not by https with SameSite=None; Secure: for pages of another site, as {case.facts.page.origin}, a browser neither keeps it nor sends it.",
-        Fix(
-            ONE_WORKER,
-            _STICKY,
-            f"{advise(Topic.COOKIE, case.proxy, cookie=names)} (Safari keeps none all the same.) Or serve the page from the server's own site.",
-        ),
+    if case.facts.page.credentials:
+        return cause
+    return (
+        f"{cause} (Sticky sessions that rest on a cookie need withCredentials: true in the client.)"
     )
 
 
+def _cookies(case: Case) -> str:
+    return ", ".join(case.facts.rejected)
+
+
+def _sticky(case: Case) -> Fix:
+    node = "// one process; of several, as cluster makes them: npm install @socket.io/sticky"
+    elsewhere = advise(Topic.STICKY, case.proxy)
+    if case.facts.rejected:
+        elsewhere = f"{advise(Topic.COOKIE, case.proxy, cookie=_cookies(case))} (Safari keeps none all the same.) Or serve the page from the server's own site."
+    return Fix(ONE_WORKER, node, elsewhere)
+
+
+_ONE_AT_A_TIME: Final = "The server answers one request at a time."
+FORGOTTEN: Final = "The server forgets the session."
 #: Of a server that has given the page its WebSocket, and answers nobody while it is open.
 ALONE_SERVED: Final = (
-    Rule(
-        "one-at-a-time",
-        lambda c: True,
-        lambda c: Words(
-            "The server answers one request at a time.",
-            f"While the page's WebSocket was open, the server answered no other request within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The first page connects, and all others wait; when gunicorn ends that worker, after 30 seconds, the page gets disconnect: transport close.",
-            Fix(ONE_WORKER),
-        ),
-        is_silent=True,
-    ),
-)
-
+    Rule("one-at-a-time", lambda c: c.facts.is_alone_served, _ONE_AT_A_TIME,
+         lambda c: f"While the page's WebSocket was open, the server answered no other request within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The first page connects, and all others wait; when gunicorn ends that worker, after 30 seconds, the page gets disconnect: transport close.",
+         Fix(ONE_WORKER), printed=silent),
+)  # fmt: skip
 #: Asked of requests within a session, before all else.
 SESSIONS: Final = (
-    Rule(
-        "one-at-a-time",
-        _is_held,
-        lambda c: Words(
-            "The server answers one request at a time.",
-            f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.",
-            Fix(ONE_WORKER),
-        ),
-        is_silent=True,
-        is_whole=True,
-    ),
-    Rule("redirected", _is_body_lost, _body_lost, is_silent=True, is_whole=True),
+    Rule("one-at-a-time", both(_in_session, _is_held),
+         _ONE_AT_A_TIME,
+         lambda c: f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.",
+         Fix(ONE_WORKER), printed=silent, is_whole=True),
+    Rule("redirected", both(_in_session, _is_body_lost),
+         "The server redirects, and what the page sends is lost.",
+         lambda c: f"The server redirects to {_posted(c).location}. A POST that is answered {_posted(c).status} goes on as a GET, without what the page has sent. (Where 307 and 308 are answered it keeps that; but no WebSocket follows a redirect.)",
+         lambda c: Fix(address=c.url), printed=silent, is_whole=True),
     *OWN,
-    Rule(
-        "ping-timeout",
-        lambda c: (_is_lost(c) or _is_hung_up(c)) and _is_impatient(c),
-        _impatient,
-        is_whole=True,
-    ),
-    Rule("cached", lambda c: _is_lost(c) and _is_cached(c), cached, is_whole=True),
-    Rule("session-lost", lambda c: _is_lost(c) and c.facts.rejected, _cookies, is_whole=True),
-    Rule("session-lost", _is_lost, _session_lost, is_whole=True),
-)
+    # A request that was under way when the server forgot its session is hung up on.
+    replace(_IMPATIENT, is_whole=True, applies=lambda c: _is_impatient(c) and (
+        _is_lost(c) or (_in_session(c) and troubled(Trouble.CLOSED)(c)))),
+    replace(CACHED, applies=both(_is_lost, _is_cached)),
+    Rule("session-lost", lambda c: _is_lost(c) and c.facts.rejected, FORGOTTEN,
+         lambda c: f"{_forgets(c)} An answer sets a cookie ({_cookies(c)}), as load balancers do to find the same server again, but not by https with SameSite=None; Secure: for pages of another site, as {c.facts.page.origin}, a browser neither keeps it nor sends it.",
+         _sticky, is_whole=True),
+    Rule("session-lost", _is_lost, FORGOTTEN, _forgets, _sticky, is_whole=True),
+)  # fmt: skip
 
 
 # --- The application -------------------------------------------------------------------------
 
 #: Socket.IO's own words for a namespace that nobody has defined: in Python, and in Node.js.
 _UNKNOWN: Final = frozenset({"Unable to connect", "Invalid namespace"})
-_BRING: Final = Fix(
-    elsewhere="Let the client bring what the handler asks for: io(url, { auth: { token: … } }), or withCredentials: true where it looks at cookies. The doctor sends what it is given by --auth, --header and in the URL, and no cookies but those of the server's first answer."
-)
+_BRING: Final = "Let the client bring what the handler asks for: io(url, { auth: { token: … } }), or withCredentials: true where it looks at cookies. The doctor sends what it is given by --auth, --header and in the URL, and no cookies but those of the server's first answer."
 
 
-def _answer(case: Case) -> str:
-    return case.facts.answer or ""
-
-
-def _name(case: Case) -> str:
-    return case.facts.target.name or "/"
+def _says(kind: str) -> Test:
+    return lambda case: (case.facts.answer or "").startswith(kind)
 
 
 def _content(case: Case) -> object:
-    text = _answer(case)[2:].removeprefix(f"{case.facts.target.name},")
+    text = (case.facts.answer or "")[2:].removeprefix(f"{case.facts.target.name},")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -298,33 +253,24 @@ def _shown(content: object) -> str:
     return json.dumps(content, ensure_ascii=False) if content else ""
 
 
-def _unknown(case: Case) -> Words:
+def _refused(case: Case) -> str:
+    said, name = _said(case), case.facts.target.name or "/"
+    how = f': "{said}".' if said else ", without a word."
+    return f"CORS is in order. The application's own connect handler (in Node.js, a middleware: io.use) for the namespace {name} refuses{how}"
+
+
+def _defined(case: Case) -> Fix:
     target, name = case.facts.target, case.facts.target.name
-    extension = f'@socketio.on("connect", namespace="{name}")\ndef connect():\n    pass'
-    node = f'io.of("{name}").on("connection", socket => {{}})'
+    if name.rstrip("/").endswith(target.path.rstrip("/")):
+        # The path that clients ask for anyway.
+        return Fix(elsewhere=f'In the client: io("{target.base}")')
     client = f'If the path belongs to the server: io("{target.base}", {{ path: "{name}" }}).'
     if name.endswith("/"):
         client = f'If it is meant without its last slash: io("{target.base}{name.rstrip("/")}").'
-    if name.rstrip("/").endswith(target.path.rstrip("/")):
-        # The path that clients ask for anyway.
-        client, extension, node = f'In the client: io("{target.base}")', "", ""
-    return Words(
-        f"There is no namespace {name}.",
-        f'CORS is in order; the server knows no namespace {name} and says "{_said(case)}". The '
-        "path of the URL that io() is given is the namespace, not the server's path.",
-        Fix(extension, node, client),
-        client=_message(case),
-    )
-
-
-def _refused(case: Case) -> Words:
-    said = _said(case)
-    return Words(
-        "The application itself refuses the client.",
-        f"CORS is in order. The application's own connect handler (in Node.js, a middleware: io.use) for the namespace {_name(case)} refuses"
-        + (f': "{said}".' if said else ", without a word."),
-        _BRING,
-        client=_message(case),
+    return Fix(
+        f'@socketio.on("connect", namespace="{name}")\ndef connect():\n    pass',
+        f'io.of("{name}").on("connection", socket => {{}})',
+        client,
     )
 
 
@@ -332,95 +278,68 @@ _HANDLER: Final = """\
 @socketio.on("connect")
 def connect(auth=None):  # None where the client is given no auth
     ..."""
-
-
-def _never_woken(case: Case) -> Words:
-    anew = case.aside("anew")
-    return Words(
-        "The server does not run in the mode that it has chosen.",
-        "A request that waits for news gets none, though the next one would get them: the server does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as it does wherever they are installed, and the application is run by something else, as by app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor connect_error.",
-        Fix(starting(anew.response if anew is not None else None)),
-        (anew,),
-    )
-
-
 _OLD_CLIENT_MESSAGE: Final = "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible (more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)"
 
 
 def _is_left(case: Case) -> bool:
-    joined = case.facts.joined
-    return joined is not None and joined.is_left
-
-
-def _says(kind: str) -> Test:
-    return lambda case: _answer(case).startswith(kind)
+    is_left = case.facts.joined is not None and case.facts.joined.is_left
+    return is_left or case.stage is Stage.WEBSOCKET
 
 
 #: What the application makes of a client that the transports have let in.
-APPLICATION: Final = (
-    Rule("connect-refused", _says("41"), lambda c: Words(
-        "The application itself ends the connection.",
-        f'CORS is in order. The application\'s own handler for the namespace {_name(c)} ends the connection; the page gets connect, and then disconnect: "io server disconnect".',
-        _BRING,
-    ), is_silent=True),
-    Rule("namespace-refused", lambda c: _says("44")(c) and _said(c) in _UNKNOWN, _unknown,
-         is_silent=True),
-    Rule("connect-refused", _says("44"), _refused, is_silent=True),
-    Rule("old-server", _says("40"), lambda c: Words(
-        "The server is older than the client.",
-        "The server is one of Socket.IO 2 or older: it lets a client in without giving it an id, which a client of version 3 or 4 refuses.",
-        OLD_FIX,
-        client=_OLD_CLIENT_MESSAGE,
-    ), is_silent=True),
-    Rule("cached", _is_cached, cached, is_silent=True),
-    Rule("never-woken", lambda c: c.aside("anew"), _never_woken, is_silent=True),
-    Rule("connect-unanswered", lambda c: _is_left(c) or c.stage is Stage.WEBSOCKET, lambda c: Words(
-        "The connect handler does not come to an end.",
-        f"CORS is in order, and the server answers; but the application has not said within {c.facts.patience.application:g} seconds whether the client may join {_name(c)}. Most often its connect handler raises an exception: the page then gets no event at all, neither connect nor connect_error. Or it takes that long.",
-        Fix(
-            _HANDLER,
-            "",
-            "Look for a traceback in the server's log. A handler that needs auth raises where a client sends none; the doctor sends what it is given by --auth.",
-        ),
-    ),
-         is_silent=True),
-    Rule("connect-unanswered", lambda c: True, lambda c: Words(
-        "The client is never told that it is in.",
-        "CORS is in order, and the server answers; but none of its answers says whether the client is in. A proxy or a middleware changes them, or what answers is no Socket.IO server.",
-        "Look into the server's log.",
-    ), is_silent=True),
-)  # fmt: skip
+APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rule in (
+    Rule("connect-refused", _says("41"),
+         "The application itself ends the connection.",
+         lambda c: f'CORS is in order. The application\'s own handler for the namespace {c.facts.target.name or "/"} ends the connection; the page gets connect, and then disconnect: "io server disconnect".',
+         _BRING),
+    Rule("namespace-refused", lambda c: _says("44")(c) and _said(c) in _UNKNOWN,
+         lambda c: f"There is no namespace {c.facts.target.name}.",
+         lambda c: f"CORS is in order; the server knows no namespace {c.facts.target.name} and says \"{_said(c)}\". The path of the URL that io() is given is the namespace, not the server's path.",
+         _defined, client=_message),
+    Rule("connect-refused", _says("44"),
+         "The application itself refuses the client.", _refused, _BRING, client=_message),
+    Rule("old-server", _says("40"),
+         "The server is older than the client.",
+         "The server is one of Socket.IO 2 or older: it lets a client in without giving it an id, which a client of version 3 or 4 refuses.",
+         OLD_FIX, client=_OLD_CLIENT_MESSAGE),
+    replace(CACHED, applies=_is_cached),
+    Rule("never-woken", lambda c: c.aside("anew"),
+         "The server does not run in the mode that it has chosen.",
+         "A request that waits for news gets none, though the next one would get them: the server does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as it does wherever they are installed, and the application is run by something else, as by app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor connect_error.",
+         lambda c: Fix(starting(c.beside("anew"))), ("anew",)),
+    Rule("connect-unanswered", _is_left,
+         "The connect handler does not come to an end.",
+         lambda c: f"CORS is in order, and the server answers; but the application has not said within {c.facts.patience.application:g} seconds whether the client may join {c.facts.target.name or '/'}. Most often its connect handler raises an exception: the page then gets no event at all, neither connect nor connect_error. Or it takes that long.",
+         Fix(_HANDLER, "", "Look for a traceback in the server's log. A handler that needs auth raises where a client sends none; the doctor sends what it is given by --auth.")),
+    Rule("connect-unanswered", always,
+         "The client is never told that it is in.",
+         "CORS is in order, and the server answers; but none of its answers says whether the client is in. A proxy or a middleware changes them, or what answers is no Socket.IO server.",
+         "Look into the server's log."),
+))  # fmt: skip
 
 
 # --- Connections that do not last ------------------------------------------------------------
 
+_ENDED: Final = "Something ends connections that wait."
 
-def _cut_off(case: Case) -> Words:
+
+def _lasted(case: Case) -> str:
     ended = case.facts.ended
-    lasted = ended.seconds if ended is not None else 0.0
-    advice = advise(Topic.WAIT, case.proxy, path=case.facts.target.path)
-    if case.facts.lives_on == "websocket":
-        how = f" ({ended.how})" if ended is not None and ended.how else ""
-        return Words(
-            "Something ends connections that wait.",
-            f"The WebSocket on which the page lives was ended after {lasted:.0f} seconds{how}, and not by the Socket.IO server, which asks every {_interval(case):g} seconds whether the client is there: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport close.",
-            advice,
-        )
-    return Words(
-        "Something ends connections that wait.",
-        f"A request that waited for news was ended after {lasted:.0f} seconds, and not by the Socket.IO server, which lets it wait for 25: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport error.",
-        advice,
-        client="",
-    )
+    return f"{ended.seconds:.0f} seconds" if ended is not None else ""
 
 
-def _interval(case: Case) -> float:
-    return case.facts.session.interval if case.facts.session is not None else 25
+def _how(case: Case) -> str:
+    ended = case.facts.ended
+    return f" ({ended.how})" if ended is not None and ended.how else ""
 
 
 WATCHED: Final = (
-    Rule("ping-timeout", _is_impatient, _impatient, is_silent=True),
+    replace(_IMPATIENT, printed=silent),
+    Rule("cut-off", lambda c: c.facts.lives_on == "websocket", _ENDED,
+         lambda c: f"The WebSocket on which the page lives was ended after {_lasted(c)}{_how(c)}, and not by the Socket.IO server, which asks every {c.facts.session.interval if c.facts.session else 25:g} seconds whether the client is there: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport close.",
+         Topic.WAIT, printed=silent),
     # The answer that ends a poll most often has no CORS headers.
-    Rule("cut-off", lambda c: c.block is not None, _cut_off),
-    Rule("cut-off", lambda c: True, _cut_off, is_silent=True),
-)
+    Rule("cut-off", always, _ENDED,
+         lambda c: f"A request that waited for news was ended after {_lasted(c)}, and not by the Socket.IO server, which lets it wait for 25: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport error.",
+         Topic.WAIT, printed=lambda c: console_of(c) if c.block else Console(), client=""),
+)  # fmt: skip
