@@ -90,7 +90,7 @@ class Rule:
     title: Text
     cause: Text
     fix: Advice = ""
-    proof: tuple[str, ...] = ()
+    proof: tuple[str, ...] | Callable[[Case], tuple[str, ...]] = ()
     client: Text | None = None
     printed: Callable[[Case], Console] | None = None
     severity: Severity = Severity.BROKEN
@@ -105,7 +105,8 @@ class Rule:
         named = dict(facts.asides)
         named |= {"near": facts.near[0][1]} if facts.near else {}
         named |= {"paths": facts.paths[-1][1]} if facts.paths else {}
-        yield from (named[name] for name in self.proof if name in named)
+        names = self.proof(case) if callable(self.proof) else self.proof
+        yield from (named[name] for name in names if name in named)
 
     def fix_for(self, case: Case) -> Fix:
         """Return what to write for a case, and where."""

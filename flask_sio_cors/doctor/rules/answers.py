@@ -404,7 +404,7 @@ GATEKEEPERS: Final = tuple(replace(rule, applies=both(is_anybodys, rule.applies)
     Rule("forbidden", _is_forbidden,
          "Something before the server forbids it.",
          lambda c: f"{_answers(c)}: a firewall (WAF), a list of addresses, or a rule of the web server, the proxy or the application before it keeps the request out.{_past(c)}",
-         _permitting, ("own",)),
+         _permitting, lambda c: ("own",) * bool(_past(c))),
 ))  # fmt: skip
 
 

@@ -584,6 +584,10 @@ def _not_true(case: Case) -> tuple[str, Fix]:
     return cause, allowing(case.facts.page, elsewhere=elsewhere)
 
 
+def _compared(case: Case) -> tuple[str, ...]:
+    return ("own", "stranger") * (not case.is_preflight and _is_written_over(case))
+
+
 _is_mismatch: Final = fails(Check.ORIGIN_MISMATCH)
 _is_untrue: Final = fails(Check.CREDENTIALS_NOT_TRUE)
 
@@ -599,9 +603,9 @@ ANOTHER: Final = (
          Topic.CACHE, ("preflight", "own")),
     Rule("origin-rewritten", lambda c: _is_mismatch(c) and _is_repeating(c) and not _is_written_over(c),
          _REWRITTEN, _was_told, Topic.ORIGIN, ("own",)),
-    Rule("origin-mismatch", _is_mismatch, _other, *pair(_mismatch), ("own", "stranger")),
+    Rule("origin-mismatch", _is_mismatch, _other, *pair(_mismatch), _compared),
     Rule("wildcard-with-credentials", fails(Check.WILDCARD_WITH_CREDENTIALS),
-         "“*” does not go with credentials.", *pair(_wildcard), ("own", "stranger")),
+         "“*” does not go with credentials.", *pair(_wildcard), _compared),
     Rule("credentials-not-true", both(_is_untrue, _doubled),
          "The credentials header is doubled.",
          lambda c: f"{_CREDENTIALS} comes {_times(_doubled(c))}: two places add it.", _alone),
