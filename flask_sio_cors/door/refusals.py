@@ -235,7 +235,7 @@ def _explain_unlisted(
         )
     near = nearest(origin, origins, thorough=thorough)
     begun = "To let it in, " if near is None else _resemblance(origin, near)
-    added = f"add {' and '.join(map(repr, entries))} to {_list_of(options)}"
+    added = f"add {' and '.join(map(repr, entries))}{_at_port(origin, near)} to {_list_of(options)}"
     advice = f"{shown} is not in {_searched(key, origins, options)}. {begun}{added}."
     is_tolerated = options.tolerate_insecure_origins or not options.supports_credentials
     if is_insecure(origin) and not is_tolerated:
@@ -344,6 +344,16 @@ def _explain_opaque(origin: str, shown: str, key: str, options: Options) -> str:
         f"{shown} is not in {key}. It identifies no site ({whose}), so that {who}. Serve the page "
         "by http: or https:, and allow the origin that it has then."
     )
+
+
+def _at_port(origin: str, near: Near | None) -> str:
+    """Return how a family that is allowed at another port is allowed at the page's, too."""
+    if near is None or [one.part for one in near.differences] != [Part.PORT]:
+        return ""
+    pattern = parse_pattern(near.rule)
+    if pattern is None or not pattern.is_family:
+        return ""
+    return f" (or {str(pattern._replace(port=split(origin)[2]))!r}, for all of its kind)"
 
 
 def _resemblance(origin: str, near: Near) -> str:

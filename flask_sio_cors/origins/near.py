@@ -69,7 +69,7 @@ def nearest(origin: str, origins: OriginSet, *, thorough: bool = False) -> Near 
     :param thorough: whether somebody waits for the answer; else no regular expression is asked.
     """
     known = origins if thorough or not origins.has_regexes else origins.exact
-    found = [name for name in variants(origin) if name in known]
+    found = [name for name in (*variants(origin), *_at_default_port(origin)) if name in known]
     if len(origins.exact) <= (SCANNED_PATIENTLY if thorough else SCANNED):
         found += sorted(origins.exact)
     near = [(differences, name) for name in found if (differences := compare(origin, name))]
@@ -78,6 +78,11 @@ def nearest(origin: str, origins: OriginSet, *, thorough: bool = False) -> Near 
     # The first of those with the fewest differences.
     differences, name = min(near, key=lambda one: len(one[0]))
     return Near(name, origins.rule(name) or name, differences)
+
+
+def _at_default_port(origin: str) -> Iterable[str]:
+    scheme, host, port = split(origin)
+    return [_joined(scheme, host, "")] if port and scheme in _WEB else []
 
 
 def variants(origin: str) -> Iterator[str]:

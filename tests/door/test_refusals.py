@@ -221,6 +221,18 @@ NEAR: dict[str, tuple[str, object, str]] = {
         ["https://*.example.com"],
         "'https://a.example.com' is allowed; this page comes by http:.",
     ),
+    "the port of a wildcard": (
+        "https://a.example.com:8443",
+        ["https://*.example.com"],
+        "'https://a.example.com' is allowed; this page comes from port 8443. Serve it as "
+        "https://a.example.com, or add 'https://a.example.com:8443' (or "
+        "'https://*.example.com:8443', for all of its kind) to the list.",
+    ),
+    "the port of a network": (
+        "http://192.168.1.5:3000",
+        ["http://192.168.1.0/24"],
+        "(or 'http://192.168.1.0/24:3000', for all of its kind) to the list.",
+    ),
     "a wildcard's own base": (
         "https://example.com",
         ["https://*.example.com"],
