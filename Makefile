@@ -15,6 +15,8 @@ SITE_SOURCES := $(wildcard *.md docs/*.* docs/*/*.* flask_sio_cors/*.py flask_si
 BENCH_NODE_READY := benchmarks/node/node_modules/.ready
 # They start servers, browsers and other programs, and wait for them.
 SLOW := tests/servers tests/browsers tests/doctor tests/migration tests/fleet
+# Of what hypothesis thinks of, a quarter: `make test` has it all.
+SIDE_BY_SIDE := -n 2 --dist worksteal --hypothesis-profile quick
 # They read stderr by itself, which click's own test runner tells since 8.2 only.
 CLICKS := tests/test_cli.py tests/advice tests/live/test_commands.py
 
@@ -29,7 +31,7 @@ help: ## Show this list
 
 .PHONY: quick
 quick: $(VENV_READY) ## Run the tests that start nothing and wait for nothing (ARGS="-k words" to choose)
-	$(VENV)/bin/python -m pytest -n 2 --dist worksteal $(SLOW:%=--ignore=%) $(ARGS)
+	$(VENV)/bin/python -m pytest $(SIDE_BY_SIDE) $(SLOW:%=--ignore=%) $(ARGS)
 
 # More processes than processors, since they often wait; file by file, as a file's tests share servers.
 .PHONY: test
@@ -38,7 +40,7 @@ test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) $(SITE_READY) ## Set up what all
 
 .PHONY: lowest
 lowest: $(LOWEST_READY) $(NODE_READY) ## The quick tests, and a server's, with the lowest versions that pyproject.toml permits
-	$(LOWEST)/bin/python -m pytest -n 2 --dist worksteal -W ignore $(SLOW:%=--ignore=%) $(CLICKS:%=--ignore=%) $(ARGS)
+	$(LOWEST)/bin/python -m pytest $(SIDE_BY_SIDE) -W ignore $(SLOW:%=--ignore=%) $(CLICKS:%=--ignore=%) $(ARGS)
 	$(LOWEST)/bin/python -m pytest -W ignore tests/servers/test_guard.py $(ARGS)
 
 .PHONY: check

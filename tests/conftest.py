@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
+from tests.support import examples  # noqa: F401 - registers the profiles
 from tests.support.clients import NodeProcess, Outcome
 from tests.support.harness import Description, Server, start
 

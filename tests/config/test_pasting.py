@@ -1,7 +1,6 @@
 """A correction works when it is pasted where the mistake stands, and changes nothing else."""
 
 import json
-import os
 import re
 
 import pytest
@@ -13,14 +12,12 @@ from flask_sio_cors.config.options import Options
 from flask_sio_cors.config.origins import entries_of
 from flask_sio_cors.config.sources import as_text
 from tests.support.config_mistakes import CREDENTIALS, MISTAKES, ORIGINS
+from tests.support.examples import up_to
 from tests.support.pasting import from_environment, paste, problems_in
 from tests.support.real_life import IN_A_VARIABLE, IN_PYTHON, UNFILLED
 
 bounded = settings(
-    max_examples=120,
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+    up_to(120), suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
 
 #: What people write for an origin → who they mean, every one of them, and one of them.

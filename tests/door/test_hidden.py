@@ -1,7 +1,7 @@
 """A refusal of what is most likely the server's own page says what a proxy hides from it."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_sio_cors.config.options import Options
@@ -378,7 +378,6 @@ ORIGINS = ["https://shop.example", "http://shop.example:8080", "http://[::1]:500
 CONFIGS = [{}, {"TRUSTED_HOSTS": ["up", "[::1]"]}, {"SIO_CORS_OWN_ORIGINS": "https://a.example"}]
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(ENVIRONS, st.sampled_from(ORIGINS), st.sampled_from(CONFIGS))
 def test_every_request_has_an_explanation_that_fits_the_verdict(environ, origin, config):
     options = Options.from_config(config)

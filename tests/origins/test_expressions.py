@@ -8,13 +8,14 @@ import textwrap
 import time
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_sio_cors import ConfigError
 from flask_sio_cors.config.options import Options
 from flask_sio_cors.origins.expressions import ALPHABET, ExpressionError, Expressions, translate
 from flask_sio_cors.origins.grammar import MAX_ORIGIN_LENGTH, is_well_formed
+from tests.support.examples import up_to
 
 # What stops a server that matches with Python's own engine; from public collections, and our own.
 CATASTROPHIC = [
@@ -138,12 +139,7 @@ expressions = st.recursive(
 flags = st.sampled_from([0, re.IGNORECASE, re.MULTILINE, re.DOTALL, re.ASCII | re.IGNORECASE])
 
 
-@settings(
-    max_examples=500,
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+@up_to(500)
 @given(expressions, flags, st.lists(origins, min_size=5, max_size=20))
 def test_it_matches_what_python_matches(pattern, flags, texts):
     regex = re.compile(pattern, flags)

@@ -5,11 +5,10 @@ The reference is slow and obvious on purpose: it takes texts apart by hand, one 
 
 import contextlib
 import itertools
-import os
 import re
 import string
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flask_sio_cors import ConfigError
@@ -24,15 +23,9 @@ from flask_sio_cors.origins.grammar import (
 )
 from flask_sio_cors.origins.sets import OriginSet
 from flask_sio_cors.origins.spelling import correct
+from tests.support.examples import up_to
 
-# The same examples at each run where a failure would only puzzle whoever pushed something else.
-# The first example waits for tables of Unicode, which takes long beside other tests.
-bounded = settings(
-    max_examples=300,
-    deadline=None,
-    derandomize="CI" in os.environ,
-    suppress_health_check=[HealthCheck.too_slow],
-)
+bounded = up_to(300)
 
 # --- The reference ----------------------------------------------------------------------------
 
@@ -293,7 +286,7 @@ def patterns_and_their_origins(draw):
     return f"{scheme}://{host}{port}", {f"{scheme}://{h}{p}" for h in expanded for p in its_ports}
 
 
-@settings(bounded, max_examples=60)
+@up_to(60)
 @given(st.lists(patterns_and_their_origins(), min_size=1, max_size=3))
 def test_a_pattern_decides_as_the_set_of_all_origins_that_it_stands_for(generated):
     by_pattern = OriginSet(parse_pattern(pattern) for pattern, _ in generated)

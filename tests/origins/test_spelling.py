@@ -1,18 +1,18 @@
 """What is said of an origin that is misspelt, and what is written instead."""
 
-import os
 import re
 
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from flask_sio_cors.origins.grammar import parse_pattern
 from flask_sio_cors.origins.sets import OriginSet
 from flask_sio_cors.origins.spelling import EXAMPLE, correct
+from tests.support.examples import up_to
 from tests.support.pasting import problems_in
 
-bounded = settings(max_examples=400, deadline=None, derandomize="CI" in os.environ)
+bounded = up_to(400)
 
 ONE = "https://app.example"
 

@@ -1,21 +1,21 @@
 """Several entries in one text, as the environment holds them."""
 
 import json
-import os
 import re
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_sio_cors import ConfigError
 from flask_sio_cors.config.options import Options
 from flask_sio_cors.config.origins import EveryOrigin
 from flask_sio_cors.origins.texts import are_origins, entries, joined, listed_in
+from tests.support.examples import up_to
 from tests.support.pasting import problems_in
 
-bounded = settings(max_examples=300, deadline=None, derandomize="CI" in os.environ)
+bounded = up_to(300)
 
 ENTRIES = """https://a.example https://*.b.example:8443 http://localhost:* https://pr-*.c.example
 null http://192.168.0.0/16:* http://[fd00::]/8 http://[::1]:3000 capacitor://localhost file:// *
