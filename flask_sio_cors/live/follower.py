@@ -73,6 +73,7 @@ class Condition(Enum):
     """How a worker stands to its store."""
 
     STARTING = "starting"  #: has not read it yet
+    EMPTY = "empty"  #: has found nothing in it, and waits whether somebody knows what it has lost
     CURRENT = "current"  #: has what it has
     AWAY = "away"  #: cannot reach it
     LOST = "lost"  #: knows what it has lost
@@ -178,8 +179,14 @@ class Follower:
 
     @property
     def has_begun(self) -> bool:
-        """Whether the store has been read, or tried to."""
-        return self._standing.condition is not Condition.STARTING
+        """Whether the store has been read, or will not be at once: nobody has to wait for that."""
+        standing = self._standing
+        if self._is_read:
+            return True
+        if standing.condition is Condition.EMPTY:
+            # By then, all who know what has been in it have left word.
+            return standing.lasts > 2 * self.pace.every
+        return standing.condition not in (Condition.STARTING, Condition.LOST)
 
     def leave(self, close: Callable[[], None]) -> None:
         """Follow the store no more; returns at once, and a step that is under way ends first.
@@ -391,7 +398,7 @@ class Follower:
         known = self.version
         if known is None:
             if not self._versions_elsewhere():
-                return self._is_current()
+                return self._is_current() if self._is_read or self._is_new() else True
             reason = "it has lost what other workers have in force"
         else:
             reason = f"it has lost version {known.number} and all before"
@@ -406,6 +413,16 @@ class Follower:
         if known is not None and self._is_to_heal(known):
             return self._heal(None, known)
         return True
+
+    def _is_new(self) -> bool:
+        """Tell whether nothing was ever written: whoever knew better has had time to say so."""
+        window = self.pace.healing
+        if not isinstance(self.store, Reporting):
+            # Nobody can leave word; who could not reach it before writes back so much later.
+            window += self.pace.retry
+        reason = f"nothing is in it; it is taken for a new one after {window:g} s"
+        self._standing.becomes(Condition.EMPTY, reason)
+        return self._standing.lasts >= window
 
     def _is_to_heal(self, known: Version) -> bool:
         """Tell whether it is time, and nobody knows more; who knows more has the first turn."""

@@ -184,6 +184,8 @@ def _why(report: Report, head: Version | None) -> str:
     told = f": {report.reason}" if report.reason else ""
     if report.condition == Condition.AWAY.value:
         return f"Could not reach the store{told}"
+    if report.condition == Condition.EMPTY.value:
+        return f"Is not ready: the store is empty{told}, where nobody knows what it has lost"
     if report.condition == Condition.LOST.value:
         return f"The store is empty{told}; it is written back in some seconds"
     if report.condition == Condition.OLDER.value:

@@ -10,7 +10,7 @@ from flask_socketio import SocketIO
 from flask_sio_cors import SioCors
 from flask_sio_cors.cli import flask_group
 from flask_sio_cors.live.follower import Pace
-from tests.support.fleet import ALLOWED, STRANGER, Fleet, add, status_of
+from tests.support.fleet import ALLOWED, PACE, STRANGER, Fleet, add, state_of, status_of
 from tests.support.harness import wait_until
 from tests.support.redis import RedisServer
 from tests.support.relay import Relay
@@ -109,6 +109,29 @@ def test_emptied_while_it_runs_it_is_healed(fleet, long_lived):
         wait_until(lambda: "lost" in {state["condition"] for state in fleet.states()})
         fleet.wait_for(condition="current")
         assert ALLOWED in origins(long_lived.url, "list").stdout
+
+
+def test_a_worker_that_starts_after_it_was_emptied_does_not_take_nothing_for_all_there_is(
+    serve, redis
+):
+    knowing = Fleet(serve, redis.url, ["gunicorn eventlet"])
+    knowing.add(ALLOWED)
+    knowing.wait_until_allowed(ALLOWED)
+    with knowing.visited():
+        redis.ask("flushall")
+        late = serve(f"app.config['SIO_CORS_ORIGINS_STORE'] = {redis.url!r}", fresh=True)
+        # Its first page waits until the other one has written back.
+        assert status_of(late, ALLOWED) == 200
+        assert state_of(late)["ready"]
+        knowing.wait_for(condition="current")
+        assert status_of(late, STRANGER) == 403
+
+
+def test_a_worker_that_finds_nothing_is_not_ready_before_all_who_may_know_had_time(serve, redis):
+    worker = Fleet(serve, redis.url, ["threading"], pace={**PACE, "healing": 4.0})
+    worker.wait_for(condition="empty", ready=False)
+    assert status_of(worker.workers[0], ALLOWED) == 403
+    worker.wait_for(condition="current", ready=True, version=0)
 
 
 def lagging(url: str) -> int:

@@ -543,6 +543,41 @@ def test_who_starts_while_the_store_is_lost_is_not_ready_before_it_is_healed(fle
     wait_until(lambda: late.state.ready)
 
 
+@pytest.mark.parametrize("can_report", [True, False])
+def test_who_starts_where_nothing_is_left_is_not_ready_before_it_is_healed(
+    can_report, fleet, failing, store, path
+):
+    """The others have not noticed yet, or cannot leave word in it."""
+    workers = fleet if can_report else failing
+    workers._pace = PACE._replace(every=0.3, healing=0.5, retry=3)
+    worker = workers.worker()
+    worker.add(A)
+    delete(path)
+    store.lose()
+    late = workers.worker()
+    assert (late.state.condition, late.state.ready) in (
+        (Condition.EMPTY, False),
+        (Condition.LOST, False),
+    )
+    wait_until(lambda: late.state.ready)
+    assert in_force(late) == [A]
+    assert late.version == worker.version
+
+
+def test_a_new_store_is_one_after_some_seconds_or_at_the_first_write(fleet):
+    worker = fleet.worker()
+    assert (worker.state.condition, worker.state.ready) == (Condition.EMPTY, False)
+    assert worker.state.connected
+    wait_until(lambda: worker.state.ready)
+    assert (worker.state.condition, worker.version) == (Condition.CURRENT, 0)
+    fleet._pace = PACE._replace(healing=60)
+    other = fleet.worker()
+    assert not other.state.ready
+    other.add(A)
+    assert in_force(other) == [A]
+    assert other.state.ready
+
+
 # --- A store that is there, but older --------------------------------------------------------
 
 

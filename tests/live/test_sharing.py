@@ -13,6 +13,7 @@ from tests.live.test_follower import Failing
 from tests.support.harness import wait_until
 from tests.support.pages import block, on_threads
 from tests.support.raw_http import POLLING
+from tests.support.stores import write
 
 A, B, INSECURE = "https://a.example", "https://b.example", "http://insecure.example"
 URL = "sqlite:///origins.sqlite3"
@@ -266,6 +267,7 @@ def test_the_first_refusal_waits_for_every_store(make):
     for policy in (None, "acme", "globex"):
         writer.cors.shared_origins(writer, policy).add(A)
     slow = Failing()
+    write(slow, [B])
     app = make(policies={**POLICIES, "shut": {**POLICIES["shut"], "ORIGINS_STORE": slow}})
     assert lets_in(app, A) == {DEFAULT, "heir", "acme", "globex"}
     conditions = {state.condition for state in app.cors.shared_states(app).values()}
