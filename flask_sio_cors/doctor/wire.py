@@ -262,7 +262,10 @@ class Wire:
 
     async def _http(self, asked: Exchange, body: bytes | None, attempt: _Attempt) -> Response:
         headers = _lines(asked.url, asked.headers, body)
-        async with self._answer(asked.method, asked.url, headers, attempt, body) as answer:
+        # Another Host is one for HTTP/1.1: by HTTP/2, many end such a request without a word.
+        is_http2 = "Host" not in dict(asked.headers)
+        asking = self._answer(asked.method, asked.url, headers, attempt, body, is_http2=is_http2)
+        async with asking as answer:
             attempt.head = head = _head(answer)
             if len(set(head.values("Location"))) > 1:
                 raise _TroubleError(Trouble.MALFORMED, "more than one Location", head)
@@ -298,7 +301,7 @@ class Wire:
         attempt: _Attempt,
         body: bytes | None = None,
         *,
-        is_http2: bool = True,
+        is_http2: bool,
     ) -> AsyncIterator[httpcore.Response]:
         addresses = await self.look_up(urlsplit(url).hostname or "")
         attempt.is_found = True
