@@ -159,7 +159,7 @@ def read_own_origins(value: Any, report: Report) -> frozenset[str]:
             report(item, reason, (EXAMPLE,))
         elif pattern.subdomains or pattern.is_partial or pattern.is_network or pattern.port == "*":
             reason = "stands for many origins; a server has those that its users see, each by name"
-            report(item, reason, (EXAMPLE if pattern.is_network else _plain(pattern),))
+            report(item, reason, (_exact(item),))
         else:
             own.add(item)
     _report_dotted([item for item in own if item.endswith(".")], own, report)
@@ -172,6 +172,18 @@ def _report_own(item: Any, report: Report) -> None:
         report(item, f"is {shown}, where the origin of this server is needed", (EXAMPLE,))
     else:
         _report_origin(item, report)
+        fault = report.faults[-1]
+        meant = fault.correction if isinstance(fault.correction, tuple) else (fault.correction,)
+        own = dict.fromkeys(map(_exact, meant))
+        report.faults[-1] = fault._replace(correction=tuple(own))
+
+
+def _exact(entry: Any) -> Any:
+    """Return what can be the origin of a server, in place of what stands for many."""
+    pattern = parse_pattern(entry) if isinstance(entry, str) else None
+    if pattern is None or pattern.scheme not in DEFAULT_PORTS or pattern.is_network:
+        return EXAMPLE
+    return entry if not pattern.is_family else _plain(pattern)
 
 
 def _plain(pattern: OriginPattern) -> str:

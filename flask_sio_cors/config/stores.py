@@ -92,7 +92,7 @@ def read_store(value: Any, report: Report) -> Any:
     except ValueError as error:
         fault: tuple[str, object] | None = (f"is no URL: {error}", _SERVER)
     else:
-        fault = _fault(parts)
+        fault = _fault_of_slashes(text, parts) or _fault(parts)
     if fault is not None:
         report(without_password(value), *fault)
         return None
@@ -106,6 +106,15 @@ def read_store(value: Any, report: Report) -> Any:
     return StoreLocation(parts.scheme, address, key, every)
 
 
+def _fault_of_slashes(text: str, parts: SplitResult) -> tuple[str, object] | None:
+    """Return what is wrong with the URL of a file that would be read as another one's."""
+    if parts.scheme != "sqlite" or text[len("sqlite:") :].startswith("//"):
+        return None
+    query = f"?{parts.query}" if parts.query else ""
+    reason = "has no three slashes after the colon, behind which a file's name comes"
+    return reason, f"sqlite:///{parts.path}{query}" if parts.path else _EMBEDDED
+
+
 def _fault(parts: SplitResult) -> tuple[str, object] | None:
     """Return why a URL is no store's, and what to write; ``None`` where it is one."""
     every = dict(parse_qsl(parts.query)).get("every", "1")
@@ -116,6 +125,8 @@ def _fault(parts: SplitResult) -> tuple[str, object] | None:
         ]
         mended = urlencode(pairs)
         return reason, without_password(parts.geturl().replace(parts.query, mended))
+    if re.fullmatch(r"redis|[\w.-]+:6379(?:/[0-9]+)?", parts.geturl()):
+        return "is no URL; a server's begins with redis://", f"redis://{parts.geturl()}"
     if parts.scheme == "sqlite":
         return _fault_of_file(parts)
     if parts.scheme in _OF_REDIS:

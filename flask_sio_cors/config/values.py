@@ -22,7 +22,16 @@ from .corrections import Report
 _TRUE: Final = frozenset({"1", "true", "yes", "on", "y", "t"})
 _FALSE: Final = frozenset({"0", "false", "no", "off", "n", "f"})
 # What people mean by other words. Everything else is corrected to False, which opens nothing.
-_MEANT: Final = {"enabled": True, "include": True, "allow": True, "disabled": False, "omit": False}
+_MEANT: Final = {
+    "enabled": True,
+    "include": True,
+    "allow": True,
+    "disabled": False,
+    "omit": False,
+    "none": False,
+    "null": False,
+    "never": False,
+}
 
 
 def spelled_bool(value: object) -> bool | None:
@@ -85,11 +94,21 @@ def _guess_seconds(value: Any) -> int:
     return min(int(duration[1]) * _UNITS[duration[2]], 86400) if duration else 600
 
 
+def _guess_time(value: Any) -> float | None:
+    """Guess what "500 ms", "2s" or "1 min" means, in seconds; ``None`` for anything else."""
+    duration = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?) ?(ms|s|m|h)[a-z]*", _bare(str(value)))
+    if duration is None:
+        return None
+    number = float(duration[1]) * {"ms": 0.001, **_UNITS}[duration[2]]
+    return int(number) if number.is_integer() else number
+
+
 def read_status(value: Any, report: Report) -> int:
     """Read the status of allowed preflights, 200 to 299; npm's ``optionsSuccessStatus``."""
     status = _read_integer(value)
     if status is None:
-        report(value, "is not the number of an HTTP status", 204)
+        begun = re.match(r"2[0-9]{2}\b", _bare(str(value)))
+        report(value, "is not the number of an HTTP status", int(begun[0]) if begun else 204)
         return 204
     if not 200 <= status <= 299:
         reason = (
@@ -103,7 +122,9 @@ def read_timeout(value: Any, report: Report) -> float:
     """Read a number of seconds, above 0 and up to 60."""
     seconds = _seconds(value)
     if not 0 < seconds <= 60:
-        report(value, "is not a number of seconds above 0 and up to 60", 1)
+        meant = _guess_time(value)
+        correction = min(meant, 60) if meant else 1
+        report(value, "is not a number of seconds above 0 and up to 60", correction)
     return seconds
 
 
@@ -111,7 +132,9 @@ def read_cache(value: Any, report: Report) -> float:
     """Read a number of seconds, 0 to 3600."""
     seconds = _seconds(value)
     if not 0 <= seconds <= 3600:
-        report(value, "is not a number of seconds from 0 to 3600", 1)
+        meant = 0 if spelled_bool(value) is False else _guess_time(value)
+        correction = 1 if meant is None else min(meant, 3600)
+        report(value, "is not a number of seconds from 0 to 3600", correction)
     return seconds
 
 
@@ -170,7 +193,7 @@ def _correct_token(
     """Return why a text is no method or header name, and what to write instead."""
     if item.startswith("#"):
         return Code.IS_COMMENT.said(), ()
-    pieces = [piece for piece in re.split(r"[\s,;|]+", item) if piece]
+    pieces = [piece for piece in re.split(r"[\s,;|]+", item.strip(" []()\"'")) if piece]
     if len(pieces) > 1 and _are_names(pieces):
         return Code.NAMES_IN_ONE.said(what), tuple(pieces)
     if not pieces:

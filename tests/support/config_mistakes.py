@@ -395,6 +395,13 @@ def _switches_and_numbers() -> Iterator[Mistake]:
     yield _value(
         "OK", "OPTIONS_SUCCESS_STATUS", "204 No Content", "number of an HTTP status", "204"
     )
+    yield _value(
+        "another one and OK", "OPTIONS_SUCCESS_STATUS", "200 OK", "number of an HTTP status", "200"
+    )
+    yield _value("milliseconds", "CALLBACK_TIMEOUT", "500ms", "above 0", "0.5")
+    yield _value("a word for none", "CALLBACK_CACHE", "off", "from 0 to 3600", "0")
+    yield _value("minutes", "CALLBACK_CACHE", "2 min", "from 0 to 3600", "120")
+    yield _value("None as text", "SUPPORTS_CREDENTIALS", "None", "neither true nor", "False")
     yield _value("no time", "CALLBACK_TIMEOUT", 0, "above 0", "1")
     yield _value("a day", "CALLBACK_CACHE", 86400, "from 0 to 3600", "1")
 
@@ -410,6 +417,8 @@ def _own_origins() -> Iterator[Mistake]:
     yield own("https://pr-*.example.com", "stands for many", '"https://pr-1.example.com"')
     yield own("http://10.0.0.0/8", "stands for many", '"https://app.example.com"')
     yield own("https://chat.example.com.", "a dot", '"https://chat.example.com"')
+    yield own("192.168.1.0/24", "is a network", '"https://app.example.com"')
+    yield own("*.example.com", "has no scheme", '"https://example.com"')
     yield own("null", "is no address of a server", '"https://app.example.com"')
     yield own("capacitor://localhost", "is no address of a server", '"https://app.example.com"')
     yield own("*", "where the origin of this server is needed", '"https://app.example.com"')
@@ -423,6 +432,7 @@ def _methods_and_headers() -> Iterator[Mistake]:
     yield _item("a forbidden method", "METHODS", "TRACE", "browsers forbid", '"POST"')
     yield _item("every method", "METHODS", "*", "is no method", '"GET", "POST"')
     yield _item("two methods", "METHODS", "GET POST", "several methods", '"GET", "POST"')
+    yield _item("methods of YAML", "METHODS", "[GET, POST]", "several methods", '"GET", "POST"')
     yield _item("a number", "METHODS", 5, "is an int", '"GET", "POST"')
     yield _value("none", "METHODS", [], "names no method", '["GET", "POST"]')
     yield _value("methods as a number", "METHODS", 5, "list of methods", '["GET", "POST"]')
