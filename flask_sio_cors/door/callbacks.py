@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, NamedTuple, TypeAlias
 
+from werkzeug.local import LocalProxy
+
 from ..config.sources import name_of
 from .journal import Journal
 from .waiting import NOTICEABLE, Gate, Interrupter
@@ -78,7 +80,28 @@ def call(
             blame(stopped, watch.is_alone)
     if isinstance(error, Overdue) or took >= seconds:
         return Fault(error, too_long(seconds))
-    return Fault(error, f"raised {type(error).__name__}") if error is not None else answer
+    if error is None:
+        return answer
+    missed = _NO_REQUEST if _reads_a_request(error) else ""
+    return Fault(error, f"raised {type(error).__name__}{missed}")
+
+
+_NO_REQUEST: Final = (
+    ", as flask.request and flask.session are not there; a function that takes (origin, environ) "
+    "gets the request's WSGI environ"
+)
+
+
+def _reads_a_request(error: BaseException) -> bool:
+    """Tell whether a proxy of Flask's failed, of those that need the context of a request.
+
+    Functions run in the application's, so that it is none of the others.
+    """
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    place = traceback.tb_frame.f_globals.get("__name__") if traceback is not None else ""
+    return isinstance(error, RuntimeError) and place == LocalProxy.__module__
 
 
 def too_long(seconds: float) -> str:

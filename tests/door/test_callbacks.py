@@ -3,6 +3,7 @@
 import logging
 
 import pytest
+from flask import Flask, request
 from greenlet import GreenletExit
 
 from flask_sio_cors.door.callbacks import Callback
@@ -28,3 +29,23 @@ def test_a_fault_that_goes_on_is_a_line_without_its_traceback_at_debug_level(cap
     first, second = caplog.records
     assert (first.levelname, bool(first.exc_info)) == ("ERROR", True)
     assert (second.levelname, bool(second.exc_info)) == ("DEBUG", False)
+
+
+def test_a_function_that_reads_the_request_is_told_where_it_gets_one(caplog):
+    def on_the_intranet(origin):
+        return request.host.endswith(".intranet")
+
+    with caplog.at_level(logging.DEBUG, "flask_sio_cors"), Flask("app").app_context():
+        assert Callback(on_the_intranet, "function", 1, Journal()).ask("https://a") is None
+    (record,) = caplog.records
+    assert "flask.request and flask.session are not there" in record.getMessage()
+    assert "(origin, environ)" in record.getMessage()
+
+
+def test_a_functions_own_error_of_that_type_is_told_as_it_is(caplog):
+    def fail(origin):
+        raise RuntimeError
+
+    with caplog.at_level(logging.DEBUG, "flask_sio_cors"):
+        Callback(fail, "function", 1, Journal()).ask("https://a")
+    assert "are not there" not in caplog.text
