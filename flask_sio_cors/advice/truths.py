@@ -19,6 +19,7 @@ from ..door.identity import ASKED
 from ..door.refusals import with_family
 from ..origins.grammar import is_loopback, parse_pattern
 from ..origins.lookalikes import neighbours
+from ..origins.near import split
 from ..origins.sites import is_same_site, registrable
 from .question import Asking, Question, Step, ask_environ, is_mixed, likely_server
 
@@ -64,11 +65,26 @@ def of_page(asking: Asking, options: Options, step: Step) -> Iterator[Truth]:
         yield _perhaps_mixed(server)
     if step.is_passed and step.has_credentials and not is_own:
         known = server if question.is_scheme_known else _as_page(server, question.origin)
-        if not is_same_site(question.origin, known):
+        names = split(question.origin)[1], split(server)[1]
+        is_web = question.origin.startswith("http")
+        if is_web and names[0] != names[1] and all(map(is_loopback, names)):
+            yield _two_names(*names, server)
+        elif not is_same_site(question.origin, known):
             yield from _cookies_stay_away(app, question.origin)
     if step.is_passed and step.page.who is ASKED:
         strangers = [*neighbours(question.origin), *_STRANGERS]
         yield from _strangers(app, options, server, strangers)
+
+
+def _two_names(page: str, asked: str, server: str) -> Truth:
+    scheme, _, port = split(server)
+    meant = f"{scheme}://{page}{f':{port}' if port else ''}"
+    return Truth(
+        "session-cookie-same-site",
+        f"{page} and {asked} are one machine, and for browsers two sites: no cookie of the one "
+        f"comes with pages of the other. Let both go by one name, as by the client's "
+        f'io("{meant}"); other ports do not matter.',
+    )
 
 
 def _no_headers(question: Question) -> Truth:

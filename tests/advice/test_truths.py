@@ -109,6 +109,25 @@ def test_browsers_send_no_headers_with_a_websocket() -> None:
 
 # --- The session cookie ------------------------------------------------------------------------
 
+
+@pytest.mark.parametrize(
+    ("page", "server", "meant"),
+    [
+        ("http://localhost:3000", "http://127.0.0.1:5000", "http://localhost:5000"),
+        ("http://127.0.0.1:3000", "http://localhost", "http://127.0.0.1"),
+        ("http://localhost:3000", "http://[::1]:5000", "http://localhost:5000"),
+    ],
+)
+def test_two_names_of_this_machine_are_two_sites(page: str, server: str, meant: str) -> None:
+    config = {"SIO_CORS_ORIGINS": [page], "SIO_CORS_SUPPORTS_CREDENTIALS": True}
+    answer = run_json(application(**config), "explain", page, "--host", server)
+    (note,) = answer["notes"]
+    assert note["code"] == "session-cookie-same-site"
+    assert f'io("{meant}")' in note["text"]
+    assert note["lines"] == []
+    assert notes(config, page, "--host", meant) == []
+
+
 STAYS_AWAY = ["session-cookie-same-site"]
 SAME_SITE_CASES = {
     "not set": ({}, ELSEWHERE, STAYS_AWAY),
