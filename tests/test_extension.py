@@ -34,9 +34,18 @@ def make_served_app(**settings):
 
 def preflight(app, origin, target=POLLING):
     """The status and the allowed origin of the answer to a preflight."""
-    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
-    response = app.test_client().options(target, headers=headers)
+    response = preflight_answer(app, origin, target)
     return response.status_code, response.headers.get("Access-Control-Allow-Origin")
+
+
+def sends_credentials(app, origin, target=POLLING):
+    """Whether the answer to a preflight says that credentials may come."""
+    return "Access-Control-Allow-Credentials" in preflight_answer(app, origin, target).headers
+
+
+def preflight_answer(app, origin, target):
+    headers = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    return app.test_client().options(target, headers=headers)
 
 
 ALLOWED = (204, FRIEND)
@@ -124,18 +133,19 @@ def test_middleware_that_was_put_around_the_app_before_it_stays():
 
 
 @pytest.mark.parametrize("credentials", [True, False])
-def test_engineio_decides_by_the_same_policy_when_it_is_reached_past_the_guard(credentials):
+def test_who_reaches_the_server_by_another_way_finds_the_guard_there(credentials):
     app = make_app(SIO_CORS_ORIGINS=FRIEND, SIO_CORS_SUPPORTS_CREDENTIALS=credentials)
     server = SocketIO(app, async_mode="threading").server
     SioCors(app)
-    past_the_guard = Client(WSGIApp(server))
+    another_way = Client(WSGIApp(server))
     allowed, refused = (
-        past_the_guard.options(POLLING, headers={"Origin": origin}) for origin in (FRIEND, STRANGER)
+        another_way.get(POLLING, headers={"Origin": origin}) for origin in (FRIEND, STRANGER)
     )
     assert allowed.status_code == 200
+    assert "sid" in allowed.text
     assert allowed.headers["Access-Control-Allow-Origin"] == FRIEND
     assert ("Access-Control-Allow-Credentials" in allowed.headers) == credentials
-    assert refused.status_code == 400
+    assert refused.status_code == 403
     assert "Access-Control-Allow-Origin" not in refused.headers
 
 
@@ -370,15 +380,14 @@ def test_a_refused_decoration_does_not_count():
 def test_reconfigure_puts_the_changed_configuration_in_force():
     app = make_served_app(SIO_CORS_ORIGINS=FRIEND)
     cors = SioCors(app)
-    engineio = app.extensions["socketio"].server.eio
     app.config.update(SIO_CORS_ORIGINS=STRANGER, SIO_CORS_SUPPORTS_CREDENTIALS=True)
     assert preflight(app, FRIEND) == ALLOWED
     cors.reconfigure(app)
     assert (preflight(app, FRIEND), preflight(app, STRANGER)) == (REFUSED, (204, STRANGER))
-    assert engineio.cors_credentials is True
+    assert sends_credentials(app, STRANGER)
     app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = False
     cors.reconfigure(app)
-    assert engineio.cors_credentials is False
+    assert not sends_credentials(app, STRANGER)
 
 
 def test_a_broken_reconfiguration_leaves_the_old_policy_in_force():
@@ -565,17 +574,16 @@ def test_a_late_server_has_the_policy_and_the_log_says_so(caplog, in_factory):
     cors = SioCors(app)
     assert not caplog.records
     if in_factory:
-        socketio = SocketIO(async_mode="threading", path="/late")
-        socketio.init_app(app)
+        SocketIO(async_mode="threading", path="/late").init_app(app)
     else:
-        socketio = SocketIO(app, async_mode="threading", path="/late")
+        SocketIO(app, async_mode="threading", path="/late")
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "move SioCors(app) below SocketIO(app, path='/late')" in caplog.text
     assert (preflight(app, FRIEND, LATE), preflight(app, STRANGER, LATE)) == (ALLOWED, REFUSED)
     app.config.update(SIO_CORS_ORIGINS=STRANGER, SIO_CORS_SUPPORTS_CREDENTIALS=True)
     cors.reconfigure(app)
     assert preflight(app, FRIEND, LATE) == REFUSED
-    assert socketio.server.eio.cors_credentials is True
+    assert sends_credentials(app, STRANGER, LATE)
 
 
 def test_a_late_server_gets_the_policy_that_is_in_force():
@@ -583,10 +591,10 @@ def test_a_late_server_gets_the_policy_that_is_in_force():
     cors = SioCors(app)
     app.config.update(SIO_CORS_ORIGINS=STRANGER, SIO_CORS_SUPPORTS_CREDENTIALS=True)
     cors.reconfigure(app)
-    socketio = SocketIO(app, async_mode="threading", path="/late")
+    SocketIO(app, async_mode="threading", path="/late")
     assert preflight(app, STRANGER, LATE) == (204, STRANGER)
     assert preflight(app, FRIEND, LATE) == REFUSED
-    assert socketio.server.eio.cors_credentials is True
+    assert sends_credentials(app, STRANGER, LATE)
 
 
 def test_a_server_that_is_initialised_once_more_is_guarded_again():

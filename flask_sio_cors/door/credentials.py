@@ -9,6 +9,9 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
+from .own import PROOF_KEY
+from .proofs import PROVEN
+
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
@@ -25,6 +28,17 @@ _KEYS: Final = {
 _BROWSERS_SCHEMES: Final = frozenset({"basic", "digest", "negotiate", "ntlm"})
 
 
+def matter(environ: WSGIEnvironment) -> bool:
+    """Tell whether a request has some, or the browser's word on whose page it is."""
+    return (
+        "HTTP_COOKIE" in environ
+        or PROOF_KEY in environ
+        or PROVEN in environ
+        or "HTTP_AUTHORIZATION" in environ
+        or "REMOTE_USER" in environ
+    )
+
+
 def take(environ: WSGIEnvironment, *, has_page: bool) -> tuple[str, ...]:
     """Remove a request's credentials from its environ, and the servers' copies of them.
 
@@ -34,11 +48,6 @@ def take(environ: WSGIEnvironment, *, has_page: bool) -> tuple[str, ...]:
     :param has_page: whether the request names its page.
     :return: the names of those that there were.
     """
-    # Most requests have none.
-    if not (
-        "HTTP_COOKIE" in environ or "HTTP_AUTHORIZATION" in environ or "REMOTE_USER" in environ
-    ):
-        return ()
     keys = [*_KEYS]
     if has_page and "HTTP_UPGRADE" not in environ:
         scheme = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")[0].lower()

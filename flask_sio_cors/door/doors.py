@@ -36,6 +36,7 @@ _DEFAULT_MOUNT: Final = "/socket.io/"
 class _Door:
     """The way to one server, which a guard or an observer stands in.
 
+    :param app: the application.
     :param middleware: Flask-SocketIO's, that hands requests to the server.
     :param guard: the server's.
     :param observer: the one who looks on, where nothing is enforced.
@@ -43,14 +44,21 @@ class _Door:
     """
 
     def __init__(
-        self, middleware: Any, guard: Guard, observer: Observer, told: Mapping[str, Any]
+        self,
+        app: Flask,
+        middleware: Any,
+        guard: Guard,
+        observer: Observer,
+        told: Mapping[str, Any],
     ) -> None:
         self.told = told
+        self._app = app
         self.guard = guard
         self._middleware = middleware
         self._observer = observer
         self._engineio = guard.engineio.eio
         self._theirs = self._engineio.cors_allowed_origins, self._engineio.cors_credentials
+        self._answer = self._engineio.handle_request
 
     def open(self, policies: Policies, unasking: Policies) -> None:
         """Let the server answer as it was told; only look on.
@@ -60,12 +68,14 @@ class _Door:
         self._observer.apply(policies, unasking)
         self.guard.is_enforced = False
         self._engineio.cors_allowed_origins, self._engineio.cors_credentials = self._theirs
+        self._engineio.handle_request = self._answer
         self._middleware.engineio_app = self._observer
 
     def close(self) -> None:
-        """Let nobody by without the guard, nor with credentials until it has its policy."""
-        self._engineio.cors_credentials = False
-        self._engineio.cors_allowed_origins = self.guard.allows
+        """Let nobody by without the guard, whichever way a request comes."""
+        self._engineio.handle_request = self.guard.guarding(self._app, self._answer)
+        # What Engine.IO would do about origins is done: `[]` has it do nothing.
+        self._engineio.cors_allowed_origins, self._engineio.cors_credentials = [], False
         self.guard.is_enforced = True
         self._middleware.engineio_app = self.guard
 
@@ -130,7 +140,9 @@ class Doors:
             )
             guard.first_request = self.first_request
             guard.watch_sessions()
-            door = _Door(middleware, guard, Observer(self.app, guard, self._observed), told)
+            door = _Door(
+                self.app, middleware, guard, Observer(self.app, guard, self._observed), told
+            )
             self._doors += (door,)
             self._settle((door,))
             self.mounts = tuple(dict.fromkeys((*self.mounts, middleware.engineio_path)))
@@ -193,14 +205,9 @@ class Doors:
             for door in doors:
                 door.open(self.policies, self._unasking)
             return
-        # Whoever reaches Engine.IO past the guard never sees one policy's origins with the other's
-        # credentials.
-        for door in doors:
-            door.close()
         for door in doors:
             door.guard.policies = self.policies
-        for door in doors:
-            door.guard.engineio.eio.cors_credentials = self.policies.support_credentials
+            door.close()
             if replaced := replaced_options(door.told):
                 logger.warning("%sOVERRIDE is set: %s", PREFIX, replaced)
 

@@ -15,13 +15,12 @@ from .handshake import ask_allow_request, is_handshake
 from .hidden import Clue, Server
 from .identity import Identity
 from .journal import Journal
-from .own import PROOF
 from .policies import BOUND, Policies
 from .policy import Judgement, Policy
 from .refusals import explain_refusal, explain_taken
 from .serving import FirstRequest
 from .signals import request_refused
-from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict
+from .verdicts import PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict
 from .waiting import Interrupter
 
 if TYPE_CHECKING:
@@ -34,10 +33,8 @@ if TYPE_CHECKING:
 
 #: How many origins are remembered that pages have shown to be the server's own.
 _PROVEN_LIMIT: Final = 100
-#: Where the guard leaves its verdict, for Engine.IO's own check and for the stray hook.
-VERDICT: Final = "flask_sio_cors.verdict"
-#: Where it leaves the policy's generation, and who asked, for when that is another one.
-_JUDGED: Final = "flask_sio_cors.judged"
+#: Where the guard leaves, of what it has let in, the policy's generation and who asked.
+JUDGED: Final = "flask_sio_cors.judged"
 _UNJUDGED: Final = (0, None)
 #: Where it finds why a session must not begin that it has let pass.
 _REFUSED: Final = "flask_sio_cors.refused"
@@ -59,6 +56,8 @@ _JSON: Final = ("Content-Type", "application/json")
 # What the verdict says in the server's place.
 _REPLACED: Final = ("access-control-", "cache-control")
 _REPLACED_WITH_COOKIES: Final = (*_REPLACED, "set-cookie")
+#: What Engine.IO's usual answers have, which replaces nothing.
+_PLAIN: Final = frozenset({"Content-Type", "Content-Length", "Content-Encoding"})
 
 
 class EngineIO(Protocol):
@@ -125,20 +124,17 @@ class Guard:
         headers = own + verdict.headers
         if verdict.outcome is PREFLIGHT:
             return self._answer_preflight(environ, start_response, policy, verdict, headers)
-        has_credentials = verdict.credentials or self._leave_credentials(environ, policy, judgement)
+        if credentials.matter(environ):
+            self._settle_credentials(environ, policy, judgement)
         if policy.allow_request is not None and is_handshake(environ):
-            refusal, cookies = self._ask(environ, policy, page, headers, has_credentials)
+            refusal, cookies = self._ask(environ, policy, judgement, headers)
             if refusal is None and self.policies.generation != generation:  # it has taken its time
                 refusal = self._refusal_now(environ)
             if refusal is not None:
                 return self.refuse(environ, start_response, *refusal)
             headers += cookies
-        if page.header == PROOF and page.origin is not None:
-            self.remember(environ, page.origin)
-        environ[VERDICT] = verdict
-        environ[_JUDGED] = generation, page
-        replaced = _REPLACED if has_credentials else _REPLACED_WITH_COOKIES
-        answer = _completing(environ, start_response, headers, replaced)
+        environ[JUDGED] = generation, page
+        answer = _answering(environ, start_response, headers, policy, judgement)
         if "HTTP_UPGRADE" in environ:
             with upgrading(self.engineio.environ, environ):
                 body = self.engineio.handle_request(environ, answer)
@@ -146,6 +142,26 @@ class Guard:
             body = self.engineio.handle_request(environ, answer)
         refusal = environ.get(_REFUSED)
         return body if refusal is None else self.refuse(environ, start_response, *refusal)
+
+    def guarding(self, app: Flask, answer: WSGIApplication) -> WSGIApplication:
+        """Return what answers in Engine.IO's place, whoever calls it.
+
+        A request that came through the guard has been judged. One that reached the server by
+        another way, such as a second ``WSGIApp``, is judged here.
+
+        :param app: the application that the server belongs to.
+        :param answer: Engine.IO itself.
+        """
+
+        def answer_if_judged(
+            environ: WSGIEnvironment, start_response: StartResponse
+        ) -> Iterable[bytes]:
+            if JUDGED in environ:  # and let in
+                return answer(environ, start_response)
+            environ.setdefault("flask.app", app)
+            return self.handle_request(environ, start_response)
+
+        return answer_if_judged
 
     # --- Sessions --------------------------------------------------------------------------
 
@@ -157,7 +173,7 @@ class Guard:
         def connect_if_let_in(sid: str, environ: WSGIEnvironment) -> object:
             answer = connect(sid, environ)
             # From here on, who looks for sessions after a change finds this one.
-            generation = environ.get(_JUDGED, _UNJUDGED)[0]
+            generation = environ.get(JUDGED, _UNJUDGED)[0]
             if generation == self.policies.generation or not self.is_enforced:
                 return answer
             refusal = self._refusal_now(environ)
@@ -174,7 +190,7 @@ class Guard:
 
         :param environ: of its handshake.
         """
-        page = environ.get(_JUDGED, _UNJUDGED)[1]
+        page = environ.get(JUDGED, _UNJUDGED)[1]
         return self.policies.doubts(environ, page, asks=asks)
 
     def still_lets_in(self, environ: WSGIEnvironment) -> bool:
@@ -185,20 +201,16 @@ class Guard:
         return self._refusal_now(environ) is None
 
     def _ask(
-        self,
-        environ: WSGIEnvironment,
-        policy: Policy,
-        page: Identity,
-        headers: Headers,
-        has_credentials: bool,
+        self, environ: WSGIEnvironment, policy: Policy, judgement: Judgement, headers: Headers
     ) -> tuple[_Refusal | None, Headers]:
         """Ask ``allow_request``; return what it refuses, and the cookies that it sets."""
+        has_credentials = policy.grants_credentials(environ, judgement)
         denial, message, cookies = ask_allow_request(
             environ, policy.options, has_credentials, self.journal, self.interrupter
         )
         if denial is None:
             return None, cookies
-        return (policy, _denied(denial, headers + cookies), page, message), cookies
+        return (policy, _denied(denial, headers + cookies), judgement[2], message), cookies
 
     def _refusal_now(self, environ: WSGIEnvironment) -> _Refusal | None:
         """Judge a request again; return what has to be refused since it was judged."""
@@ -234,20 +246,23 @@ class Guard:
         headers: Headers,
     ) -> Iterable[bytes]:
         if policy.preflight_continue:
-            environ[VERDICT] = verdict
-            return self._flask_side()(environ, _completing(environ, start_response, headers))
+            environ[JUDGED] = _UNJUDGED
+            return self._flask_side()(environ, _completing(start_response, headers))
         start_response(verdict.status, [*headers, ("Content-Length", "0")])
         return []
 
-    def _leave_credentials(
+    def _settle_credentials(
         self, environ: WSGIEnvironment, policy: Policy, judgement: Judgement
-    ) -> bool:
-        """Take the credentials from a request whose page may not use them; tell whether it may."""
+    ) -> None:
+        """Take the credentials from a request whose page may not use them.
+
+        Whose page the browser says to be the server's own is remembered.
+        """
         page, options = judgement[2], policy.options
         if policy.grants_credentials(environ, judgement):
             if page.origin is not None and policy.is_proven(environ, page.origin):
                 self.remember(environ, page.origin)
-            return True
+            return
         taken = credentials.take(environ, has_page=page.origin is not None)
         if taken:
 
@@ -256,7 +271,6 @@ class Guard:
                 return explain_taken(taken, page, options, server)
 
             self.journal.taken(page.origin, taken, explanation)
-        return False
 
     def _server(
         self, policy: Policy, environ: WSGIEnvironment, origin: str | None
@@ -273,22 +287,6 @@ class Guard:
         if len(self._proven) >= _PROVEN_LIMIT:
             self._proven.clear()
         self._proven.add((environ.get(BOUND), origin))
-
-    def allows(self, origin: str | None, environ: WSGIEnvironment) -> bool:
-        """Answer Engine.IO's own question, ``cors_allowed_origins``; never raises.
-
-        A request that came through the guard has its verdict with it. One that reached the server
-        by another way, such as a second ``WSGIApp``, is judged here.
-        """
-        if VERDICT in environ:  # which lets it in
-            return True
-        generation = self.policies.generation
-        policy, judgement = self._judge(environ)
-        environ[_JUDGED] = generation, judgement[2]
-        outcome = judgement[0].outcome
-        if outcome is ALLOWED:
-            self._leave_credentials(environ, policy, judgement)
-        return outcome is not REFUSED
 
     def refuse(
         self,
@@ -391,18 +389,37 @@ def _denied(reason: Reason, headers: Headers) -> Verdict:
     return Verdict(REFUSED, reason, headers, "403 Forbidden")
 
 
-def _completing(
+def _answering(
     environ: WSGIEnvironment,
     start_response: StartResponse,
     added: Headers,
-    replaced: tuple[str, ...] = _REPLACED,
+    policy: Policy,
+    judgement: Judgement,
 ) -> StartResponse:
+    """Return Engine.IO's ``start_response``, which completes its answer."""
+
     def complete(
         status: str, headers: list[Header], exc_info: _ExcInfo | None = None
     ) -> Callable[[bytes], Any]:
         if _REFUSED in environ:
             return _nobody_reads
-        return start_response(status, completed(headers, added, replaced), exc_info)
+        for name, _ in headers:
+            if name not in _PLAIN:
+                may_set_cookies = policy.grants_credentials(environ, judgement)
+                replaced = _REPLACED if may_set_cookies else _REPLACED_WITH_COOKIES
+                return start_response(status, completed(headers, added, replaced), exc_info)
+        return start_response(status, [*headers, *added], exc_info)
+
+    return complete
+
+
+def _completing(start_response: StartResponse, added: Headers) -> StartResponse:
+    """Return the application's ``start_response``, which completes its answer to a preflight."""
+
+    def complete(
+        status: str, headers: list[Header], exc_info: _ExcInfo | None = None
+    ) -> Callable[[bytes], Any]:
+        return start_response(status, completed(headers, added), exc_info)
 
     return complete
 

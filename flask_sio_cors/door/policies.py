@@ -84,11 +84,6 @@ class Policies:
         """The default policy, and the others."""
         return (self.default, *self.named.values())
 
-    @property
-    def support_credentials(self) -> bool:
-        """Whether all of them do, which is what Engine.IO may say of a request past the guard."""
-        return all(policy.options.supports_credentials for policy in self.all)
-
     def forget(self, names: Iterable[str]) -> None:
         """Remember nothing of what these policies answered before, whose `live` lost something."""
         for name in names:

@@ -14,7 +14,7 @@ from werkzeug.datastructures import Headers
 
 from .doors import Doors
 from .farewell import end_websocket
-from .guard import VERDICT, completed
+from .guard import JUDGED, completed
 from .policy import complete
 from .verdicts import PREFLIGHT, REFUSED
 from .verdicts import Headers as CorsHeaders
@@ -32,7 +32,7 @@ def stray_hook(doors: Doors) -> Callable[[], Response | None]:
     def answer_stray() -> Response | None:
         if doors.first_request.awaited:
             doors.first_request.has_come()
-        is_missed = VERDICT not in request.environ and _is_stray(request, doors)
+        is_missed = JUDGED not in request.environ and _is_stray(request, doors)
         if not is_missed or doors.policies.default.options.report_only:
             return None
         response = _answer(doors)

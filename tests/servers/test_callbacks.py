@@ -113,7 +113,7 @@ app.config[{ALLOW_REQUEST!r}] = lambda request: decide(request.headers["Origin"]
 """,
 }
 
-FORGET = "socketio.server.eio.cors_allowed_origins.__self__.journal.__init__()"
+FORGET = "app.extensions['sio_cors_doors'].journal.__init__()"
 
 
 def end_sessions(server: Server) -> None:

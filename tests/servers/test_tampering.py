@@ -46,7 +46,7 @@ KINDS = ["eventlet", "gevent", "gevent, simple-websocket", "threading"]
 def server(request, serve):
     server = serve(server=request.param)
     server.configure(f"app.config['SIO_CORS_ORIGINS'] = [{FRIEND!r}]")
-    server.run("socketio.server.eio.cors_allowed_origins.__self__.journal.__init__()")
+    server.run("app.extensions['sio_cors_doors'].journal.__init__()")
     return server
 
 

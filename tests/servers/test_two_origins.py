@@ -23,7 +23,7 @@ WAYS = {
 def server(request, serve):
     server = serve(server=request.param)
     server.configure(WAYS["a list"])
-    server.run("socketio.server.eio.cors_allowed_origins.__self__.journal.__init__()")
+    server.run("app.extensions['sio_cors_doors'].journal.__init__()")
     return server
 
 
