@@ -29,7 +29,7 @@ from ..who import (
     who,
 )
 from .network import wants_tls
-from .when import always, both, in_session, is_anybodys, refused_for, shows, status
+from .when import always, both, either, given, in_session, refused_for, shows, status
 
 
 def status_of(case: Case) -> str:
@@ -163,11 +163,8 @@ def _function(case: Case) -> tuple[str, Fix]:
     return cause, replace(allowing(case.facts.page, elsewhere=fix), extension="")
 
 
-def _is_old(case: Case) -> bool:
-    body = case.response.body
-    return not case.facts.target.protocol.is_old and re.match(rb"\d+:0\{|\x00", body) is not None
-
-
+#: What Engine.IO 3 begins an answer with.
+_OLD: Final = rb"\d+:0\{|\x00"
 OLD_FIX: Final = Fix(
     _UPGRADE,
     "// npm install socket.io@4",
@@ -221,7 +218,7 @@ _SAID: Final = (
          lambda c: f"The application's own function refuses {c.facts.page.origin}.",
          *pair(_function), ("no origin",)),
     Rule("refused", refused_for(Error.FORBIDDEN), _REFUSAL, *pair(_decided)),
-    Rule("old-server", _is_old,
+    Rule("old-server", lambda c: not c.facts.target.protocol.is_old and re.match(_OLD, c.response.body),
          "The server is older than the client.",
          "The answer is that of Socket.IO 2 or older (Engine.IO 3), which a client of version 3 or 4 does not understand.",
          OLD_FIX),
@@ -300,6 +297,7 @@ def _asks_to_log_in(case: Case) -> str:
     return f"The answer{by} is {response.status}: something asks for a password or token{how}.{way_out * (response.status == 407)}{_past(case)}"
 
 
+_REFERERS: Final = " In nginx: valid_referers, and what compares $http_referer."
 LOGIN: Final = "A login stands before the Socket.IO server."
 LOGIN_CAUSE: Final = "It looks like a login, which Socket.IO cannot fill in."
 EXEMPT: Final = "Exempt the Socket.IO path from the login that stands before it."
@@ -317,16 +315,6 @@ def _came_to_login(case: Case) -> bool:
     if not asked or case.author.is_socketio or urlsplit(asked[0]).path == case.path:
         return False
     return is_login(case.url)
-
-
-def _is_forbidden(case: Case) -> bool:
-    number = case.response.status
-    return number == 403 or (number in (405, 406, 418, 451) and says(case.response, REFUSED))
-
-
-def _permitting(case: Case) -> str:
-    referers = " In nginx: valid_referers, and what compares $http_referer."
-    return f"{advise(Topic.FORBID, case.proxy, path=case.path)} The log of {_place(case)} says which rule refused this one.{referers * _wants_no_browser(case)}"
 
 
 def _is_replaced(case: Case) -> bool:
@@ -348,7 +336,8 @@ def _gate(id_: str, marks: str, numbers: tuple[int, ...], title: str, cause: str
 
 
 #: Who keeps requests from the server, on purpose; not asked where a Socket.IO server answers.
-GATEKEEPERS: Final = tuple(replace(rule, applies=both(is_anybodys, rule.applies)) for rule in (
+GATEKEEPERS: Final = given(
+    lambda c: c.author.error is None,
     Rule("login-required", _came_to_login, LOGIN,
          lambda c: f"The server redirects to {c.url}. {LOGIN_CAUSE}", EXEMPT),
     Rule("challenge",
@@ -401,11 +390,12 @@ GATEKEEPERS: Final = tuple(replace(rule, applies=both(is_anybodys, rule.applies)
     Rule("origin-not-allowed", _is_replaced, unlisted,
          lambda c: f"The Socket.IO server is there, and opens a session for a request without an Origin; to that of {c.facts.page.origin} the answer is a page of something before it. So the server refuses this origin, and a proxy shows its own page for errors (in nginx: proxy_intercept_errors, error_page).",
          lambda c: allowing(c.facts.page, elsewhere=advise(Topic.HIDDEN, c.proxy)), ("no origin",)),
-    Rule("forbidden", _is_forbidden,
+    Rule("forbidden", either(status(403), shows(REFUSED, status=(405, 406, 418, 451))),
          "Something before the server forbids it.",
          lambda c: f"{_answers(c)}: a firewall (WAF), a list of addresses, or a rule of the web server, the proxy or the application before it keeps the request out.{_past(c)}",
-         _permitting, lambda c: ("own",) * bool(_past(c))),
-))  # fmt: skip
+         lambda c: f"{advise(Topic.FORBID, c.proxy, path=c.path)} The log of {_place(c)} says which rule refused this one.{_REFERERS * _wants_no_browser(c)}",
+         lambda c: ("own",) * bool(_past(c))),
+)  # fmt: skip
 
 
 # --- What the status says --------------------------------------------------------------------
@@ -414,11 +404,6 @@ GATEKEEPERS: Final = tuple(replace(rule, applies=both(is_anybodys, rule.applies)
 def _who(case: Case) -> str:
     name = case.author.name
     return f"A proxy ({name})" if name != "Something" else "A proxy"
-
-
-def _is_at_once(case: Case) -> bool:
-    # Within so many seconds no proxy has waited for anything.
-    return case.response.status in (504, 524) and case.last.seconds < 0.3
 
 
 def _failed(case: Case) -> str:
@@ -447,7 +432,8 @@ _STATUSES: Final = (
          lambda c: f"The server answers {c.response.status}: the page's own headers (extraHeaders, cookies) are longer than it reads, as a large token or many cookies are.",
          lambda c: f"{advise(Topic.HEADERS, c.proxy)} In Node.js: createServer({{ maxHeaderSize: 32768 }}); in gunicorn: --limit-request-field_size 32768"),
     *GATEKEEPERS,
-    Rule("proxy-timeout", _is_at_once, _IMPATIENT,
+    # Within so many seconds no proxy has waited for anything.
+    Rule("proxy-timeout", both(status(504, 524), lambda c: c.last.seconds < 0.3), _IMPATIENT,
          lambda c: f"{_who(c)} answers {c.response.status} at once in the place of the Socket.IO server: no time limit has run out. It remembers that the server did not answer before, or has no way to it.",
          Topic.REACH),
     Rule("proxy-timeout", status(504, 524), _IMPATIENT,
@@ -494,8 +480,7 @@ def _nothing_at(case: Case) -> str:
     return f"There is no Socket.IO server at {case.path}{f', but at {found}' * bool(found)}."
 
 
-def _is_express(case: Case) -> bool:
-    return b"Cannot GET /" in case.response.body
+_is_express: Final = shows("Cannot GET /")
 
 
 def _nothing(case: Case) -> str:
@@ -512,15 +497,6 @@ def _nothing(case: Case) -> str:
 def _at(case: Case) -> str:
     """Return the address at which the server was found."""
     return f"{case.facts.target.base}{found_path(case)}"
-
-
-def _is_slash(case: Case) -> bool:
-    return found_path(case) == f"{case.facts.target.path}/"
-
-
-def _is_cut_off(case: Case) -> bool:
-    own = case.facts.target.path
-    return own == DEFAULT_PATH and found_path(case) == f"{own.rstrip('/')}{own}"
 
 
 def _is_below(case: Case) -> bool:
@@ -564,12 +540,12 @@ def _prefix(case: Case) -> str:
 
 #: Where it is, if it was found.
 FOUND: Final = (
-    Rule("missing-slash", _is_slash, _nothing_at,
+    Rule("missing-slash", lambda c: found_path(c) == f"{c.facts.target.path}/", _nothing_at,
          lambda c: f"{_nothing(c)} The Socket.IO server is at {found_path(c)}.",
          lambda c: Fix(address=_at(c)), ("paths",)),
-    Rule("path-cut-off", _is_cut_off,
-         lambda c: f"A proxy cuts {c.facts.target.path.rstrip('/')} off.",
-         lambda c: f"{_nothing(c)} The server answers at {found_path(c)}, since a proxy cuts {c.facts.target.path.rstrip('/')} off before it passes a request on.",
+    Rule("path-cut-off", lambda c: c.facts.target.path == DEFAULT_PATH and found_path(c) == f"/socket.io{DEFAULT_PATH}",
+         lambda c: f"A proxy cuts {c.path.rstrip('/')} off.",
+         lambda c: f"{_nothing(c)} The server answers at {found_path(c)}, since a proxy cuts {c.path.rstrip('/')} off before it passes a request on.",
          Topic.PATH, ("paths",)),
     Rule("wrong-path", _is_below, _nothing_at,
          lambda c: f"{_nothing(c)} The Socket.IO server is at {found_path(c)}. What answers at {c.path} is the proxy itself: it passes on what is below {found_path(c).removesuffix(c.path)}/, perhaps without that prefix.",
@@ -625,15 +601,11 @@ ANOTHER_SERVER: Final = Rule(
 )
 
 
-def _is_changed(case: Case) -> bool:
-    return in_session(case) and case.response.is_ok and case.response.status != 200
-
-
 _CHANGING: Final = "Look for the proxy or middleware that changes the status."
 #: Of answers that the page may read.
 READABLE: Final = (
     Rule("refused", lambda c: c.author.error is not None, _REFUSAL, refusal, _OF_THE_SERVER),
-    Rule("unexpected-status", _is_changed,
+    Rule("unexpected-status", lambda c: in_session(c) and 200 < c.response.status < 300,
          "The answer has the wrong status.",
          lambda c: f"The server answers {c.response.status}; clients take 200 only.", _CHANGING),
     Rule("unexpected-status", lambda c: c.author.is_session,

@@ -23,7 +23,7 @@ from ..who import (
     shown_proxy,
     who,
 )
-from ..wire import Exchange, Failure, Trouble
+from ..wire import Failure, Trouble
 from .answers import (
     ANOTHER_SERVER,
     EXEMPT,
@@ -34,7 +34,8 @@ from .answers import (
     one_too_many,
     unlisted,
 )
-from .when import both, fails, in_session, shows
+from .network import failure_of
+from .when import always, both, fails, given, in_session, refused_for, shows
 
 # --- Redirects -------------------------------------------------------------------------------
 
@@ -76,11 +77,6 @@ def _is_slash(case: Case) -> bool:
     asked, leads = case.path, urlsplit(address).path
     is_here = bool(address) and origin_of(address) == origin_of(_asked(case))
     return is_here and asked != leads and asked.strip("/") == leads.strip("/")
-
-
-def _is_to_login(case: Case) -> bool:
-    address = _destination(case)
-    return urlsplit(address).path.strip("/") != case.path.strip("/") and is_login(address)
 
 
 def _is_lost(case: Case) -> bool:
@@ -141,7 +137,11 @@ SLASH: Final = Rule(
 )
 TO_LOGIN: Final = Rule(
     "login-required",
-    both(_is_redirect, _is_to_login),
+    both(
+        _is_redirect,
+        lambda c: is_login(_destination(c)),
+        lambda c: urlsplit(_destination(c)).path.strip("/") != c.path.strip("/"),
+    ),
     LOGIN,
     lambda c: f"{_moved(c)} {LOGIN_CAUSE}",
     EXEMPT,
@@ -175,23 +175,15 @@ def _preflight_fails(case: Case) -> bool:
     return case.is_preflight and (case.check is Check.PREFLIGHT_STATUS or is_headerless)
 
 
-#: What a status says of who answers OPTIONS.
-_OPTIONS: Final = {
-    403: " The server refuses OPTIONS requests or this origin.",
-    404: " Nothing is found for OPTIONS requests at this path.",
-    405: " What answers there does not know OPTIONS requests.",
-}
 _ANSWERED_HERE: Final = """\
 # above SioCors(app); or give the Socket.IO path a route that answers OPTIONS
 app.config["SIO_CORS_PREFLIGHT_CONTINUE"] = False"""
 
 
 def _preflight_status(case: Case) -> str:
-    number = case.response.status
-    cause = f"The browser's question before the request was answered {number}.{_OPTIONS.get(number, '')}"
-    if who(case.aside("own")).is_socketio:
-        cause += " Other requests do reach the Socket.IO server."
-    return cause
+    cause = f"The browser's question before the request was answered {case.response.status}: what answers there does not know OPTIONS requests, or refuses them, or this origin."
+    passing = " Other requests do reach the Socket.IO server."
+    return f"{cause}{passing * who(case.aside('own')).is_socketio}"
 
 
 def _by_starlette(case: Case) -> tuple[str, str]:
@@ -224,11 +216,6 @@ PREFLIGHTS: Final = (
 
 
 # --- The header is missing -------------------------------------------------------------------
-
-
-def _is_asked(case: Case) -> bool:
-    """Tell whether the Socket.IO server has answered, or a preflight was well answered."""
-    return case.author.is_session or case.is_preflight or in_session(case)
 
 
 def _has_come_twice(case: Case) -> bool:
@@ -282,12 +269,6 @@ def _told_origin(case: Case) -> str:
     return told if is_told and told not in ("*", case.facts.page.origin) else ""
 
 
-def _names_itself(case: Case) -> bool:
-    """Tell whether the server was told an origin that the page's own request has not."""
-    is_bare = "Origin" not in dict(case.last.headers)
-    return case.facts.is_own and is_bare and case.author.error is Error.ORIGIN
-
-
 def _names_no_origin(case: Case, name: str) -> bool:
     """Tell whether a server in Python has opened a session, and allowed no origin to read it."""
     response = case.beside(name)
@@ -297,22 +278,14 @@ def _names_no_origin(case: Case, name: str) -> bool:
 
 def _is_dropped(case: Case) -> bool:
     has_cors = bool(_shown_cors(case)) or is_engineio_preflight(case.beside("preflight"))
-    is_known = case.facts.is_installed or (_is_asked(case) and has_cors)
+    is_asked = case.author.is_session or case.is_preflight or in_session(case)
+    is_known = case.facts.is_installed or (is_asked and has_cors)
     return is_known and _names_no_origin(case, "own") and _names_no_origin(case, "stranger")
-
-
-def _stranger(case: Case) -> str:
-    asked = case.aside("stranger")
-    return dict(asked.headers)["Origin"] if asked is not None else ""
 
 
 def _refuses_own(case: Case) -> bool:
     is_refused = is_extension(case.beside("own pages")) and not case.opens("own pages")
     return is_refused and case.author.error is not Error.HOST
-
-
-def _is_stripped(case: Case) -> bool:
-    return case.author.is_session and is_python(case.response) and bool(_shown_cors(case))
 
 
 def _unlisted(case: Case) -> tuple[str, Fix]:
@@ -332,22 +305,10 @@ def _before(case: Case) -> str:
     return "handshake" if in_session(case) else ""
 
 
-def _broken_too(case: Case) -> str:
-    failure = case.fetched.failure
-    shown = f"{failure.trouble.value} ({failure.detail})" if failure is not None else ""
-    return f"The answer comes without any CORS header, which is all that browsers tell. Its body is broken as well: {shown}."
-
-
-def _is_other(case: Case) -> bool:
-    is_handshake = not case.is_preflight and not in_session(case)
-    return is_handshake and not case.author.is_session and case.fetched.failure is None
-
-
 def _allowing(case: Case) -> Fix:
     return allowing(case.facts.page)
 
 
-_is_missing: Final = fails(Check.ORIGIN_MISSING)
 _REWRITTEN: Final = "The page's Origin is rewritten."
 _MISREAD: Final = "The server sends no CORS headers."
 
@@ -357,49 +318,55 @@ def _was_told(case: Case) -> str:
 
 
 NAMED: Final = (
-    Rule("origin-rewritten", _names_itself, _REWRITTEN,
+    Rule("origin-rewritten",
+         both(lambda c: c.facts.is_own and "Origin" not in dict(c.last.headers), refused_for(Error.ORIGIN)),
+         _REWRITTEN,
          lambda c: f'The browser names no Origin when a page asks its own server with GET, and the server refuses one: "{c.author.message}". A proxy writes an Origin into the request.',
          Topic.ORIGIN),
 )  # fmt: skip
 #: What a proxy changes on the way, which the server then refuses.
-CHANGED: Final = (
-    Rule("origin-rewritten", both(_is_missing, _told_origin), _REWRITTEN, _was_told,
+CHANGED: Final = given(
+    fails(Check.ORIGIN_MISSING),
+    Rule("origin-rewritten", _told_origin, _REWRITTEN, _was_told,
          Topic.ORIGIN, ("own",)),
-    Rule("origin-dropped", both(_is_missing, _is_dropped),
+    Rule("origin-dropped", _is_dropped,
          "The page's Origin does not arrive.",
-         lambda c: f"The server opens a session for anybody, even for a page of {_stranger(c)}, and allows no origin to read it: that is how it treats requests without an Origin header. A proxy drops that header. (If every origin is allowed, the answer's header may be lost instead.)",
+         lambda c: f"The server opens a session for anybody, even for a page of {dict(c.facts.asides['stranger'].headers)['Origin']}, and allows no origin to read it: that is how it treats requests without an Origin header. A proxy drops that header. (If every origin is allowed, the answer's header may be lost instead.)",
          Topic.ORIGIN, ("stranger",)),
-    Rule("origin-rewritten", both(_is_missing, _refuses_own),
+    Rule("origin-rewritten", _refuses_own,
          "The page's Origin or the server's Host is rewritten.",
          lambda c: f"The server refuses even the pages of its own origin, {origin_of(c.facts.target.base)}, which it never does: a proxy writes something else into the request's Origin header, or into Host.",
          lambda c: f"{advise(Topic.ORIGIN, c.proxy)} {advise(Topic.HOST, c.proxy)}",
          ("own pages",)),
 )  # fmt: skip
-MISSING: Final = (
-    Rule("error-hidden", both(_is_missing, lambda c: c.author.error is not None),
+MISSING: Final = given(
+    fails(Check.ORIGIN_MISSING),
+    Rule("error-hidden", lambda c: c.author.error,
          "The server refuses, and the page cannot read why.",
          lambda c: f'Socket.IO answers {c.response.status} without CORS headers, and says "{c.author.message}".',
          _allowing),
-    replace(ANOTHER_SERVER, applies=both(_is_missing, _is_other)),
-    replace(CACHED, applies=both(_is_missing, _has_come_twice)),
-    Rule("preflight-answered", both(_is_missing, _is_answered_before),
+    replace(ANOTHER_SERVER, applies=lambda c: not (
+        c.is_preflight or in_session(c) or c.author.is_session or c.fetched.failure)),
+    CACHED,
+    Rule("preflight-answered", _is_answered_before,
          "Something before the server answers the preflight.",
          lambda c: f"The preflight is answered without any CORS header, and the Socket.IO server itself does let {c.facts.page.origin} in: a proxy, or a middleware, answers OPTIONS requests in its place.",
          Topic.OPTIONS, ("own",)),
-    Rule("header-stripped", both(_is_missing, _is_stripped),
+    Rule("header-stripped", lambda c: c.author.is_session and is_python(c.response) and _shown_cors(c),
          "The CORS header is lost on its way.",
          lambda c: f"The Socket.IO server has let this origin in (it would have answered 403 or 400) and sent {_shown_cors(c)}, but the header itself is gone: a proxy or a middleware removes it.",
          lambda c: advise(Topic.HIDES, c.proxy, header="Access-Control-Allow-Origin")),
-    Rule("origin-not-allowed", both(_is_missing, lambda c: c.facts.near or _shown_cors(c)),
+    Rule("origin-not-allowed", lambda c: c.facts.near or _shown_cors(c),
          unlisted, *pair(_unlisted), ("near",)),
-    Rule("header-missing", both(_is_missing, lambda c: c.fetched.failure), _MISREAD,
-         _broken_too, _allowing),
+    Rule("header-missing", lambda c: c.fetched.failure, _MISREAD,
+         lambda c: f"The answer comes without any CORS header, which is all that browsers tell. Its body is broken as well: {failure_of(c)}.",
+         _allowing),
     # The place that adds them to some is the place to add them to all.
-    Rule("header-missing", both(_is_missing, _before),
+    Rule("header-missing", _before,
          lambda c: f"The answer to {c.last.method} has no CORS headers.",
          lambda c: f"The answer to the {_before(c)} has CORS headers, that to {c.last.method} has none: what adds them (often a proxy) does so for some requests only. The server itself does it for all.",
          lambda c: allowing(c.facts.page, elsewhere=f"Let what adds them (nginx: add_header … always) add them to {c.last.method}, too.")),
-    Rule("header-missing", _is_missing, _MISREAD,
+    Rule("header-missing", always, _MISREAD,
          "The Socket.IO server answers, but without any CORS header: nothing allows other origins there, or a proxy removes the headers.",
          _allowing),
 )  # fmt: skip
@@ -410,11 +377,6 @@ MISSING: Final = (
 
 def _values(case: Case) -> list[str]:
     return case.response.values("Access-Control-Allow-Origin")
-
-
-def _is_repeated(case: Case) -> bool:
-    is_told = case.check in (Check.ORIGIN_REPEATED, Check.ORIGIN_MISMATCH)
-    return is_told and len(_values(case)) > 1
 
 
 def _alone(case: Case) -> str:
@@ -448,11 +410,6 @@ def _is_written_over(case: Case) -> bool:
         return knows and is_python(case.response) and not is_ours
     is_refused = who(case.aside("stranger")).error is not None
     return knows and is_python(case.beside("own")) and is_refused
-
-
-def _next(case: Case) -> Exchange | None:
-    """Return the next answer to the same question."""
-    return case.aside("preflight" if case.is_preflight else "own")
 
 
 def _is_repeating(case: Case) -> bool:
@@ -547,10 +504,6 @@ def _split(value: str) -> SplitResult:
         return urlsplit("")
 
 
-def _other(case: Case) -> str:
-    return f"The server allows {case.value or 'an empty origin'}, not {case.facts.page.origin}."
-
-
 def _mismatch(case: Case) -> tuple[str, Fix]:
     said, fix = _whose(case, allowing(case.facts.page))
     return f"{_difference(case)}{said}", fix
@@ -592,18 +545,20 @@ _is_mismatch: Final = fails(Check.ORIGIN_MISMATCH)
 _is_untrue: Final = fails(Check.CREDENTIALS_NOT_TRUE)
 
 ANOTHER: Final = (
-    Rule("header-repeated", _is_repeated,
+    Rule("header-repeated",
+         both(fails(Check.ORIGIN_REPEATED, Check.ORIGIN_MISMATCH), lambda c: len(_values(c)) > 1),
          "The CORS header is doubled.",
          lambda c: f"The header comes {_times(_values(c))} ({', '.join(_values(c))}): two places add it, most often the application and the proxy before it.",
          _once),
     replace(CACHED, applies=both(_is_mismatch, _has_come_twice)),
-    Rule("cached", both(_is_mismatch, lambda c: lets_in(_next(c), c.facts.page.origin)),
+    Rule("cached", both(_is_mismatch, lambda c: lets_in(c.aside("preflight" if c.is_preflight else "own"), c.facts.page.origin)),
          "The answer was meant for another page.",
          lambda c: f"{_mismatch(c)[0]} But the server does answer the page with its own origin: a cache gives one visitor's answer to another, although it varies by Origin; or a proxy answers some requests itself; or several servers with different lists take turns.",
          Topic.CACHE, ("preflight", "own")),
     Rule("origin-rewritten", lambda c: _is_mismatch(c) and _is_repeating(c) and not _is_written_over(c),
          _REWRITTEN, _was_told, Topic.ORIGIN, ("own",)),
-    Rule("origin-mismatch", _is_mismatch, _other, *pair(_mismatch), _compared),
+    Rule("origin-mismatch", _is_mismatch,
+         lambda c: f"The server allows {c.value or 'an empty origin'}, not {c.facts.page.origin}.", *pair(_mismatch), _compared),
     Rule("wildcard-with-credentials", fails(Check.WILDCARD_WITH_CREDENTIALS),
          "“*” does not go with credentials.", *pair(_wildcard), _compared),
     Rule("credentials-not-true", both(_is_untrue, _doubled),

@@ -24,6 +24,12 @@ def _detail(case: Case) -> str:
     return case.fetched.failure.detail if case.fetched.failure is not None else ""
 
 
+def failure_of(case: Case) -> str:
+    """Say why there was no answer, or no whole one."""
+    failure = case.fetched.failure
+    return f"{failure.trouble.value} ({failure.detail})" if failure is not None else ""
+
+
 def _host(case: Case) -> str:
     return urlsplit(case.url).hostname or ""
 
@@ -168,29 +174,6 @@ def _closed(case: Case) -> tuple[str, Given]:
     return _spoken(case, cause, fix)
 
 
-#: What is wrong with an answer, and what to look for.
-_MALFORMED: Final = {
-    Trouble.MALFORMED: (
-        "its headers contradict each other, or its body is not in pieces as they say",
-        "Look for a proxy or a middleware that changes the body, or sets Content-Length itself."),
-    Trouble.TOO_LARGE: (
-        "it has more headers, or longer ones, than the doctor reads; browsers read some more, proxies, as nginx, often less",
-        "Look for a cookie or a header that grows with every request."),
-    Trouble.CUT_SHORT: (
-        "it ended before its end",
-        "Look into the server's and the proxy's log: one of them broke off."),
-    Trouble.GARBLED: (
-        "its body is not encoded as its headers say",
-        "A proxy or a middleware compresses, or says so, twice: switch one of them off."),
-}  # fmt: skip
-
-
-def _malformed(case: Case) -> tuple[str, str]:
-    trouble = case.fetched.failure.trouble if case.fetched.failure else Trouble.MALFORMED
-    why, fix = _MALFORMED[trouble]
-    return f"The answer cannot be read ({_detail(case)}): {why}.", fix
-
-
 def wants_tls(body: bytes) -> bool:
     """Tell whether an answer says that TLS is wanted: nginx, Go and Apache do, in this order."""
     words = (
@@ -245,9 +228,10 @@ FAILURES: Final = (
     Rule("another-protocol", troubled(Trouble.NOT_HTTP, Trouble.BAD_STATUS),
          "The answer is not HTTP.",
          *pair(_not_http), ("other scheme",)),
-    Rule("malformed", troubled(*_MALFORMED),
+    Rule("malformed", lambda c: c.fetched.failure,
          "The answer is malformed.",
-         *pair(_malformed)),
+         lambda c: f"The answer cannot be read: {failure_of(c)}.",
+         "Look for a proxy or a middleware that changes the body, compresses it twice, sets Content-Length itself, or breaks off; and for a cookie or a header that grows with every request."),
 )  # fmt: skip
 
 

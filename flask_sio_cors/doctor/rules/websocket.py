@@ -10,15 +10,12 @@ from ..facts import Case
 from ..findings import Given, Rule, Severity, pair, silent
 from ..fixes import Fix, allowing
 from ..who import Error, shown_proxy, who
-from ..wire import Failure, Trouble
+from ..wire import Trouble
 from .answers import ANOTHER_SERVER, COMPARE, GATEKEEPERS, found_path, status_of
 from .cors import REDIRECTED, SLASH, TO_LOGIN
+from .network import failure_of
 from .session import FORGOTTEN, GUNICORN, ONE_WORKER, OWN, RUN, SIMPLE, starting
 from .when import always, both, refused_for, status
-
-
-def _failure(case: Case) -> Failure | None:
-    return case.fetched.failure
 
 
 def _upgrade(case: Case) -> str:
@@ -100,10 +97,10 @@ _SESSION: Final = Rule(
 
 #: In their order; only the first that applies is told.
 WEBSOCKETS: Final = (
-    Rule("websocket-silent", lambda c: (f := _failure(c)) is not None and f.is_late and f.response is None,
+    Rule("websocket-silent", lambda c: (f := c.fetched.failure) is not None and f.is_late and f.response is None,
          "The WebSocket handshake is never answered.", *pair(_unanswered)),
-    Rule("websocket-failed", _failure, _FAILS,
-         lambda c: f"The handshake got no proper answer: {f.trouble.value} ({f.detail})." if (f := _failure(c)) else "",
+    Rule("websocket-failed", lambda c: c.fetched.failure, _FAILS,
+         lambda c: f"The handshake got no proper answer: {failure_of(c)}.",
          _upgrade),
     Rule("websocket-mute", status(101),
          "The WebSocket carries nothing.",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ...browser.fetch import Check
 from ..facts import Case, Stage
-from ..findings import Test
+from ..findings import Rule, Test
 from ..who import Error, says
 from ..wire import Trouble
 
@@ -17,6 +19,16 @@ def always(case: Case) -> bool:
 def both(*tests: Test) -> Test:
     """Return whether all of some tests hold."""
     return lambda case: all(test(case) for test in tests)
+
+
+def either(*tests: Test) -> Test:
+    """Return whether one of some tests holds."""
+    return lambda case: any(test(case) for test in tests)
+
+
+def given(test: Test, *rules: Rule) -> tuple[Rule, ...]:
+    """Return rules for cases alone that pass a test."""
+    return tuple(replace(rule, applies=both(test, rule.applies)) for rule in rules)
 
 
 def is_in(stage: Stage) -> Test:
@@ -57,8 +69,3 @@ def shows(*marks: str, status: tuple[int, ...] = ()) -> Test:
 def in_session(case: Case) -> bool:
     """Tell whether a request is one within a session."""
     return "sid=" in case.url
-
-
-def is_anybodys(case: Case) -> bool:
-    """Tell whether an answer is no refusal of a Socket.IO server's."""
-    return case.author.error is None
