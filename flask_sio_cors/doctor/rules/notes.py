@@ -11,10 +11,11 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from ...browser import wording
+from ...browser.fetch import Response
 from ...origins.grammar import is_loopback
 from ..console import POLL_ERROR, Console
 from ..facts import OUT_OF_REACH, Case, Facts
-from ..findings import Rule, Severity, silent
+from ..findings import Rule, Severity, pair, silent
 from ..fixes import Fix, allowing
 from ..wire import Failure
 
@@ -78,16 +79,15 @@ def _there(case: Case) -> str:
     return f"{urlsplit(case.url).hostname} is {', '.join(case.facts.addresses)}"
 
 
+def _asking(case: Case, *, is_secure: bool) -> tuple[str, ...]:
+    """Return what Chromium prints of a page that asks a private network."""
+    url, origin, space = case.url, case.facts.page.origin, space_of(case.facts)
+    return wording.chromium_local_network(url, origin, space, is_secure=is_secure)
+
+
 def _permission(case: Case) -> str:
-    url, origin, space = case.url, case.facts.page.origin, space_of(case.facts)
-    line = wording.chromium_local_network(url, origin, space, is_secure=True)[0]
-    return f"Chromium asks the visitors of a public page for permission first; where they do not give it, its console says: “{line.partition('policy: ')[2]}”"
-
-
-def _unasked(case: Case) -> Console:
-    url, origin, space = case.url, case.facts.page.origin, space_of(case.facts)
-    lines = wording.chromium_local_network(url, origin, space, is_secure=False)
-    return Console((), lines, POLL_ERROR)
+    said = _asking(case, is_secure=True)[0].partition("policy: ")[2]
+    return f"Chromium asks the visitors of a public page for permission first; where they do not give it, its console says: “{said}”"
 
 
 KEPT_OUT: Final = (
@@ -95,52 +95,42 @@ KEPT_OUT: Final = (
          "A public page asks a private network.",
          lambda c: f"The page is public and served by http:, the server is not public ({space_of(c.facts)}). Chromium lets no such page ask it; a page served by https: may, if its visitor permits it.",
          "Serve the page by https:, or give the server a public address.",
-         printed=_unasked, is_proven=False),
+         printed=lambda c: Console((), _asking(c, is_secure=False), POLL_ERROR), is_proven=False),
 )  # fmt: skip
 
 
 # --- What is not known -----------------------------------------------------------------------
 
 
-def _spent(case: Case) -> str:
+def _spent(case: Case) -> tuple[str, str]:
     facts = case.facts
     cause = f"It ended after {facts.requests} requests and {facts.seconds:.0f} seconds, its bounds."
-    slowest = _slowest(facts)
-    if slowest > facts.patience.aside:
-        cause += f" The server is slow: one answer took {slowest:.0f} seconds. Socket.IO's client waits {facts.patience.page:g} seconds for a connection, so that pages may get one."
-    return cause
+    slowest = max((one.seconds for one in facts.exchanges), default=0.0)
+    if slowest <= facts.patience.aside:
+        return cause, ""
+    cause += f" The server is slow: one answer took {slowest:.0f} seconds. Socket.IO's client waits {facts.patience.page:g} seconds for a connection, so that pages may get one."
+    return cause, _LATER
 
 
-def _slowest(facts: Facts) -> float:
-    return max((one.seconds for one in facts.exchanges), default=0.0)
-
-
-def _is_late(facts: Facts) -> bool:
-    """Tell whether something that was to tell causes apart was not answered in time."""
-    stopped = facts.stopped or facts.unopened
-    failure = stopped.fetched.failure if stopped is not None else None
-    # A server that is silent is so to all.
-    is_silent = failure is not None and failure.is_late
-    # So is one that is slow from the beginning.
-    is_silent |= stopped is not None and stopped.last.seconds > facts.patience.aside
-    is_silent |= facts.is_alone_served
-    late = (one.outcome for one in facts.asides.values())
-    return not is_silent and any(isinstance(one, Failure) and one.is_late for one in late)
-
-
-def _is_turned_away(facts: Facts) -> bool:
-    """Tell whether a limit has answered what was to tell causes apart."""
-    stopped = facts.stopped or facts.unopened
-    is_limit = stopped is not None and stopped.response.status in (429, 503)
-    known = (one.response for one in facts.asides.values())
-    return not is_limit and any(one is not None and one.status in (429, 503) for one in known)
+def _is_untold(facts: Facts) -> bool:
+    """Tell whether what was to tell causes apart was not answered in time, or by a limit alone."""
+    stopped, limits = facts.stopped or facts.unopened, (429, 503)
+    outcomes = [one.outcome for one in facts.asides.values()]
+    is_late = any(isinstance(one, Failure) and one.is_late for one in outcomes)
+    is_limited = any(isinstance(one, Response) and one.status in limits for one in outcomes)
+    if stopped is not None:
+        # Who is silent, slow from the beginning, or turns requests away, does so to all.
+        failure = stopped.fetched.failure
+        is_slow = stopped.last.seconds > facts.patience.aside
+        is_late &= not (is_slow or (failure is not None and failure.is_late))
+        is_limited &= stopped.response.status not in limits
+    return is_limited or (is_late and not facts.is_alone_served)
 
 
 _INCOMPLETE: Final = "The examination is incomplete."
 _LATER: Final = "Ask again when the server is less busy."
 SPENT: Final = (
-    Rule("incomplete", lambda c: c.facts.is_spent, _INCOMPLETE, _spent,
-         lambda c: _LATER if _slowest(c.facts) > c.facts.patience.aside else "",
+    Rule("incomplete", lambda c: c.facts.is_spent, _INCOMPLETE, *pair(_spent),
          printed=silent, is_proven=False),
 )  # fmt: skip
 
@@ -212,7 +202,7 @@ NOTES: Final = (
           lambda c: f"{urlsplit(c.url).hostname} is not public.",
           lambda c: f"{_there(c)}, an address of a private network: only visitors inside it reach the server. {_permission(c)}",
           "Give the server a public address, or serve the page from inside as well."),
-    _note("incomplete", lambda c: _is_late(c.facts) or _is_turned_away(c.facts), _INCOMPLETE,
+    _note("incomplete", lambda c: _is_untold(c.facts), _INCOMPLETE,
           lambda c: f"Some requests that tell causes apart got no answer within {c.facts.patience.aside:g} seconds, or were turned away, so that the cause may be another one.",
           _LATER),
 )  # fmt: skip

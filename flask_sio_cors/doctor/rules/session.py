@@ -48,21 +48,11 @@ def starting(response: Response, other: str = GUNICORN) -> str:
 _in_session: Final = is_in(Stage.SESSION)
 
 
-def _is_held(case: Case) -> bool:
-    joined = (case.facts.joined, case.facts.broken)
-    return any(one is not None and one.is_held for one in joined)
-
-
 def _posted(case: Case) -> Response:
     """Return the answer to the page's own POST, which may be a redirect."""
     asked = [one for one in case.fetched.exchanges if one.method != "OPTIONS"]
     is_posted = bool(asked) and asked[0].method == "POST"
     return (asked[0].response if is_posted else None) or Response(0)
-
-
-def _is_body_lost(case: Case) -> bool:
-    """Tell of a redirect that turned a POST into a GET (Fetch, "HTTP-redirect fetch")."""
-    return case.last.method == "GET" and bool(_posted(case).status)
 
 
 def _is_lost(case: Case) -> bool:
@@ -165,27 +155,19 @@ def _is_cached(case: Case) -> bool:
     return first is not None and first == second
 
 
-def _forgets(case: Case) -> str:
-    cause = "The session that the handshake opened is unknown to the process that got the next request: several workers or machines serve this address, without sticky sessions."
-    if case.facts.page.credentials:
-        return cause
-    return (
-        f"{cause} (Sticky sessions that rest on a cookie need withCredentials: true in the client.)"
-    )
-
-
-def _cookies(case: Case) -> str:
-    return ", ".join(case.facts.rejected)
-
-
-def _sticky(case: Case) -> Fix:
-    node = "// one process; of several, as cluster makes them: npm install @socket.io/sticky"
-    elsewhere = advise(Topic.STICKY, case.proxy)
+def _lost(case: Case) -> tuple[str, Fix]:
+    cause, elsewhere = "", advise(Topic.STICKY, case.proxy)
+    if not case.facts.page.credentials:
+        cause = " (Sticky sessions that rest on a cookie need withCredentials: true in the client.)"
     if case.facts.rejected:
-        elsewhere = f"{advise(Topic.COOKIE, case.proxy, cookie=_cookies(case))} (Safari keeps none all the same.) Or serve the page from the server's own site."
-    return Fix(ONE_WORKER, node, elsewhere)
+        names = ", ".join(case.facts.rejected)
+        cause += f" An answer sets a cookie ({names}), as load balancers do to find the same server again, but not by https with SameSite=None; Secure: for pages of another site, as {case.facts.page.origin}, a browser neither keeps it nor sends it."
+        elsewhere = f"{advise(Topic.COOKIE, case.proxy, cookie=names)} (Safari keeps none all the same.) Or serve the page from the server's own site."
+    node = "// one process; of several, as cluster makes them: npm install @socket.io/sticky"
+    return f"{_UNKNOWN_SESSION}{cause}", Fix(ONE_WORKER, node, elsewhere)
 
 
+_UNKNOWN_SESSION: Final = "The session that the handshake opened is unknown to the process that got the next request: several workers or machines serve this address, without sticky sessions."
 _ONE_AT_A_TIME: Final = "The server answers one request at a time."
 FORGOTTEN: Final = "The server forgets the session."
 #: Of a server that has given the page its WebSocket, and answers nobody while it is open.
@@ -196,11 +178,13 @@ ALONE_SERVED: Final = (
 )  # fmt: skip
 #: Asked of requests within a session, before all else.
 SESSIONS: Final = (
-    Rule("one-at-a-time", both(_in_session, _is_held),
+    Rule("one-at-a-time", both(_in_session, lambda c: any(
+        one is not None and one.is_held for one in (c.facts.joined, c.facts.broken))),
          _ONE_AT_A_TIME,
          lambda c: f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.",
          Fix(ONE_WORKER), printed=silent, is_whole=True),
-    Rule("redirected", both(_in_session, _is_body_lost),
+    # A redirect turns a POST into a GET (Fetch, "HTTP-redirect fetch").
+    Rule("redirected", both(_in_session, lambda c: c.last.method == "GET" and _posted(c).status),
          "The server redirects, and what the page sends is lost.",
          lambda c: f"The server redirects to {_posted(c).location}. A POST that is answered {_posted(c).status} goes on as a GET, without what the page has sent. (Where 307 and 308 are answered it keeps that; but no WebSocket follows a redirect.)",
          lambda c: Fix(address=c.url), printed=silent, is_whole=True),
@@ -209,10 +193,7 @@ SESSIONS: Final = (
     replace(_IMPATIENT, is_whole=True, applies=lambda c: _is_impatient(c) and (
         _is_lost(c) or (_in_session(c) and troubled(Trouble.CLOSED)(c)))),
     replace(CACHED, applies=both(_is_lost, _is_cached)),
-    Rule("session-lost", lambda c: _is_lost(c) and c.facts.rejected, FORGOTTEN,
-         lambda c: f"{_forgets(c)} An answer sets a cookie ({_cookies(c)}), as load balancers do to find the same server again, but not by https with SameSite=None; Secure: for pages of another site, as {c.facts.page.origin}, a browser neither keeps it nor sends it.",
-         _sticky, is_whole=True),
-    Rule("session-lost", _is_lost, FORGOTTEN, _forgets, _sticky, is_whole=True),
+    Rule("session-lost", _is_lost, FORGOTTEN, *pair(_lost), is_whole=True),
 )  # fmt: skip
 
 
@@ -235,22 +216,21 @@ def _content(case: Case) -> object:
         return text
 
 
+def _shown(content: object) -> str:
+    """Return what was said, as it is written where it is no text; nothing where it is nothing."""
+    if isinstance(content, str):
+        return content
+    return json.dumps(content, ensure_ascii=False) if content else ""
+
+
 def _message(case: Case) -> str:
     """Return what the client makes an error of: the field "message", and nothing else."""
     content = _content(case)
-    text = content.get("message", "") if isinstance(content, dict) else ""
-    return text if isinstance(text, str) else _shown(text)
+    return _shown(content.get("message")) if isinstance(content, dict) else ""
 
 
 def _said(case: Case) -> str:
     return _message(case) or _shown(_content(case))
-
-
-def _shown(content: object) -> str:
-    """Return what was said where it is no message: as it is written, or nothing."""
-    if isinstance(content, str):
-        return content
-    return json.dumps(content, ensure_ascii=False) if content else ""
 
 
 def _refused(case: Case) -> str:
@@ -281,11 +261,6 @@ def connect(auth=None):  # None where the client is given no auth
 _OLD_CLIENT_MESSAGE: Final = "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible (more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)"
 
 
-def _is_left(case: Case) -> bool:
-    is_left = case.facts.joined is not None and case.facts.joined.is_left
-    return is_left or case.stage is Stage.WEBSOCKET
-
-
 #: What the application makes of a client that the transports have let in.
 APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rule in (
     Rule("connect-refused", _says("41"),
@@ -307,7 +282,8 @@ APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rul
          "The server does not run in the mode that it has chosen.",
          "A request that waits for news gets none, though the next one would get them: the server does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as it does wherever they are installed, and the application is run by something else, as by app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor connect_error.",
          lambda c: Fix(starting(c.beside("anew"))), ("anew",)),
-    Rule("connect-unanswered", _is_left,
+    Rule("connect-unanswered",
+         lambda c: c.stage is Stage.WEBSOCKET or (c.facts.joined and c.facts.joined.is_left),
          "The connect handler does not come to an end.",
          lambda c: f"CORS is in order, and the server answers; but the application has not said within {c.facts.patience.application:g} seconds whether the client may join {c.facts.target.name or '/'}. Most often its connect handler raises an exception: the page then gets no event at all, neither connect nor connect_error. Or it takes that long.",
          Fix(_HANDLER, "", "Look for a traceback in the server's log. A handler that needs auth raises where a client sends none; the doctor sends what it is given by --auth.")),
@@ -324,19 +300,17 @@ _ENDED: Final = "Something ends connections that wait."
 
 
 def _lasted(case: Case) -> str:
+    """Say how long a connection has lasted, and what ended it."""
     ended = case.facts.ended
-    return f"{ended.seconds:.0f} seconds" if ended is not None else ""
-
-
-def _how(case: Case) -> str:
-    ended = case.facts.ended
-    return f" ({ended.how})" if ended is not None and ended.how else ""
+    if ended is None:
+        return ""
+    return f"{ended.seconds:.0f} seconds{f' ({ended.how})' if ended.how else ''}"
 
 
 WATCHED: Final = (
     replace(_IMPATIENT, printed=silent),
     Rule("cut-off", lambda c: c.facts.lives_on == "websocket", _ENDED,
-         lambda c: f"The WebSocket on which the page lives was ended after {_lasted(c)}{_how(c)}, and not by the Socket.IO server, which asks every {c.facts.session.interval if c.facts.session else 25:g} seconds whether the client is there: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport close.",
+         lambda c: f"The WebSocket on which the page lives was ended after {_lasted(c)}, and not by the Socket.IO server, which asks every {c.facts.session.interval if c.facts.session else 25:g} seconds whether the client is there: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport close.",
          Topic.WAIT, printed=silent),
     # The answer that ends a poll most often has no CORS headers.
     Rule("cut-off", always, _ENDED,
