@@ -137,6 +137,9 @@ class _Check:
     def _insecure(self, pattern: OriginPattern) -> Fault:
         reason = Code.CREDENTIALS_FOR_INSECURE.said(f"with {self._switch.key} set")
         tolerance = self._key("TOLERATE_INSECURE_ORIGINS")
+        if pattern.host == "0.0.0.0":  # noqa: S104 - nothing is bound here
+            reason = reason.more("; a server listens there, and its page is opened as localhost's")
+            return Fault(str(pattern), reason, (str(pattern._replace(host="localhost")),))
         if is_in_private_network(pattern.host):
             reason = reason.more("; in a private network hardly anybody has a certificate")
             return Fault(str(pattern), reason, True, tolerance)

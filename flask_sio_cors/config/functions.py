@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import inspect
 import re
+import sys
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
@@ -109,7 +111,41 @@ _SCHEMES: Final = frozenset(
 def names_function(text: str) -> bool:
     """Tell whether a text is ``module:name``, and not ``host:PORT`` or half an origin."""
     match = _NAME.fullmatch(text)
-    return match is not None and match[1].lower() not in _SCHEMES and match[2].lower() != "port"
+    if match is None or match[1].lower() in _SCHEMES:
+        return False
+    return match[2].lower() not in ("port", "localhost")  # of a host, or of an app's scheme
+
+
+def function_meant(text: str) -> str | None:
+    """Return a function's name as it is to be written, where a text is ``module.name`` or a call.
+
+    Hosts have dots, too: without a call, the module has to be the application's, or one that is
+    used already.
+    """
+    match = _DOTTED.fullmatch(text.strip())
+    if match is None:
+        return None
+    module, name, call = match.groups()
+    path = f"{module}:{name}"
+    if not call and not (module.partition(".")[0] in sys.modules and _is_there(module)):
+        return None
+    found = import_string(path, silent=True)
+    if found is not None and not _why_no_origin_function(found):
+        return path
+    nearest = _nearest_import(path, _why_no_origin_function) if call else None
+    return nearest or (_REFUSE_ALL_BY_NAME if call else None)
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+_DOTTED: Final = re.compile(
+    r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*)[.:]([A-Za-z_]\w*)(\(\s*(?:origin)?\s*\))?"
+)
 
 
 def _why_no_origin_function(function: Any) -> str:

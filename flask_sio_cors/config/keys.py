@@ -92,22 +92,14 @@ class IgnoredKey(NamedTuple):
     """A key that looks like one of ours, and that nobody here reads.
 
     :param key: as it is set.
-    :param meant: the setting that it most likely means.
-    :param decisive: the key that this setting's value comes from; ``""`` where none is set.
+    :param advice: what to do about it, in a sentence.
     """
 
     key: str
-    meant: str
-    decisive: str
+    advice: str
 
     def __str__(self) -> str:
-        told = f"{self.key} is set, and nothing here reads it."
-        if self.decisive:
-            return f"{told} For Socket.IO, {self.decisive} decides; write there what is meant."
-        return (
-            f"{told} If it is meant for Socket.IO, name it {self.meant} (in the environment: "
-            f"FLASK_{self.meant})."
-        )
+        return f"{self.key} is set, and nothing here reads it. {self.advice}"
 
 
 def ignored_keys(
@@ -130,7 +122,14 @@ def ignored_keys(
         decisive = sources.get(meant, "default")
         decisive = decisive if decisive in config else ""
         if not decisive or (is_likely and not _said(config[key]) <= _said(config[decisive])):
-            yield IgnoredKey(key, PREFIX + meant, decisive)
+            name = PREFIX + meant
+            yield IgnoredKey(
+                key,
+                f"For Socket.IO, {decisive} decides; write there what is meant."
+                if decisive
+                else f"If it is meant for Socket.IO, name it {name} (in the environment: "
+                f"FLASK_{name}).",
+            )
 
 
 def _said(value: object) -> set[str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from ..origins.codes import Code
+from ..origins.grammar import EXAMPLE
 from ..origins.sets import OriginSet
 from . import meanings
 from .corrections import Report
@@ -21,6 +22,7 @@ from .origins import (
     NOTHING_LISTED,
     EveryOrigin,
     Listed,
+    origins_within,
     read_origins,
     read_own_origins,
     read_suffixes,
@@ -36,6 +38,7 @@ from .policies import (
     untrusted_hosts,
 )
 from .problems import ConfigError, Problem
+from .sources import as_source
 from .stores import of_policy, read_store
 from .values import (
     read_allow_headers,
@@ -301,7 +304,20 @@ def snapshot(value: Any) -> Any:
 def unread_keys(config: Mapping[str, Any], options: Options) -> Iterable[IgnoredKey]:
     """Yield the keys of an application that look like settings, and that nobody here reads."""
     read = {key for setting in SETTINGS for key in (setting.key, setting.fallback) if key}
-    return ignored_keys(config, read, options.sources)
+    yield from ignored_keys(config, read, options.sources)
+    if _RESOURCES in config and options.sources["ORIGINS"] not in config:
+        meant = dict.fromkeys(origins_within(config[_RESOURCES]))
+        lines = as_source([one for one in meant if one != "*"] or [EXAMPLE])
+        yield IgnoredKey(
+            _RESOURCES,
+            "Flask-CORS reads it for Flask's own routes, which Socket.IO's requests never come to: "
+            "as it is, the server's own pages alone may connect. For Socket.IO, write the origins "
+            f"themselves: {PREFIX}ORIGINS = {lines}.",
+        )
+
+
+#: Flask-CORS's settings for each path.
+_RESOURCES: Final = f"{FALLBACK_PREFIX}RESOURCES"
 
 
 def _expects_https(config: Mapping[str, Any]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from itertools import chain
@@ -19,9 +18,9 @@ from ..origins.grammar import (
     parse_pattern,
 )
 from ..origins.sets import OriginSet
-from ..origins.texts import REGEX, are_origins, listed_in, regex_in, torn_regex
+from ..origins.texts import LIKE_GLOB, REGEX, are_origins, listed_in, regex_in, torn_regex
 from .corrections import Report
-from .functions import OriginFunction, names_function, read_origin_function
+from .functions import OriginFunction, function_meant, names_function, read_origin_function
 from .sources import as_text, regex_as_text
 from .values import kind_of, read_bool, read_items, spelled_bool
 
@@ -69,7 +68,7 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin:
 
 def _items(value: Any, report: Report) -> list[Any]:
     is_single = callable(value) or isinstance(value, re.Pattern) or _is_broken_list(value)
-    within = chain.from_iterable(_corrected_item(one) for one in _within(value))
+    within = chain.from_iterable(_corrected_item(one) for one in origins_within(value))
     shown = tuple(dict.fromkeys(within)) or (EXAMPLE,)
     if _is_spelled_out(value):
         whole = () if isinstance(value, (set, frozenset)) else entries_of("".join(value))
@@ -97,14 +96,14 @@ def _is_spelled_out(value: Any) -> bool:
     return is_list and all(isinstance(item, str) and len(item) == 1 for item in value)
 
 
-def _within(value: Any) -> Iterable[Any]:
+def origins_within(value: Any) -> Iterable[Any]:
     """Yield what is meant in a value that is neither a list nor a text, as far as it shows."""
     if isinstance(value, Mapping):
         for key, one in value.items():
             is_named = _OF_ORIGINS.fullmatch(str(key)) is not None
             found = one if isinstance(one, (list, tuple, set)) else [one]
             if isinstance(one, Mapping):
-                yield from _within(one)
+                yield from origins_within(one)
             else:
                 yield from (item for item in found if is_named or _shows_origin(item))
     elif isinstance(value, Iterable) and not isinstance(value, (*_READ, bytes)):
@@ -272,7 +271,6 @@ def _is_expression(item: Any) -> bool:
 def _expression(item: str | re.Pattern[str], report: Report) -> Expression | None:
     """Compile an expression; ``None`` where it cannot decide."""
     from ..origins.expressions import ExpressionError, Expressions  # which few lists need
-    from ..origins.regexes import LIKE_GLOB
 
     regex = _compiled(item, report) if isinstance(item, str) else item
     if regex is None:
@@ -299,6 +297,8 @@ def regex_of(item: Any) -> re.Pattern[str] | None:
 
 
 def _compiled(item: str, report: Report) -> re.Pattern[str] | None:
+    from ..origins.expressions import ExpressionError, compiled  # which few lists need
+
     pattern, *behind = torn_regex(regex_in(item) or "")
     if behind:
         reason = Code.REGEX_SWALLOWS.said()
@@ -306,10 +306,8 @@ def _compiled(item: str, report: Report) -> re.Pattern[str] | None:
         report(item, reason, (*others, f"{REGEX}{pattern}"))
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # such as "possible nested set"
-            return re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        return compiled(pattern)
+    except ExpressionError as error:
         report(item, Code.REGEX_INVALID.said(error), (EXAMPLE_WILDCARD,))
         return None
 
@@ -370,7 +368,8 @@ def _report_origin(item: Any, report: Report) -> None:
     elif isinstance(item, str):
         from ..origins.spelling import correct  # which only a mistake needs
 
-        report(item, *correct(item))
+        meant = function_meant(item)
+        report(item, *((Code.FUNCTION_MISSPELT.said(), (meant,)) if meant else correct(item)))
     elif isinstance(item, re.Pattern):
         pattern = re.compile(item.pattern.decode("latin-1"), item.flags)
         report(item, Code.REGEX_OF_BYTES.said(), (pattern,))

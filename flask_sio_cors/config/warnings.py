@@ -82,7 +82,7 @@ def _fruitless(policy: Options) -> Iterable[re.Pattern[str]]:
 
 
 def _of_fruitless(regex: re.Pattern[str], policy: Options) -> str:
-    from ..origins.regexes import meaning_of_regex
+    from ..origins.spelling import meaning_of_regex
 
     meant = [one for one in meaning_of_regex(regex.pattern) if regex_in(one) is None]
     return (

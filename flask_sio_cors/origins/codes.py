@@ -77,6 +77,10 @@ class Code(str, Enum):
         "origin-is-source",
         "is Python source; as text, a regular expression is regex:…",
     )
+    FUNCTION_MISSPELT = (
+        "function-misspelt",
+        'is a function, whose name as text is "module:name", and which is not called there',
+    )
     ORIGIN_UNFILLED = "origin-unfilled", "is a template or source that nothing has filled in"
     ORIGINS_IN_ONE = (
         "origins-in-one",
@@ -100,6 +104,7 @@ class Code(str, Enum):
         "has white space or control characters around or in it",
     )
     ORIGIN_HAS_QUOTES = "origin-has-quotes", "has quotes, brackets or separators around it"
+    ORIGIN_HAS_WIDE = "origin-has-wide", "has full-width characters, where browsers send ASCII"
     ORIGIN_HAS_PREFIX = "origin-has-prefix", 'has "{1}:" before the URL of the page'
     ORIGIN_LACKS_SLASHES = "origin-lacks-slashes", 'has no "://" after its scheme'
     ORIGIN_HAS_USER = "origin-has-user", "has user information, which no origin contains"
@@ -128,7 +133,7 @@ class Code(str, Enum):
     )
     PORT_DEFAULT = (
         "port-default",
-        'names the default port of "{0}:", which browsers leave out',
+        'names the default port of "{1}:", which browsers leave out',
     )
     HOST_HAS_ZONE = "host-has-zone", "has an IPv6 zone, which no origin contains"
     HOST_LACKS_BRACKETS = "host-lacks-brackets", "has an IPv6 address without its brackets"
@@ -165,6 +170,7 @@ class Code(str, Enum):
     )
     IPV4_MISSPELT = "ipv4-misspelt", "has an IPv4 address in a form that no browser sends"
     IPV6_MISSPELT = "ipv6-misspelt", "has an IPv6 address in a form that no browser sends"
+    HOST_HAS_COMMA = "host-has-comma", "has a comma in its host, where a dot was meant"
     HOST_ENDS_WITH_DOT = (
         "host-ends-with-dot",
         "ends its host with a dot, which makes it another host; where both are meant, list both",

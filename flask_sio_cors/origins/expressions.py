@@ -142,6 +142,19 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_compile_all_anew)
 
 
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Return an expression as Python reads it.
+
+    :raise ExpressionError: if it is none.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # such as "possible nested set"
+            return re.compile(pattern)
+    except (re.error, RecursionError, OverflowError, MemoryError) as error:
+        raise ExpressionError(str(error)) from None
+
+
 def parse(regex: re.Pattern[str]) -> Sequence[Node]:
     """Return what an expression consists of, as Python reads it.
 

@@ -50,16 +50,16 @@ _IPV4: Final = re.compile(rf"{_BYTE}(?:\.{_BYTE}){{3}}")
 IPV6: Final = r"\[[0-9a-f:]{2,39}\]"
 _APP_SCHEME: Final = r"(?!https?:)[a-z][a-z0-9+.-]{0,31}"
 _APP_HOST: Final = r"[A-Za-z0-9._~-]{0,253}"
-# Schemes that no page has. The middle line is "http" and "https" with letters lost or doubled.
-_NO_PAGES: Final = re.compile(
-    r"about|blob|data|filesystem|ftp|hxxps?|javascript|mailto|tel|view-source|wss?"
-    r"|[htps]{3,7}"
+#: Schemes that no page has, as a part of a regular expression. The last are "http" and "https" with
+#: letters lost or doubled.
+NO_PAGES: Final = (
+    "about|blob|data|filesystem|ftp|hxxps?|javascript|mailto|tel|view-source|wss?|[htps]{3,7}"
 )
 
 _WEB_HOST: Final = rf"(?:{HOST}\.?|{IPV6})"
 # A label with a star in it, and something else; not one that anybody registers under a top level.
 _PARTIAL: Final = r"(?=[a-z0-9_-]*\*[a-z0-9_-]*\.)(?!\*\.)[a-z0-9_*-]{2,63}"
-_UNREGISTERED: Final = r"\.(?:localhost|local|internal|intranet|lan|home|corp|test)"
+_UNREGISTERED: Final = r"\.(?:localhost|local|internal|intranet|lan|home|home\.arpa|corp|test)"
 _unregistered = re.compile(rf".*{_UNREGISTERED}\.?")
 _PARTIAL_HOST: Final = rf"(?:{_LABEL}\.)*{_PARTIAL}(?:{_UNREGISTERED}|(?:\.{_LABEL}){{2,}})\.?"
 _OCTETS: Final = re.compile(r"((?:[0-9]{1,3}\.){1,3})\*(?:\.\*){0,2}")
@@ -70,10 +70,18 @@ _NETWORK: Final = (
 PLACEHOLDER: Final = (
     r"your[_-][a-z_-]+|(?:[a-z0-9-]+\.)*your[_-]?domain(?:name)?(?:\.[a-z]+)+|x{1,3}(?:\.x{1,3}){3}"
 )
+#: And what stands for an extension's identifier, likewise.
+NO_EXTENSION: Final = r"(?:[Yy]our[_-])?[Ee]xtension[_-]?[Ii][Dd]|(?:[A-Z]+[_-])*ID|id"
 # And what people write for a range of addresses, and no name ends in.
 _NO_NAME: Final = re.compile(
     rf"{PLACEHOLDER}|(?:[0-9]{{1,3}}\.){{1,3}}(?:x{{1,3}}|[0-9]{{1,3}}-[0-9]{{1,3}})(?:\.x{{1,3}})*"
 )
+# What no app's page comes from: files have no host, and what an app opens has one.
+_NO_APP: Final = re.compile(
+    rf"file://.+|(?:ionic|tauri|[a-z-]+-extension)://|[a-z-]+-extension://(?:{NO_EXTENSION})"
+)
+# The name of a home's router, which is one at home alone.
+_ROUTER: Final = re.compile(r"(?:.*\.)?fritz\.box")
 _NUMBERS_LAST: Final = frozenset("0123456789abcdefABCDEFxX")
 #: Networks whose addresses are nobody's in particular, so that no stranger has one from outside.
 _PRIVATE: Final = """10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 127.0.0.0/8 169.254.0.0/16
@@ -154,7 +162,7 @@ def parse_pattern(text: str) -> OriginPattern | None:
     scheme, wildcard, host, partial, network, port, app_scheme, app_host, app_port = match.groups()
     if app_scheme is not None:
         # Pages from files have no host: "file://", or "null".
-        if not is_app_scheme(app_scheme) or (app_scheme == "file" and text not in OPAQUE_ORIGINS):
+        if not is_app_scheme(app_scheme) or _NO_APP.fullmatch(text):
             return None
         return OriginPattern(app_scheme, app_host, app_port or "", False)
     if port and not is_explicit_port(scheme, port):
@@ -194,7 +202,8 @@ def is_in_private_network(host: str) -> bool:
     """Tell whether a host, or a network, is one of a home or a company, without certificates."""
     is_name = re.fullmatch("[a-z0-9_*-]+", host) is not None
     address = host if "/" in host else f"{host}/{128 if host[:1] == '[' else 32}"
-    return is_name or has_unregistered_suffix(host) or private_network(address) is not None
+    is_home = has_unregistered_suffix(host) or _ROUTER.fullmatch(host) is not None
+    return is_name or is_home or private_network(address) is not None
 
 
 def ends_with_dot(pattern: OriginPattern) -> bool:
@@ -207,7 +216,7 @@ def ends_with_dot(pattern: OriginPattern) -> bool:
 
 def is_app_scheme(scheme: str) -> bool:
     """Tell whether an app's or an extension's pages could have this scheme, in lower case."""
-    return _NO_PAGES.fullmatch(scheme) is None and re.fullmatch(_APP_SCHEME, scheme) is not None
+    return re.fullmatch(NO_PAGES, scheme) is None and re.fullmatch(_APP_SCHEME, scheme) is not None
 
 
 def is_explicit_port(scheme: str, port: str) -> bool:

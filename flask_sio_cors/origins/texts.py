@@ -6,11 +6,13 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, Final
 
 #: What a regular expression starts with as text; it runs to the end of its line.
 REGEX: Final = "regex:"
+#: A wildcard in an expression, where it is any number of slashes.
+LIKE_GLOB: Final = re.compile(r"://\*")
 
 #: A line's end; also one that a shell or a file has left as the two characters that stand for it.
 _LINE_END: Final = re.compile(
@@ -21,6 +23,11 @@ _REGEX_TO_THE_END: Final = re.compile(rf"(?:^|(?<=[\s,;])){REGEX}.*", re.IGNOREC
 _SEPARATOR: Final = re.compile(
     r"[,;](?!//)(?![^\[({]{0,99}[\])}])(?!(?<=[0-9].)[ ]{0,9}[0-9]{2,5}[ ]{0,9}(?:[,;]|$))"
 )
+#: What looks like a comma in a name, where a dot was meant.
+_COMMA_FOR_DOT: Final = re.compile(
+    r"https?://[\w.-]*\w,((?:com|net|org|edu|gov|info|[a-z]{2})(?:\.[a-z]{2})?)(?=[:/,;\s]|\Z)",
+    re.IGNORECASE,
+)
 #: What shells and files of variables leave out, and Docker and systemd do not.
 _COMMENT: Final = re.compile(r"(?:^|(?<=\s))(?:#(?!\{)|//\s).*")
 # Behind a regular expression on its line: what is no part of one, as no origin has such characters.
@@ -29,7 +36,7 @@ _BEHIND_A_REGEX: Final = re.compile(
 )
 HOST_AND_PORT: Final = r"(?:\[[0-9A-Fa-f:]+\]|[\w*][\w.*-]*)(?::[0-9*]+)?"
 _ORIGIN_LIKE: Final = re.compile(
-    rf"(?=.*[.:]|(?:null|localhost)$)(?:[A-Za-z][A-Za-z0-9+.-]*://)?{HOST_AND_PORT}/?"
+    rf"(?=.*[.:]|(?:null|localhost)$)(?![0-9]{{1,3}}[.)]?$|255\.[0-9.]+$)(?:[A-Za-z][A-Za-z0-9+.-]*://)?{HOST_AND_PORT}(?:/[0-9]{{0,2}})?"
 )
 
 
@@ -43,13 +50,33 @@ def entries(text: str, are_entries: Callable[[list[str]], bool]) -> Iterator[str
         comment = _COMMENT.search(line)
         line = line[: comment.start()] if comment else line
         regex = _REGEX_TO_THE_END.search(line)
-        for section in _SEPARATOR.split(line[: regex.start()] if regex else line):
+        for section in _sections(line[: regex.start()] if regex else line):
             pieces = section.split()
             yield from pieces if len(pieces) < 2 or are_entries(pieces) else [section.strip()]
         if regex:
             yield regex[0].strip()
         if comment:
             yield comment[0].strip()
+
+
+def _sections(line: str) -> Iterator[str]:
+    slips, start = commas_for_dots(line), 0
+    for found in _SEPARATOR.finditer(line):
+        if found.start() not in slips:
+            yield line[start : found.start()]
+            start = found.end()
+    yield line[start:]
+
+
+def commas_for_dots(text: str) -> Collection[int]:
+    """Return where commas stand in names, before a top level, where dots were meant."""
+    found = list(_COMMA_FOR_DOT.finditer(text))
+    if not found:
+        return ()
+    from .suffixes import public_suffixes  # which hardly any text needs
+
+    known = set(public_suffixes())
+    return {one.start(1) - 1 for one in found if one[1].lower() in known}
 
 
 def are_origins(pieces: list[str]) -> bool:

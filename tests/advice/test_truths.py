@@ -304,6 +304,22 @@ def test_a_key_that_looks_like_ours_is_named_at_each_start(
     assert warning["code"] == "key-ignored"
 
 
+def test_origins_that_flask_cors_has_by_path_are_named_as_they_are_written_here(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    resources = {
+        r"/api/*": {"origins": [FRIEND, "*"]},
+        r"/socket.io/*": {"origins": "https://b.example"},
+    }
+    with caplog.at_level(logging.WARNING, "flask_sio_cors"):
+        app = application(CORS_RESOURCES=resources)
+    (record,) = caplog.records
+    line = f'SIO_CORS_ORIGINS = ["{FRIEND}", "https://b.example"]'
+    assert record.getMessage().endswith(f"write the origins themselves: {line}.")
+    (warning,) = run_json(app, "show")["warnings"]
+    assert warning["code"] == "key-ignored"
+
+
 def test_where_the_setting_says_something_else_it_is_named(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -55,6 +55,14 @@ MEANT = {
     "https://*.s.example:844": (r"https://.+\.s\.example:844", "https://a.b.s.example:844"),
     "regex:https://t[0-9]{1,3}\\.t\\.example": (r"https://t\d{1,3}\.t\.example", "https://t7.t.example"),
     "capacitor://localhost": ("capacitor://localhost", "capacitor://localhost"),
+    "172.16-31.*.*": (r"http://172\.(1[6-9]|2\d|3[01])\.\d+\.\d+(:\d+)?", "http://172.31.0.9:81"),
+    "10.4.0.0/255.255.0.0": (r"http://10\.4\.\d+\.\d+(:\d+)?", "http://10.4.7.7"),
+    "10.5.": (r"http://10\.5\.\d+\.\d+(:\d+)?", "http://10.5.7.7"),
+    "::ffff:10.6.0.1": (r"http://10\.6\.0\.1", "http://10.6.0.1"),
+    "https://u,com": (r"https://u\.com", "https://u.com"),
+    "https://v.example\uff1a\uff18\uff11": (r"https://v\.example:81", "https://v.example:81"),
+    "http[s]://localhost:82": (r"https?://localhost:82", "https://localhost:82"),
+    "*://w.local": (r"https?://w\.local", "http://w.local"),
 }  # fmt: skip
 FRIENDS = [friend for _, friend in MEANT.values()]
 STRANGERS = """https://evil.example http://evil.example null file:// https://example.com http://a.example
@@ -63,6 +71,8 @@ https://g.example:8443 http://localhost.evil.example:3000 http://localhost:30000
 http://192.168.7.7.evil.example http://192.168.1.11:3001 http://raspberrypi.evil.example:5000 http://10.1.12.7:4200
 http://10.2.2.7 http://10.3.1.21:81 http://[fe00::1]:81 https://xh.example https://xi.example https://app-7xj.example
 https://appxl.example https://m7xm.example https://bucher.example https://oo.example https://pr-7.x.r.example
+http://172.32.0.1 http://172.15.0.1 http://10.40.7.7 http://10.50.7.7 http://10.6.0.11 https://u https://com
+http://com https://v.example http://v.example:81 https://xu.com https://w.evil.example http://xw.local
 https://t7777.t.example https://t7xt.example http://localhost.evil.example:81""".split()
 LOOKALIKES = [f"{friend}.evil.example" for friend in FRIENDS]
 EVERYBODY = [*FRIENDS, *STRANGERS, *LOOKALIKES]

@@ -310,6 +310,12 @@ def _functions_of_origins() -> Iterator[Mistake]:
     yield _origin("no module", "no_such_module:allow", "No module named", '"operator:not_"')
     yield _origin("a typo", f"{here}:alow", "no attribute", f'"{here}:allow"')
     yield _origin("a class by its name", f"{here}:NotAFunction", "is a class", '"operator:not_"')
+    named = 'as text is "module:name"'
+    yield _origin("dots alone", f"{here}.allow", named, f'"{here}:allow"')
+    yield _origin("a call", f"{here}.allow()", named, f'"{here}:allow"')
+    yield _origin("a call with a typo", f"{here}:alow(origin)", named, f'"{here}:allow"')
+    yield _origin("a call of nothing", "no_such_module.allow()", named, '"operator:not_"')
+    yield _origin("a host like a module", "tests.example", "no scheme", '"https://tests.example"')
     yield _origin("a constant by its name", "re:IGNORECASE", "is a RegexFlag", '"operator:not_"')
     yield Mistake("a star beside a function", {ORIGINS: [allow, "*"]}, "decides about every",
                   "", value="*")  # fmt: skip
@@ -364,6 +370,8 @@ def _dangerous_with_credentials() -> Iterator[Mistake]:
     yield _with_credentials(
         "http: on https's port", "http://a.example:443", "not encrypted", '"https://a.example"'
     )
+    yield _with_credentials("where a server listens", "http://0.0.0.0:5000", "opened as localhost",
+                            '"http://localhost:5000"')  # fmt: skip
     yield _with_credentials("http: in the house", "http://10.0.0.5:81", "not encrypted", "True")
     yield Mistake("all headers and credentials",
                   {CREDENTIALS: "yes", "SIO_CORS_EXPOSE_HEADERS": "*"},
