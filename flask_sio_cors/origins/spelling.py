@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 from .codes import Code, Said, together
-from .expressions import ExpressionError, compiled, translate
+from .expressions import ExpressionError, Expressions, compiled
 from .grammar import (
     DEFAULT_PORTS,
     EXAMPLE,
@@ -313,7 +313,7 @@ def meaning_of_regex(pattern: str) -> tuple[str, ...]:
 
 def _why_invalid(pattern: str) -> str:
     try:
-        translate(compiled(pattern))
+        Expressions([compiled(pattern)])
     except ExpressionError as error:
         return error.reason
     return ""

@@ -359,6 +359,7 @@ def test_no_correction_lets_in_domains_that_anyone_can_register(text):
         ("FILE://example.com:80", "names a host"),
         (f"https://{'a' * 64}.example", "63 characters"),
         ("https://(a.example", "not a valid one"),
+        ("[^0]{62}", "repeats so much"),
         ("https://" + "(" * 5000, "not a valid one"),
     ],
 )
