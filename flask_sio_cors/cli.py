@@ -60,8 +60,17 @@ class NotAskedError(click.ClickException):
 # --- What is given -----------------------------------------------------------------------------
 
 
+#: How browsers name a page in their consoles, and Engine.IO and this package in their logs.
+_IN_A_MESSAGE: Final = re.compile(
+    r"from origin '([^']+)' has been blocked|Origin (\S+) is not allowed by"
+    r"|(\S+) is not an accepted origin|\bRefused \([a-z-]+\): .*?'([a-z][^' ]*://[^' ]*|null)'"
+)
+
+
 def _origin(text: str) -> str:
-    """Return an origin as browsers spell it; the address of a page will do."""
+    """Return an origin as browsers spell it; the address of a page, or what refuses it, will do."""
+    if quoted := _IN_A_MESSAGE.search(text):
+        text = next(filter(None, quoted.groups()))
     pattern = parse_pattern(text)
     if pattern is not None and is_well_formed(text):
         return text
@@ -331,6 +340,8 @@ def explain(
     as_json: bool,
 ) -> None:
     """Tell what would happen to a page of ORIGIN, without a network.
+
+    ORIGIN may be the page's address, too, or the line of a log or of a console that names it.
 
     Exit status 0 if a browser lets it in, 1 if not, 2 if that could not be told.
     """

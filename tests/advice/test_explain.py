@@ -304,6 +304,22 @@ def test_explain_answers_for_what_browsers_send_for_a_page(
     assert told in run(app, "explain", address).stderr
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Access to XMLHttpRequest at 'http://localhost:5000/socket.io/?EIO=4&transport=polling' "
+        "from origin 'http://localhost:3000' has been blocked by CORS policy: No …",
+        "http://localhost:3000 is not an accepted origin. (further occurrences …)",
+        "Origin http://localhost:3000 is not allowed by Access-Control-Allow-Origin. Status: …",
+        "WARNING in journal: Refused (origin-not-allowed): Only the server's own origin is "
+        "allowed, because … To let 'http://localhost:3000' in, set it before: …",
+        "Refused (origin-not-allowed): 'http://localhost:3000' is not in SIO_CORS_ORIGINS. 'http…'",
+    ],
+)
+def test_explain_finds_the_origin_in_the_message_that_names_it(message: str) -> None:
+    assert run_json(application(**LISTED), "explain", message)["origin"] == "http://localhost:3000"
+
+
 def test_explain_takes_a_listed_file_for_the_web_view_that_sends_it() -> None:
     result = run(application(SIO_CORS_ORIGINS=["file://"]), "explain", "file://")
     assert result.exit_code == 0
