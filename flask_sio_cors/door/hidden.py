@@ -68,6 +68,8 @@ _PROXIES: Final = (
 )
 #: RFC 7239, section 4; the first element is that of the proxy next to the browser.
 _FORWARDED: Final = re.compile(r'(?:^|[;,\s])host="?([^";,\s]+)', re.IGNORECASE)
+#: What names end in that a cluster or a cloud knows by itself, and no browser asks for.
+_INNER: Final = (".svc", ".cluster.local", ".internal")
 #: Ports that are a proxy's own, where a Host that it has written itself has them.
 _PROXY_PORTS: Final = ("", "80", "443")
 
@@ -234,8 +236,9 @@ def _rank(host: str) -> int:
     """Return how far a name reaches: this machine, a network, everywhere."""
     if is_loopback(host) or not host:
         return 0
-    is_inner = private_network(host) is not None if is_address(host) else "." not in host
-    return 1 if is_inner else 2
+    if is_address(host):
+        return 1 if private_network(host) is not None else 2
+    return 1 if "." not in host or host.endswith(_INNER) else 2
 
 
 def _said(environ: WSGIEnvironment, addresses: Iterable[Address]) -> Said:

@@ -250,6 +250,21 @@ PERHAPS = {
     "a loopback Host": ("https://shop.example", asked("127.0.0.1:5000"), "Host $http_host;"),
     "by http:": ("http://192.168.1.5", asked("localhost:5000"), "Host $http_host;"),
     "an upstream's name": ("https://shop.example", asked("flask_app"), "X-Forwarded-Proto $scheme"),
+    "a service of Kubernetes": (
+        "https://shop.example",
+        asked("api.default.svc.cluster.local:5000"),
+        "Host $http_host;",
+    ),
+    "a machine of a cloud": (
+        "https://shop.example",
+        asked("ip-10-0-0-7.ec2.internal:5000"),
+        "Host $http_host;",
+    ),
+    "a service of Kubernetes, this machine": (
+        "http://localhost:8080",
+        asked("api.default.svc:5000"),
+        "Host $http_host;",
+    ),
     "an inner address": ("https://shop.example", asked("10.0.0.3:8000"), "Host $http_host;"),
     "an inner port": (PI, asked(f"{HOST}:5000", scheme="https", via="x"), "Host $http_host;"),
     "no port, this machine": (
