@@ -17,6 +17,8 @@ Value = TypeVar("Value")
 
 # Spreads what several writers would do at once.
 _chance: Final = random.Random()  # noqa: S311 - no secret
+#: Seconds until a write is tried again that another one has come before: at first, and the most.
+_RETRY: Final = (0.001, 0.02)
 
 #: What finds the mistakes in an entry, and how it is written where it has none.
 Check = Callable[[str], tuple[Sequence[Problem], str]]
@@ -217,7 +219,7 @@ class SharedOrigins:
         return list(texts)
 
     def _write(self, change: _Making, *, decides: bool = False) -> None:
-        deadline = time.monotonic() + self.patience
+        deadline, pause = time.monotonic() + self.patience, _RETRY[0]
         while True:
             known = self._known()
             met = _Situation(self.head(), known)
@@ -232,7 +234,8 @@ class SharedOrigins:
                     if met.newer
                     else f"Nothing was written: others write into {self._store} all the time."
                 )
-            way_of(self._kind).sleep(_chance.uniform(0.001, 0.02))
+            way_of(self._kind).sleep(_chance.uniform(0, pause))
+            pause = min(2 * pause, _RETRY[1])
         self._await(made.version)
 
     def _may_follow(self, met: _Situation) -> bool:

@@ -62,6 +62,8 @@ class SqliteStore:
         self._key = key
         self._patience = patience
         self._reader: _Reader | None = None
+        # What has written last, where nobody writes by it now; taken out and put back in one step.
+        self._writers: list[_Writer] = []
         # Native, as the threads are in which a green server has it called.
         self._turn = original("allocate_lock")()
         _EVERYWHERE.add(self)
@@ -147,6 +149,11 @@ class SqliteStore:
 
     def close(self) -> None:
         """Let go of the file; whatever is called next opens it again."""
+        self._close_reader()
+        for writer in self._taken():
+            writer.close()
+
+    def _close_reader(self) -> None:
         reader, self._reader = self._reader, None
         if reader is not None:
             reader.close()
@@ -158,13 +165,13 @@ class SqliteStore:
         """Open the file, where that was not done; there is no reader where there is no file."""
         with self._turn:
             if self._reader is not None and not self._reader.is_of(self._path):
-                self.close()
+                self._close_reader()
             try:
                 if self._reader is None and self._path.exists():
                     self._reader = _Reader(self._path)
                 yield self._reader
             except sqlite3.Error as error:
-                self.close()
+                self._close_reader()
                 raise self._failed(error) from error
 
     def _rows(self, query: str, *values: object) -> list[tuple[str, ...]]:
@@ -174,8 +181,9 @@ class SqliteStore:
     def _leave_to_parent(self) -> None:
         """Open the file anew after a fork, whoever was about to read meanwhile."""
         self._turn = original("allocate_lock")()
+        # What came by a fork must be neither used nor closed ("How To Corrupt", 2.6).
+        _PARENTS.extend(self._taken())
         if self._reader is not None:
-            # What came by a fork must be neither used nor closed ("How To Corrupt", 2.6).
             _PARENTS.append(self._reader)
             self._reader = None
 
@@ -183,17 +191,44 @@ class SqliteStore:
 
     @contextmanager
     def _writing(self, patience: float) -> Iterator[sqlite3.Connection]:
-        """Begin a transaction on a connection of its own; commit it at the end, or nothing."""
+        """Begin a transaction on a connection of its own; commit it at the end, or nothing.
+
+        The connection is kept for the next one: each that is made costs another wait for the disk.
+        """
+        writer = None
         try:
             if not self._path.exists():
                 self._make(patience)
-            with closing(_connect(self._path, patience)) as connection:
-                _prepare(connection, patience)
-                connection.execute("begin immediate")
-                yield connection
-                connection.execute("commit")
+            writer = self._writer(patience)
+            connection = writer.connection
+            connection.execute("begin immediate")
+            yield connection
+            connection.execute("commit")
         except (sqlite3.Error, OSError) as error:
             raise self._failed(error) from error
+        else:
+            for spare in self._taken():
+                spare.close()
+            self._writers.append(writer)
+            writer = None
+        finally:
+            if writer is not None:
+                writer.close()
+
+    def _writer(self, patience: float) -> _Writer:
+        """Give a connection that nobody else writes by."""
+        for writer in self._taken():
+            if writer.is_of(self._path):
+                writer.connection.execute(f"pragma busy_timeout = {int(patience * 1000)}")
+                return writer
+            writer.close()
+        return _Writer(self._path, patience)
+
+    def _taken(self) -> Iterator[_Writer]:
+        """Take out what is kept to write by."""
+        with suppress(IndexError):
+            while True:
+                yield self._writers.pop()
 
     def _make(self, patience: float) -> None:
         """Make the file, without what a deleted one of its name has left.
@@ -241,43 +276,62 @@ class SqliteStore:
         return StoreError(f"{self} cannot be used: {error}")
 
 
-class _Reader:
-    """A connection that reads the file that was there when it was made."""
+class _Opened:
+    """A connection to the file that was there when it was made."""
+
+    def __init__(self, path: Path, patience: float, mode: str) -> None:
+        self._file = _file_of(path)
+        self.connection = _connect(path, patience, mode)
+
+    def is_of(self, path: Path) -> bool:
+        """Tell whether it is to the file that has this name now."""
+        return self._file == _file_of(path) is not None
+
+    def close(self) -> None:
+        with suppress(sqlite3.Error):
+            self.connection.close()
+
+
+class _Writer(_Opened):
+    """What writes."""
+
+    def __init__(self, path: Path, patience: float) -> None:
+        super().__init__(path, patience, "rwc")
+        try:
+            _prepare(self.connection, patience)
+        except BaseException:
+            self.close()
+            raise
+
+
+class _Reader(_Opened):
+    """What reads."""
 
     def __init__(self, path: Path) -> None:
-        self._file = _file_of(path)
         # A new file is locked while it is turned into one with a WAL; later, nobody waits to read.
-        self._connection = _connect(path, 2.0, mode="rw")
+        super().__init__(path, 2.0, "rw")
         self._data_version = -1
         self._version: Version | None = None
 
-    def is_of(self, path: Path) -> bool:
-        """Tell whether it reads the file that has this name now."""
-        return self._file == _file_of(path) is not None
-
     def rows(self, query: str, values: Sequence[object]) -> list[tuple[str, ...]]:
         try:
-            return self._connection.execute(query, values).fetchall()
+            return self.connection.execute(query, values).fetchall()
         except sqlite3.OperationalError as error:
             if "no such table" in str(error):
                 return []
             raise
 
     def version(self, key: str) -> Version | None:
-        ((now,),) = self._connection.execute("pragma data_version").fetchall()
+        ((now,),) = self.connection.execute("pragma data_version").fetchall()
         if now != self._data_version:
             rows = self.rows("select version from sio_cors_1_head where key = ?", (key,))
             self._version = Version.parse(rows[0][0]) if rows else None
             self._data_version = now
         return self._version
 
-    def close(self) -> None:
-        with suppress(sqlite3.Error):
-            self._connection.close()
-
 
 _EVERYWHERE: Final[weakref.WeakSet[SqliteStore]] = weakref.WeakSet()
-_PARENTS: Final[list[_Reader]] = []
+_PARENTS: Final[list[_Opened]] = []
 
 
 def _leave_to_parents() -> None:

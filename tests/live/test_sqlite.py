@@ -121,14 +121,17 @@ def test_a_file_that_is_no_database_is_an_error_that_names_it(opened, path):
 def test_a_child_opens_the_file_itself(opened):
     store = opened()
     write(store, [A])
-    parents = store._reader
+    parents, writers = store._reader, list(store._writers)
     child = fork()
     if child == 0:
         seen = store.version().number == 1 and store._reader is not parents
-        os._exit(0 if seen and content(store) == [A] else 1)
+        write(store, [B])
+        os._exit(0 if seen and content(store) == [B, A] and store._writers != writers else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert store._reader is parents
-    assert content(store) == [A]
+    assert store._writers == writers
+    write(store, [], [A])
+    assert content(store) == [B]
 
 
 def test_the_log_is_bounded(opened, monkeypatch):
@@ -137,6 +140,23 @@ def test_the_log_is_bounded(opened, monkeypatch):
     for _ in range(5):
         write(store, [A])
     assert [change.version.number for change in store.changes_since(0)] == [3, 4, 5]
+
+
+def test_who_writes_again_and_again_waits_once_a_write_for_the_disk(opened, path):
+    """What was opened for one write serves the next one, as long as it is the same file."""
+    store = opened()
+    write(store, [A])
+    (writer,) = store._writers
+    for text in (B, A):
+        write(store, [text])
+        assert store._writers == [writer]
+    for end in ("", "-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    write(store, [A])
+    assert store._writers != [writer]
+    assert content(opened()) == [A]
+    store.close()
+    assert store._writers == []
 
 
 # --- The example in the protocol's docstring -------------------------------------------------
