@@ -255,11 +255,14 @@ def start(description: Description, directory: Path) -> Server:
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Ask `condition` until it holds; raises `TimeoutError` when it does not in `seconds`."""
-    deadline = time.monotonic() + seconds
-    pause = 0.001
+    """Ask `condition` until it holds; raises `TimeoutError` when it does not in `seconds`.
+
+    What holds soon is noticed at once; what takes long, and may cost a server something, is asked
+    for more seldom, at least ten times a second.
+    """
+    begun = time.monotonic()
     while not condition():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > seconds:
             raise TimeoutError(f"the condition did not hold within {seconds} s")
-        time.sleep(pause)
-        pause = min(2 * pause, 0.02)
+        time.sleep(min(0.001 + waited / 8, 0.1))
