@@ -68,8 +68,9 @@ def read_origins(value: Any, report: Report) -> Listed | EveryOrigin:
 
 def _items(value: Any, report: Report) -> list[Any]:
     is_single = callable(value) or isinstance(value, re.Pattern) or _is_broken_list(value)
-    within = chain.from_iterable(_corrected_item(one) for one in origins_within(value))
-    shown = tuple(dict.fromkeys(within)) or (EXAMPLE,)
+    within = () if isinstance(value, _READ) else origins_within(value)
+    corrected = chain.from_iterable(map(_corrected_item, within))
+    shown = tuple(dict.fromkeys(corrected)) or (EXAMPLE,)
     if _is_spelled_out(value):
         whole = () if isinstance(value, (set, frozenset)) else entries_of("".join(value))
         meant = chain.from_iterable(map(_corrected_item, whole))

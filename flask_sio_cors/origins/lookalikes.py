@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
-from .grammar import OPAQUE_ORIGINS
+from .grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_address
+from .near import split
 from .sites import registrable
-
-_WEB = ("http", "https")
 
 
 def neighbours(origin: str) -> tuple[str, ...]:
@@ -20,7 +17,8 @@ def neighbours(origin: str) -> tuple[str, ...]:
     if origin in OPAQUE_ORIGINS:
         return ()
     scheme, host, port = _split(origin)
-    kind = _of_apps if scheme not in _WEB else _of_addresses if _is_address(host) else _of_names
+    is_web = scheme in DEFAULT_PORTS
+    kind = _of_apps if not is_web else _of_addresses if is_address(host) else _of_names
     # A pattern without a start: apps choose their schemes and hosts freely.
     found = [*kind(scheme, host, port), f"attacker-{scheme}://{host}{port}"]
     return tuple(dict.fromkeys(name for name in found if name != origin))
@@ -37,18 +35,14 @@ def longer_port(origin: str) -> str | None:
 def other_port(origin: str) -> str | None:
     """Return an origin that differs in the port alone: another server of the same machine."""
     scheme, host, port = _split(origin)
-    return f"{scheme}://{host}:{8471 if port == ':4711' else 4711}" if scheme in _WEB else None
+    other = f"{scheme}://{host}:{8471 if port == ':4711' else 4711}"
+    return other if scheme in DEFAULT_PORTS else None
 
 
 def _split(origin: str) -> tuple[str, str, str]:
     """Return scheme, host as it is written, and port with its colon."""
-    parts = urlsplit(origin)
-    host, port = re.fullmatch(r"(.*?)((?::[0-9]+)?)", parts.netloc).groups()  # type: ignore[union-attr]
-    return parts.scheme, host, port
-
-
-def _is_address(host: str) -> bool:
-    return host.startswith("[") or host.rpartition(".")[2].isdigit()
+    scheme, host, port = split(origin)
+    return scheme, host, f":{port}" if port else ""
 
 
 def _of_names(scheme: str, host: str, port: str) -> Iterable[str]:

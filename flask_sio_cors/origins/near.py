@@ -12,6 +12,7 @@ from .grammar import (
     DEFAULT_PORTS,
     OPAQUE_ORIGINS,
     ends_with_dot,
+    is_address,
     is_loopback,
     parse_pattern,
 )
@@ -23,7 +24,6 @@ SCANNED: Final = 50
 SCANNED_PATIENTLY: Final = 100_000
 #: In how many of scheme, host and port an origin may differ to be near.
 _MOST_DIFFERENCES: Final = 2
-_WEB: Final = frozenset({"http", "https"})
 #: The names of this machine, as pages are opened under them.
 _OWN_NAMES: Final = ("localhost", "127.0.0.1", "[::1]")
 #: Letters of a label from which on one of them can be taken for misspelt.
@@ -82,7 +82,7 @@ def nearest(origin: str, origins: OriginSet, *, thorough: bool = False) -> Near 
 
 def _at_default_port(origin: str) -> Iterable[str]:
     scheme, host, port = split(origin)
-    return [_joined(scheme, host, "")] if port and scheme in _WEB else []
+    return [_joined(scheme, host, "")] if port and scheme in DEFAULT_PORTS else []
 
 
 def variants(origin: str) -> Iterator[str]:
@@ -93,7 +93,7 @@ def variants(origin: str) -> Iterator[str]:
     if origin in OPAQUE_ORIGINS:
         return
     scheme, host, port = split(origin)
-    if scheme not in _WEB:
+    if scheme not in DEFAULT_PORTS:
         return
     other = "https" if scheme == "http" else "http"
     hosts = list(_hosts(host))
@@ -109,7 +109,7 @@ def _hosts(host: str) -> Iterable[str]:
         yield from (name for name in _OWN_NAMES if name != host)
     elif host.startswith("www."):
         yield host.removeprefix("www.")
-    elif "." in host and not _is_address(host):
+    elif "." in host and not is_address(host):
         yield f"www.{host}"
 
 
@@ -124,10 +124,6 @@ def _joined(scheme: str, host: str, port: str) -> str:
     return f"{scheme}://{host}{f':{port}' if port and DEFAULT_PORTS.get(scheme) != port else ''}"
 
 
-def _is_address(host: str) -> bool:
-    return host.startswith("[") or host.rpartition(".")[2].isdigit()
-
-
 def compare(origin: str, allowed: str) -> tuple[Difference, ...]:
     """Tell how a page comes otherwise than from an allowed origin; nothing where it is not near.
 
@@ -137,7 +133,7 @@ def compare(origin: str, allowed: str) -> tuple[Difference, ...]:
         return ()
     (scheme, host, port), other = split(origin), split(allowed)
     by_scheme = Difference(Part.SCHEME, scheme)
-    if not {scheme, other[0]} <= _WEB:
+    if not {scheme, other[0]} <= DEFAULT_PORTS.keys():
         return (by_scheme,) if (host, port) == other[1:] and scheme != other[0] else ()
     found = []
     if host != other[1]:

@@ -1,5 +1,8 @@
 """Every mistake in a configuration is found at start-up, explained, and its correction works."""
 
+import subprocess
+import sys
+
 import pytest
 from flask import Flask
 from flask_socketio import SocketIO
@@ -9,12 +12,26 @@ from flask_sio_cors.config.options import Options
 from tests.support.config_mistakes import CREDENTIALS, MISTAKES, ORIGINS
 from tests.support.pasting import paste, problems_in
 
+WELL_WRITTEN = """if 1:
+    import sys
+    from flask_sio_cors.config.options import Options
+    text = "https://a.example, https://*.b.example, http://192.168.0.0/16:*, capacitor://localhost"
+    for value in (text, text.split(", "), tuple(text.split(", ")), lambda origin: True):
+        Options.from_config({"SIO_CORS_ORIGINS": value})
+    print(*(name for name in sys.modules if name.endswith((".spelling", ".suffixes"))))
+"""
+
 each_mistake = pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 
 
 def test_at_least_a_hundred_mistakes_are_known_and_none_twice():
     assert len(MISTAKES) >= 100
     assert len({mistake.name for mistake in MISTAKES}) == len(MISTAKES)
+
+
+def test_what_explains_mistakes_is_imported_where_there_is_one_alone():
+    asked = [sys.executable, "-c", WELL_WRITTEN]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "\n"
 
 
 @each_mistake
