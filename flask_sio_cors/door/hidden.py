@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ..origins.grammar import (
     DEFAULT_PORTS,
     is_address,
+    is_in_private_network,
     is_loopback,
     is_well_formed,
     private_network,
@@ -156,7 +157,10 @@ def server_of(
         untrusted = "" if server.named else own.untrusted_by(environ, origin)
         return server._replace(clue=Clue.BROWSER, untrusted=untrusted)
     if server.named:
-        return server
+        # A name of a network by which it is asked, and which nobody elsewhere has.
+        is_asked = any(one.origin == origin for one in addresses)
+        is_alias = site is None and is_asked and is_in_private_network(split(origin)[1])
+        return server._replace(clue=Clue.ADDRESS) if is_alias else server
     # Of what the browser says to be another's, nothing is hidden.
     return None if site is not None else _compared(server, addresses, own, environ, origin, clue)
 

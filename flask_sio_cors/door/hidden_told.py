@@ -39,8 +39,11 @@ def explain_own(origin: str, server: Server, key: str) -> str:
         missing = [entry for entry in entries_for(origin, OriginSet()) if entry not in server.named]
         listed = ", ".join(map(repr, [*known, *missing]))
         more = ", …" * (len(server.named) > _SHOWN)
+        shown = "is this server's own, as the browser says"
+        if server.clue is Clue.ADDRESS:
+            shown = "is most likely this server's own, which is asked by that name"
         return (
-            f"{origin!r} is this server's own, as the browser says, and {key} does not name it "
+            f"{origin!r} {shown}, and {key} does not name it "
             f"for this Host. Add it: {key} = [{listed}{more}]."
         )
     told = f"{origin!r} is most likely this server's own, but the server takes itself for "

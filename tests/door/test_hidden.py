@@ -365,6 +365,19 @@ def test_where_own_origins_are_named_those_of_the_host_are_told():
     assert "own origin (it takes itself for https://b.example) is allowed" in told
 
 
+@pytest.mark.parametrize("host", ["192.168.1.5:5000", "pi.local", "pi", "[fd00::5]:5000"])
+def test_a_networks_name_for_the_server_that_is_not_named_is_told_to_be_added(host):
+    told = refused(f"http://{host}", asked(host), NAMED)[1]
+    assert "is most likely this server's own, which is asked by that name" in told
+    assert f"= ['https://a.example', 'https://b.example', 'http://{host}']." in told
+    # Whoever has a name of their own lets it point anywhere (DNS rebinding).
+    assert "most likely" not in refused("http://evil.example", asked("evil.example"), NAMED)[1]
+    # Another machine's page, and another's by its browser's word.
+    assert "most likely" not in refused(f"http://{host}", asked("up:5000"), NAMED)[1]
+    elsewhere = asked(host, sec_fetch_site="same-site")
+    assert "most likely" not in refused(f"http://{host}", elsewhere, NAMED)[1]
+
+
 def test_where_own_origins_are_named_a_slip_and_a_missing_one_are_told():
     told = refused("http://a.example", asked("up:5000"), NAMED)[1]
     assert "this one comes by http:" in told
