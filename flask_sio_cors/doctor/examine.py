@@ -164,26 +164,20 @@ def _application(facts: Facts) -> Iterator[Finding]:
 
 def _websockets(facts: Facts) -> Iterator[Finding]:
     """Tell why there is no WebSocket."""
-    upgrade, alone, is_both = facts.upgrade, facts.alone, "polling" in facts.transports
-    asked = upgrade or alone
-    if asked is None:
-        if facts.websocket is False:
-            fetched = facts.handshake or Fetched(())
-            offering = Case(facts, fetched, Stage.HANDSHAKE)
-            yield from _first(websocket.NOT_OFFERED, offering, Console())
+    asked, case, unfound = facts.upgrade or facts.alone, facts.unopened, facts.unfound
+    is_left_out = case is not None and facts.upgrade is not None and websocket.is_left_out(case)
+    if is_left_out or (asked is None and facts.websocket is False):
+        console = console_of(case) if case is not None else Console()
+        fetched = case.fetched if case is not None else facts.handshake or Fetched(())
+        yield from _first(websocket.NOT_OFFERED, Case(facts, fetched, Stage.HANDSHAKE), console)
+    elif asked is None or case is None:
         return
-    case = facts.unopened
-    if case is None:
-        return
-    is_foreign = asked.session is None and bool(asked.packets)
-    if upgrade is not None and websocket.is_left_out(case):
-        offering = replace(case, stage=Stage.HANDSHAKE)
-        yield from _first(websocket.NOT_OFFERED, offering, console_of(case))
-    elif (unfound := facts.unfound) is not None and websocket.is_placed(unfound, case):
+    elif unfound is not None and websocket.is_placed(unfound, case):
         yield from _first(_rules_of(unfound), unfound, console_of(case))
-    elif upgrade is not None or not is_both:
+    elif facts.upgrade is not None or "polling" not in facts.transports:
+        is_foreign = asked.session is None and bool(asked.packets)
         yield from _first(websocket.FOREIGN if is_foreign else websocket.WEBSOCKETS, case)
-    elif facts.is_seen and not is_foreign and not _is_told(facts, case):
+    elif facts.is_seen and not asked.packets and not _is_told(facts, case):
         yield from _first(websocket.WEBSOCKETS, case, severity=Severity.NOTE)
 
 

@@ -593,14 +593,10 @@ def something_else(case: Case) -> str:
 
 
 ANOTHER_SERVER: Final = Rule(
-    "another-server",
-    lambda c: c.response.is_ok,
-    "What answers is no Socket.IO server.",
-    something_else,
+    "another-server", lambda c: c.response.is_ok,
+    "What answers is no Socket.IO server.", something_else,
     "Compare host, port and path of the client with those of the server.",
-)
-
-
+)  # fmt: skip
 _CHANGING: Final = "Look for the proxy or middleware that changes the status."
 #: Of answers that the page may read.
 READABLE: Final = (

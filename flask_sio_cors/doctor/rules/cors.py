@@ -79,6 +79,11 @@ def _is_slash(case: Case) -> bool:
     return is_here and asked != leads and asked.strip("/") == leads.strip("/")
 
 
+def _is_to_login(case: Case) -> bool:
+    address = _destination(case)
+    return urlsplit(address).path.strip("/") != case.path.strip("/") and is_login(address)
+
+
 def _is_lost(case: Case) -> bool:
     seen, origin = dict(case.last.headers).get("Origin"), case.facts.page.origin
     return case.block is not None and case.response.location is None and origin != seen == "null"
@@ -123,37 +128,24 @@ def _there(case: Case) -> tuple[str, Fix]:
 def _title(case: Case) -> str:
     if case.stage is Stage.WEBSOCKET:
         return "The WebSocket handshake is redirected."
-    return "The preflight is redirected." if case.is_preflight else "The server redirects."
+    return f"The {'preflight is redirected' if case.is_preflight else 'server redirects'}."
 
 
 #: Of what is redirected, and not followed; a WebSocket's handshake, too.
 SLASH: Final = Rule(
-    "missing-slash",
-    both(_is_redirect, _is_slash),
+    "missing-slash", both(_is_redirect, _is_slash),
     lambda c: f"The server {_slash(c)[0]} of {c.path}, by a redirect.",
     lambda c: f"{_moved(c)} It only {', '.join(_slash(c))}.{_there(c)[0]}",
-    lambda c: _there(c)[1],
-    ("elsewhere",),
-)
+    lambda c: _there(c)[1], ("elsewhere",),
+)  # fmt: skip
 TO_LOGIN: Final = Rule(
-    "login-required",
-    both(
-        _is_redirect,
-        lambda c: is_login(_destination(c)),
-        lambda c: urlsplit(_destination(c)).path.strip("/") != c.path.strip("/"),
-    ),
-    LOGIN,
-    lambda c: f"{_moved(c)} {LOGIN_CAUSE}",
-    EXEMPT,
-)
+    "login-required", both(_is_redirect, _is_to_login), LOGIN,
+    lambda c: f"{_moved(c)} {LOGIN_CAUSE}", EXEMPT,
+)  # fmt: skip
 REDIRECTED: Final = Rule(
-    "redirected",
-    _is_redirect,
-    _title,
-    lambda c: f"{_moved(c)}{_there(c)[0]}",
-    lambda c: _there(c)[1],
-    ("elsewhere",),
-)
+    "redirected", _is_redirect, _title,
+    lambda c: f"{_moved(c)}{_there(c)[0]}", lambda c: _there(c)[1], ("elsewhere",),
+)  # fmt: skip
 REDIRECTS: Final = (
     Rule("redirected", lambda c: c.fetched.redirected_for_good,
          "The server redirects without end.",
@@ -231,19 +223,10 @@ def _uncached(case: Case) -> Fix:
 
 #: Of a cache that gives one visitor's answer to another.
 CACHED: Final = Rule(
-    "cached",
-    _has_come_twice,
-    "A cache answers instead of the server.",
+    "cached", _has_come_twice, "A cache answers instead of the server.",
     "Two handshakes got the same session, so a cache between answers in the server's place. It gives the answer, CORS header and session, of one visitor to the next.",
-    _uncached,
-    ("again",),
-    is_whole=True,
-)
-
-
-def _cors_names(case: Case) -> list[str]:
-    names = (name for name, _ in case.response.headers)
-    return [name for name in names if name.lower().startswith("access-control-")]
+    _uncached, ("again",), is_whole=True,
+)  # fmt: skip
 
 
 def _varies(case: Case, by: str = "origin") -> bool:
@@ -252,12 +235,14 @@ def _varies(case: Case, by: str = "origin") -> bool:
 
 def _shown_cors(case: Case) -> str:
     """Return what shows that a server knows CORS; nothing where nothing does."""
-    return ", ".join(_cors_names(case)) or "Vary: Origin" * _varies(case)
+    names = (name for name, _ in case.response.headers)
+    shown = ", ".join(name for name in names if name.lower().startswith("access-control-"))
+    return shown or "Vary: Origin" * _varies(case)
 
 
 def _is_answered_before(case: Case) -> bool:
     """Tell whether something else than the Socket.IO server answers preflights."""
-    is_bare = not _cors_names(case) and not case.response.combined("Vary")
+    is_bare = not (_shown_cors(case) or case.response.combined("Vary"))
     return case.is_preflight and case.response.is_ok and is_bare and case.is_let_in("own")
 
 
@@ -298,15 +283,14 @@ def _unlisted(case: Case) -> tuple[str, Fix]:
     return f"{cause}{near}", fix
 
 
-def _before(case: Case) -> str:
-    """Return what has had CORS headers, where the request itself has none."""
-    if case.fetched.exchanges[0].method == "OPTIONS" != case.last.method:
-        return "preflight"
-    return "handshake" if in_session(case) else ""
-
-
-def _allowing(case: Case) -> Fix:
-    return allowing(case.facts.page)
+def _in_part(case: Case) -> tuple[str, Fix]:
+    """Tell of an answer without CORS headers, after another one that had them."""
+    # The place that adds them to some is the place to add them to all.
+    method = case.last.method
+    had = "preflight" if case.fetched.exchanges[0].method == "OPTIONS" != method else "handshake"
+    cause = f"The answer to the {had} has CORS headers, that to {method} has none: what adds them (often a proxy) does so for some requests only. The server itself does it for all."
+    elsewhere = f"Let what adds them (nginx: add_header … always) add them to {method}, too."
+    return cause, allowing(case.facts.page, elsewhere=elsewhere)
 
 
 _REWRITTEN: Final = "The page's Origin is rewritten."
@@ -344,7 +328,7 @@ MISSING: Final = given(
     Rule("error-hidden", lambda c: c.author.error,
          "The server refuses, and the page cannot read why.",
          lambda c: f'Socket.IO answers {c.response.status} without CORS headers, and says "{c.author.message}".',
-         _allowing),
+         lambda c: allowing(c.facts.page)),
     replace(ANOTHER_SERVER, applies=lambda c: not (
         c.is_preflight or in_session(c) or c.author.is_session or c.fetched.failure)),
     CACHED,
@@ -360,15 +344,13 @@ MISSING: Final = given(
          unlisted, *pair(_unlisted), ("near",)),
     Rule("header-missing", lambda c: c.fetched.failure, _MISREAD,
          lambda c: f"The answer comes without any CORS header, which is all that browsers tell. Its body is broken as well: {failure_of(c)}.",
-         _allowing),
-    # The place that adds them to some is the place to add them to all.
-    Rule("header-missing", _before,
-         lambda c: f"The answer to {c.last.method} has no CORS headers.",
-         lambda c: f"The answer to the {_before(c)} has CORS headers, that to {c.last.method} has none: what adds them (often a proxy) does so for some requests only. The server itself does it for all.",
-         lambda c: allowing(c.facts.page, elsewhere=f"Let what adds them (nginx: add_header … always) add them to {c.last.method}, too.")),
+         lambda c: allowing(c.facts.page)),
+    Rule("header-missing",
+         lambda c: in_session(c) or c.fetched.exchanges[0].method == "OPTIONS" != c.last.method,
+         lambda c: f"The answer to {c.last.method} has no CORS headers.", *pair(_in_part)),
     Rule("header-missing", always, _MISREAD,
          "The Socket.IO server answers, but without any CORS header: nothing allows other origins there, or a proxy removes the headers.",
-         _allowing),
+         lambda c: allowing(c.facts.page)),
 )  # fmt: skip
 
 
@@ -387,12 +369,12 @@ def _times(values: list[str]) -> str:
     return "twice" if len(values) == 2 else f"{len(values)} times"
 
 
-def _once(case: Case) -> Fix:
-    page, alone = case.facts.page, _alone(case)
+def _repeated(case: Case) -> tuple[str, Fix]:
+    page, values, alone = case.facts.page, _values(case), _alone(case)
+    cause = f"The header comes {_times(values)} ({', '.join(values)}): two places add it, most often the application and the proxy before it."
     # Whichever of them stays, it lets the page in, or not.
-    lets = {page.origin} if page.credentials else {page.origin, "*"}
-    is_enough = set(_values(case)) <= lets
-    return Fix(elsewhere=alone) if is_enough else allowing(page, elsewhere=alone)
+    is_enough = set(values) <= ({page.origin} if page.credentials else {page.origin, "*"})
+    return cause, Fix(elsewhere=alone) if is_enough else allowing(page, elsewhere=alone)
 
 
 def _has_credentials(case: Case) -> bool:
@@ -547,9 +529,7 @@ _is_untrue: Final = fails(Check.CREDENTIALS_NOT_TRUE)
 ANOTHER: Final = (
     Rule("header-repeated",
          both(fails(Check.ORIGIN_REPEATED, Check.ORIGIN_MISMATCH), lambda c: len(_values(c)) > 1),
-         "The CORS header is doubled.",
-         lambda c: f"The header comes {_times(_values(c))} ({', '.join(_values(c))}): two places add it, most often the application and the proxy before it.",
-         _once),
+         "The CORS header is doubled.", *pair(_repeated)),
     replace(CACHED, applies=both(_is_mismatch, _has_come_twice)),
     Rule("cached", both(_is_mismatch, lambda c: lets_in(c.aside("preflight" if c.is_preflight else "own"), c.facts.page.origin)),
          "The answer was meant for another page.",
@@ -583,17 +563,12 @@ def _method(case: Case) -> tuple[str, Fix]:
     )
 
 
-def _no_method(case: Case) -> tuple[str, Fix]:
-    fix = allowing(case.facts.page, methods=["GET", "POST"], is_known=True)
-    return _malformed(case, "method", fix)
-
-
-def _no_header(case: Case) -> tuple[str, Fix]:
-    names = [name for name, _ in case.facts.page.headers]
-    return _malformed(case, "header name", allowing(case.facts.page, headers=names, is_known=True))
-
-
-def _malformed(case: Case, what: str, fix: Fix) -> tuple[str, Fix]:
+def _no_list(case: Case) -> tuple[str, Fix]:
+    """Tell of a list of methods or of headers that browsers cannot read."""
+    page, what = case.facts.page, "header name"
+    fix = allowing(page, headers=[name for name, _ in page.headers], is_known=True)
+    if case.check is Check.METHODS_INVALID:
+        what, fix = "method", allowing(page, methods=["GET", "POST"], is_known=True)
     said, fix = _whose(case, fix)
     return (
         f"“{case.value}” is no {what}: the list is separated by commas, without quotes.{said}",
@@ -643,9 +618,9 @@ LISTS: Final = (
     Rule("method-not-listed", fails(Check.METHOD_NOT_LISTED),
          lambda c: f"The method {c.value} is not allowed.", *pair(_method), ("own",)),
     Rule("method-not-listed", fails(Check.METHODS_INVALID),
-         "The list of methods is malformed.", *pair(_no_method), ("own",)),
+         "The list of methods is malformed.", *pair(_no_list), ("own",)),
     Rule("header-not-listed", fails(Check.HEADERS_INVALID),
-         "The list of headers is malformed.", *pair(_no_header), ("own",)),
+         "The list of headers is malformed.", *pair(_no_list), ("own",)),
     Rule("answers-header-sent", both(_is_unlisted, _answers_names), _no_such_header,
          lambda c: f"{_header(c)[0]} {_answers_names(c)} is a header of answers; in requests it does nothing.",
          lambda c: f"Take {_answers_names(c)} out of the client's extraHeaders."),

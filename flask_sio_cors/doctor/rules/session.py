@@ -73,15 +73,10 @@ def _times(case: Case) -> str:
 
 
 _IMPATIENT: Final = Rule(
-    "ping-timeout",
-    _is_impatient,
-    "The server gives its clients no time.",
-    _times,
-    Fix(
-        "socketio = SocketIO(app, ping_interval=25, ping_timeout=20)",
-        "new Server(httpServer, {\n  pingInterval: 25000,\n  pingTimeout: 20000,\n})",
-    ),
-)
+    "ping-timeout", _is_impatient, "The server gives its clients no time.", _times,
+    Fix("socketio = SocketIO(app, ping_interval=25, ping_timeout=20)",
+        "new Server(httpServer, {\n  pingInterval: 25000,\n  pingTimeout: 20000,\n})"),
+)  # fmt: skip
 
 
 # --- What a proxy keeps from a server, which refuses its own pages ----------------------------

@@ -87,13 +87,10 @@ def is_placed(unfound: Case, case: Case) -> bool:
 _FAILS: Final = "The WebSocket handshake fails."
 _REFUSED: Final = "The WebSocket handshake is refused."
 _SESSION: Final = Rule(
-    "session-lost",
-    refused_for(Error.SESSION),
-    FORGOTTEN,
+    "session-lost", refused_for(Error.SESSION), FORGOTTEN,
     "The session is unknown to the process that got the WebSocket handshake: several workers or machines serve this address, without sticky sessions.",
-    lambda c: Fix(ONE_WORKER, "", advise(Topic.STICKY, c.proxy)),
-    ("websocket alone",),
-)
+    lambda c: Fix(ONE_WORKER, "", advise(Topic.STICKY, c.proxy)), ("websocket alone",),
+)  # fmt: skip
 
 #: In their order; only the first that applies is told.
 WEBSOCKETS: Final = (
