@@ -129,7 +129,7 @@ def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
     installed = listed if is_known else [*added, *listed]
     return Fix(
         "\n".join([_FROM_SCRATCH, alone, *settings, *listed, "SioCors(app)"]),
-        constructing(f"cors: {{ {', '.join(cors)} }},", *options),
+        "\n  ".join([_CONSTRUCTOR, f"cors: {{ {', '.join(cors)} }},", *options]) + "\n})",
         " ".join(filter(None, (elsewhere, _no_origin(page)))),
         "\n".join([_INSTALLED] * (len(installed) > 1) + installed),
     )
@@ -146,8 +146,3 @@ def _no_origin(page: Page) -> str:
     )
     without = ", and without cookies only (withCredentials: false)" if page.credentials else ""
     return f"{warning}{without}."
-
-
-def constructing(*options: str) -> str:
-    """Return the construction of a server for Node.js with these options, in JavaScript."""
-    return "\n".join([_CONSTRUCTOR, *(f"  {option}" for option in options), "})"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from ..browser.fetch import Header
 from .who import raised
 from .wire import Exchange, Failure
 
@@ -34,7 +33,9 @@ def _lines(exchange: Exchange) -> Iterable[str]:
         yield f"< nothing: {outcome.trouble.value}{detail}"
         return
     yield f"< {outcome.status} {outcome.reason}".rstrip()
-    yield from _header_lines(outcome.headers)
+    for name, value in outcome.headers:
+        if name.lower() in _TOLD or name.lower().startswith("access-control-"):
+            yield f"< {name}: {value}"
     text = outcome.body.decode("utf-8", "replace").strip()
     if text:
         yield f"<   {_shown(text)}"
@@ -45,9 +46,3 @@ def _lines(exchange: Exchange) -> Iterable[str]:
 def _shown(text: str) -> str:
     printable = "".join(c if c.isprintable() else " " for c in text[:_SHOWN])
     return f"{printable}{'…' if len(text) > _SHOWN else ''}"
-
-
-def _header_lines(headers: Iterable[Header]) -> Iterable[str]:
-    for name, value in headers:
-        if name.lower() in _TOLD or name.lower().startswith("access-control-"):
-            yield f"< {name}: {value}"

@@ -66,15 +66,12 @@ def _unsupported(case: Case) -> tuple[str, Fix]:
     if other is not None and case.beside("version").is_ok:
         spoken = protocol_of(other.url)
         cause += f" It does answer EIO={spoken.version}, that of {spoken.clients}."
-    versions = (
-        "Use matching versions: socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO 3, 4."
-    )
     if not protocol.is_old:
-        return cause, Fix(_UPGRADE, "", versions)
+        versions = "socket.io-client 3 or 4 with Flask-SocketIO 5 or Socket.IO 3, 4."
+        return cause, Fix(_UPGRADE, "", f"Use matching versions: {versions}")
     node = allowing(case.facts.page, options=["allowEIO3: true, // for clients of version 2"]).node
-    return cause, Fix(
-        "", node, "Load socket.io-client 4 on the page, which the server is made for."
-    )
+    client = "Load socket.io-client 4 on the page, which the server is made for."
+    return cause, Fix("", node, client)
 
 
 _TRIED: Final = ("own", "own, twice", "own, thrice")
@@ -111,11 +108,8 @@ def instead(case: Case, elsewhere: str = "") -> tuple[str, Fix]:
         is_secure = name == origin.replace("http:", "https:", 1)
         said = "serve the page by https:" if is_secure else "open the page there"
         return f" It does let {name} in: {said}, or allow this one as well.", fix
-    slip = (
-        "a slash too many"
-        if name.endswith("/")
-        else "a host, and every origin starts with a scheme"
-    )
+    slip = "a host, and every origin starts with a scheme"
+    slip = "a slash too many" if name.endswith("/") else slip
     written = f"Write {json.dumps(origin)} into its list of origins, not {json.dumps(name)}."
     said = f" It does let {name} in, which no browser sends: its list has {slip}."
     return said, replace(fix, elsewhere=written)
@@ -186,10 +180,8 @@ def _decided(case: Case) -> tuple[str, str]:
     cause = f"{refusal(case)} {order} application's own decision on who may connect is against it: allowRequest in Node.js, SIO_CORS_ALLOW_REQUEST here.{hidden}"
     if not is_extension(case.response):
         return cause, _OF_THE_SERVER
-    return (
-        cause,
-        f"See the server's log for what SIO_CORS_ALLOW_REQUEST (or @cors.allow_request) did. {_explain_at(case)}",
-    )
+    log = "See the server's log for what SIO_CORS_ALLOW_REQUEST (or @cors.allow_request) did."
+    return cause, f"{log} {_explain_at(case)}"
 
 
 #: What the Socket.IO server itself says, whatever CORS headers it has.

@@ -418,6 +418,12 @@ _CREDENTIALS: Final = "Access-Control-Allow-Credentials"
 _NOT_ITS_OWN: Final = " The Socket.IO server itself would let the page in; that answer is not its own, but that of a proxy or a middleware, where the lists stand."
 
 
+def _by_whom(case: Case, cause: str, fix: Fix) -> tuple[str, Fix]:
+    """Complete what is told of CORS headers with who has written them, if not the server."""
+    said, fix = _whose(case, fix)
+    return f"{cause}{said}", fix
+
+
 def _whose(case: Case, fix: Fix) -> tuple[str, Fix]:
     """Say who has written CORS headers that are not the Socket.IO server's, and mend them there.
 
@@ -487,17 +493,13 @@ def _split(value: str) -> SplitResult:
 
 
 def _mismatch(case: Case) -> tuple[str, Fix]:
-    said, fix = _whose(case, allowing(case.facts.page))
-    return f"{_difference(case)}{said}", fix
+    return _by_whom(case, _difference(case), allowing(case.facts.page))
 
 
 def _wildcard(case: Case) -> tuple[str, Fix]:
+    cause = "The page asks with cookies (withCredentials: true), and the server allows “*”, which browsers do not take for that: the server has to name the origin."
     too = "Where the server's configuration reads so already, something else sets the header: look for a second cors(…) or CORS(…), a middleware or a proxy."
-    said, fix = _whose(case, allowing(case.facts.page, elsewhere=too))
-    return (
-        f"The page asks with cookies (withCredentials: true), and the server allows “*”, which browsers do not take for that: the server has to name the origin.{said}",
-        fix,
-    )
+    return _by_whom(case, cause, allowing(case.facts.page, elsewhere=too))
 
 
 def _doubled(case: Case) -> list[str]:
@@ -556,11 +558,8 @@ def _method(case: Case) -> tuple[str, Fix]:
     listed = case.response.combined("Access-Control-Allow-Methods") or "none"
     known = [name for name in re.findall(r"[\w-]+", listed) if name not in ("none", "OPTIONS")]
     wanted = list(dict.fromkeys(["GET", "POST", *known, case.value]))
-    said, fix = _whose(case, allowing(case.facts.page, methods=wanted, is_known=True))
-    return (
-        f"The server allows {listed}. (Socket.IO itself needs GET and POST, always allowed.){said}",
-        fix,
-    )
+    cause = f"The server allows {listed}. (Socket.IO itself needs GET and POST, always allowed.)"
+    return _by_whom(case, cause, allowing(case.facts.page, methods=wanted, is_known=True))
 
 
 def _no_list(case: Case) -> tuple[str, Fix]:
@@ -569,11 +568,8 @@ def _no_list(case: Case) -> tuple[str, Fix]:
     fix = allowing(page, headers=[name for name, _ in page.headers], is_known=True)
     if case.check is Check.METHODS_INVALID:
         what, fix = "method", allowing(page, methods=["GET", "POST"], is_known=True)
-    said, fix = _whose(case, fix)
-    return (
-        f"“{case.value}” is no {what}: the list is separated by commas, without quotes.{said}",
-        fix,
-    )
+    cause = f"“{case.value}” is no {what}: the list is separated by commas, without quotes."
+    return _by_whom(case, cause, fix)
 
 
 def _missing(case: Case) -> tuple[str, ...]:
@@ -588,8 +584,7 @@ def _header(case: Case) -> tuple[str, Fix]:
     spelled = {name.lower(): name for name, _ in case.facts.page.headers}
     kept = [name for name in known if name != "*"]
     wanted = list(dict.fromkeys([*kept, *(spelled[name] for name in _missing(case))]))
-    said, fix = _whose(case, allowing(case.facts.page, headers=wanted, is_known=True))
-    return f"{cause}{said}", fix
+    return _by_whom(case, cause, allowing(case.facts.page, headers=wanted, is_known=True))
 
 
 def _answers_names(case: Case) -> str:
