@@ -519,15 +519,51 @@ def restore_origins(from_store: bool) -> None:
 
 @origins.command("status", short_help="Which workers have what the store has.")
 @sharing_option
+@click.option("--all", "of_all", is_flag=True, help="Of the stores of all policies.")
 @json_option
-def status_of_origins(as_json: bool) -> None:
+def status_of_origins(of_all: bool, as_json: bool) -> None:
     """Show each worker that has reported lately, and which of them lag, since when and why.
 
     Exit status 0 if all have what the store has, 1 if one lags, 2 if the store cannot be asked.
     """
+    if of_all:
+        _tell_status_of_all(as_json)
+        return
     status = status_of(_shared(), STATUS_PATIENCE)
     _print_json(status.as_json()) if as_json else _print(status.as_text(_width()))
     sys.exit(1 if status.lags else 0)
+
+
+def _tell_status_of_all(as_json: bool) -> None:
+    """Show it of each store; one that cannot be asked keeps no other one from being shown."""
+    texts: list[str] = []
+    stores: list[dict[str, Any]] = []
+    exit_status = 0
+    for shared in _every_shared():
+        try:
+            status = status_of(shared, STATUS_PATIENCE)
+        except StoreError as error:
+            told: dict[str, Any] = {"store": str(shared.follower.store), "error": str(error)}
+            text, exit_status = f"Store    cannot be asked: {error}", 2
+        else:
+            told, text = status.as_json(), status.as_text(_width())
+            exit_status = max(exit_status, int(status.lags))
+        texts.append(f"Policy   {some_of(shared.policies)}\n{text}")
+        stores.append({"policies": list(shared.policies), **told})
+    if as_json:
+        _print_json({"lags": exit_status > 0, "stores": stores})
+    else:
+        _print("\n\n".join(texts))
+    sys.exit(exit_status)
+
+
+def _every_shared() -> list[SharedOrigins]:
+    """Return each list that some policies share, once."""
+    if click.get_current_context().meta.get(_POLICY) is not None:
+        raise click.UsageError("--all is of all policies: leave --policy out.")
+    cors = _app().extensions["sio_cors"]
+    every = [_shared_by(name) for name in cors.shared_states(_app())]
+    return list({id(one): one for one in every}.values()) or [_shared()]
 
 
 def _tell_version(shared: SharedOrigins) -> None:

@@ -23,7 +23,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 from ..config.policies import DEFAULT, store_command
 from ..door.journal import logger
 from .background import Background
-from .store import Change, Report, Reporting, Store, StoreError, Version
+from .store import Change, Report, Reporting, Store, StoreError, Version, head_of
 
 Value = TypeVar("Value")
 
@@ -227,7 +227,7 @@ class Follower:
         """Ask for the version and do what follows; tell whether all is done for now."""
         if self._must_refill:
             self._refill()
-        head, known = self.ask(self.store.version), self.version
+        head, known = self.ask(partial(head_of, self.store)), self.version
         self._answers = True
         if head is None:
             return self._is_empty()
@@ -268,7 +268,7 @@ class Follower:
         """Read the store for the first time, unless it is older than what others have in force."""
         elsewhere = self._versions_elsewhere()
         # Asked for again: the one from before may be older than what is reported, and all be well.
-        head = self.ask(self.store.version)
+        head = self.ask(partial(head_of, self.store))
         if head is None:
             return self._is_empty()
         newest = max(filter(head.is_before, elsewhere), key=lambda one: one.number, default=None)
@@ -302,7 +302,7 @@ class Follower:
                 if self._is_fit(text, skipped):
                     yield text
         # What is lost while it is read ends early, and must not look like a smaller set.
-        now = self.ask(self.store.version)
+        now = self.ask(partial(head_of, self.store))
         if now is None or now.history != head.history or now.is_before(head):
             raise _TornError
 

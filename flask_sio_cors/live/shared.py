@@ -11,7 +11,17 @@ from typing import Final, NamedTuple, TypeVar
 from ..config.problems import ConfigError, Problem
 from .background import way_of
 from .follower import Condition, Follower, State
-from .store import ASKED_FOR, DECREED, LARGEST, Change, Report, Reporting, StoreError, Version
+from .store import (
+    ASKED_FOR,
+    DECREED,
+    LARGEST,
+    Change,
+    Report,
+    Reporting,
+    StoreError,
+    Version,
+    head_of,
+)
 
 Value = TypeVar("Value")
 
@@ -128,7 +138,7 @@ class SharedOrigins:
 
         :raise StoreError: where it cannot be asked.
         """
-        return self._ask(self._store.version)
+        return self._ask(partial(head_of, self._store))
 
     def reports(self) -> list[Report]:
         """Return what each worker that serves has said of itself lately.

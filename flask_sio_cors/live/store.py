@@ -32,8 +32,8 @@ class StoreError(RuntimeError):
 class Version(NamedTuple):
     """Which state of a set this is.
 
-    For a store it is a value to keep and to compare: ``str(version)`` is its text, in ASCII and
-    without blanks, and :meth:`parse` reads that again.
+    For a store it is a value to keep and to compare: ``str(version)`` is its text, in ASCII,
+    without blanks and of at most 900 characters, and :meth:`parse` reads that again.
 
     :param number: 1 for the first, and greater than that of the version before it.
     :param id: random, so that two versions of one number are told apart.
@@ -254,6 +254,9 @@ class Store(Protocol):
         Between two pages the caller may pause, and others may write: what was written meanwhile may
         be in the pages or not, and no text that was there all the time may be missing. The caller
         asks for the `version` before and after, and for what was changed in between.
+
+        Each page may be asked for by another thread, and the rest of them never: so no cursor or
+        transaction should stay open between two.
         """
         ...
 
@@ -273,6 +276,9 @@ class Store(Protocol):
         another one, nothing changes and the answer is ``False``; the caller looks at it and tries
         again. A change may name texts to add that are there, and to remove that are not.
 
+        Numbers may leave some out. What the log has of the change's number or a greater one is of
+        what was lost: it goes.
+
         :param expected: as :meth:`version` returned it; ``None``: only where there is nothing.
         :return: whether it was made. Where that cannot be known, since the store went away
             meanwhile, it raises.
@@ -289,6 +295,20 @@ class Store(Protocol):
         :return: whether the store may have another one.
         """
         ...
+
+
+def head_of(store: Store) -> Version | None:
+    """Return the version that a store has.
+
+    :raise StoreError: where it returns something else; or whatever it raises.
+    """
+    head: object = store.version()
+    if head is None or isinstance(head, Version):
+        return head
+    raise StoreError(
+        f"its version() returns {str(head)[:80]!r}, a {type(head).__name__}, where a Version is "
+        "needed, or None: Version.parse(text) reads what str(version) has written"
+    )
 
 
 @runtime_checkable

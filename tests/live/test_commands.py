@@ -284,6 +284,7 @@ LAGGING = {
     "behind": ({"version": str(Version.first())}, "Has not taken over version 2 yet"),
     "never read": ({"version": "", "condition": "away", "reason": "gone"}, "store: gone"),
     "away": ({"condition": "away", "reason": "it hangs"}, "Could not reach the store: it hangs"),
+    "empty": ({"condition": "empty", "reason": "it is new or not"}, "Is not ready: the store"),
     "lost": ({"condition": "lost", "reason": "it has lost 7"}, "The store is empty"),
     "older": ({"condition": "older", "reason": "it has 5"}, "`origins restore`"),
 }
@@ -343,6 +344,36 @@ def test_a_store_that_has_lost_what_its_workers_know_is_not_called_new(make):
     reported(app, version=version, condition="lost", reason="it has lost version 1")
     result = origins(app, "status")
     assert (result.exit_code, "it has lost it" in result.stdout) == (1, True)
+
+
+def test_all_stores_are_shown_at_once_and_one_that_fails_hides_no_other_one(make, tmp_path):
+    app = make(SIO_CORS_POLICIES=POLICIES)
+    for policy in (None, "acme"):
+        app.cors.shared_origins(app, policy).add(A)
+    reported(app)
+    result = origins(app, "status", "--all")
+    assert result.exit_code == 0
+    for told in ("Policy   default, heir", "Policy   acme", "Policy   big corp", "web-1"):
+        assert result.stdout.count(told) == 1
+    app.cors.shared_origins(app).add(B)
+    assert origins(app, "status", "--all").exit_code == 1
+    (tmp_path / "damaged.sqlite3").write_text("no database" * 100)
+    damaged = {**POLICIES["acme"], "ORIGINS_STORE": "sqlite:///damaged.sqlite3"}
+    app = make(SIO_CORS_POLICIES={**POLICIES, "acme": damaged})
+    result = origins(app, "status", "--all", "--json")
+    told = json.loads(result.stdout)
+    assert (result.exit_code, told["lags"]) == (2, True)
+    found = {tuple(one["policies"]): one for one in told["stores"]}
+    assert found["default", "heir"]["version"] == 2
+    assert "not a database" in found["acme",]["error"]
+    assert "cannot be asked" in origins(app, "status", "--all").stdout
+
+
+def test_of_all_stores_means_no_policy_and_some_store(make):
+    result = origins(make(SIO_CORS_POLICIES=POLICIES), "--policy", "acme", "status", "--all")
+    assert (result.exit_code, "leave --policy out" in result.stderr) == (2, True)
+    result = origins(make(SIO_CORS_ORIGINS_STORE=None), "status", "--all")
+    assert (result.exit_code, "shares no origins" in result.stderr) == (2, True)
 
 
 def test_the_page_shows_what_status_prints():

@@ -347,6 +347,16 @@ def test_a_store_that_yields_texts_where_pages_belong_is_told_so(failing, store)
     assert "yields 'https://a.example', where a list of texts is needed" in worker.state.reason
 
 
+def test_a_store_that_returns_a_versions_text_in_its_place_is_told_so(failing, store):
+    version = write(store, [A])
+    store.version = lambda: str(version)
+    worker = failing.worker()
+    assert worker.state.condition is Condition.AWAY
+    assert "a str, where a Version is needed, or None" in worker.state.reason
+    with pytest.raises(StoreError, match=r"Version\.parse"):
+        failing.outsider().add(B)
+
+
 def test_away_later_what_was_in_force_stays_and_its_age_is_told(failing, store, caplog):
     worker = failing.worker()
     worker.add(A)
