@@ -165,11 +165,13 @@ def _application(facts: Facts) -> Iterator[Finding]:
 def _websockets(facts: Facts) -> Iterator[Finding]:
     """Tell why there is no WebSocket."""
     asked, case, unfound = facts.upgrade or facts.alone, facts.unopened, facts.unfound
-    is_left_out = case is not None and facts.upgrade is not None and websocket.is_left_out(case)
+    is_left_out = case is not None and websocket.is_left_out(case)
     if is_left_out or (asked is None and facts.websocket is False):
         console = console_of(case) if case is not None else Console()
         fetched = case.fetched if case is not None else facts.handshake or Fetched(())
-        yield from _first(websocket.NOT_OFFERED, Case(facts, fetched, Stage.HANDSHAKE), console)
+        offering = Case(facts, fetched, Stage.HANDSHAKE)
+        severity = None if "polling" in facts.transports else Severity.BROKEN
+        yield from _first(websocket.NOT_OFFERED, offering, console, severity)
     elif asked is None or case is None:
         return
     elif unfound is not None and websocket.is_placed(unfound, case):

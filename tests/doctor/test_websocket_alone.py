@@ -16,6 +16,7 @@ from tests.support.broken_servers import (
     answering,
     engine,
     guarded,
+    node_server,
     only_at,
     serving,
 )
@@ -86,3 +87,14 @@ def test_a_post_that_is_refused_for_its_missing_token_is_quoted(stack: ExitStack
     assert first.id == "post-refused"
     assert "The CSRF token is missing" in first.cause
     assert "Exempt /socket.io/" in first.fix.elsewhere
+
+
+def test_a_server_that_offers_none_is_told_from_a_proxy_that_drops_it(stack: ExitStack) -> None:
+    allowed = f'cors: {{ origin: ["{ORIGIN}"] }}'
+    url = stack.enter_context(
+        node_server(f'new Server(httpServer, {{ {allowed}, transports: ["polling"] }})')
+    )
+    first = first_of(examine(url))
+    assert first.id == "websocket-not-offered"
+    assert first.client == "websocket error"
+    assert examine(stack.enter_context(node_server(first.fix.node))).works

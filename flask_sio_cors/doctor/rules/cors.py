@@ -435,7 +435,7 @@ def _whose(case: Case, fix: Fix) -> tuple[str, Fix]:
         said = f' The Socket.IO server itself refuses: "{case.author.message}". Something else adds the header.'
         return said, replace(fix, elsewhere=one_too_many(case))
     if _is_written_over(case):
-        said = f" But the Socket.IO server never sends “{case.value}” like that, as what else it answers shows: something behind it writes its own Access-Control-Allow-Origin over the server's."
+        said = f" But the Socket.IO server never sends “{case.value}” like that, as what else it answers shows: something before it writes its own Access-Control-Allow-Origin over the server's."
         remove = f"Remove what writes the header, or a middleware. {advise(Topic.ADDS, case.proxy)}"
         return said, Fix(elsewhere=remove)
     if _is_written_elsewhere(case):
@@ -460,7 +460,10 @@ def _whose_preflight(case: Case, fix: Fix) -> tuple[str, Fix]:
         alone = f"Let one place alone send the headers: with these lines in the server, remove add_header Access-Control-… from the proxy. {advise(Topic.ADDS, case.proxy)}"
         return said, replace(fix, elsewhere=alone)
     if case.check is Check.ORIGIN_MISMATCH or (is_python(own) and not is_own):
-        return _NOT_ITS_OWN, replace(fix, elsewhere=advise(Topic.OPTIONS, case.proxy))
+        there = advise(Topic.OPTIONS, case.proxy)
+        # This extension takes whatever headers are asked for, unless it is told otherwise.
+        is_fit = is_extension(own) and case.check is Check.HEADER_NOT_LISTED
+        return _NOT_ITS_OWN, Fix(elsewhere=there) if is_fit else replace(fix, elsewhere=there)
     return "", fix
 
 
@@ -512,6 +515,10 @@ def _not_true(case: Case) -> tuple[str, Fix]:
     shown, proxy = f"“{case.value}”" if case.value else "nothing", shown_proxy(case.response)
     cause = f"The page asks with cookies (withCredentials: true), and the server sends {shown} where {_CREDENTIALS}: true is needed."
     is_plain = is_python(case.response) and not is_extension(case.response)
+    if case.value and case.author.is_session:
+        writer = f"the proxy ({proxy})" if proxy else "a proxy"
+        cause += f" No Socket.IO server says it like that: {writer}, or a middleware, writes it."
+        return cause, allowing(case.facts.page, elsewhere=advise(Topic.ADDS, case.proxy))
     if case.value or not (proxy or is_plain):
         return cause, allowing(case.facts.page)
     said = " Flask-SocketIO sends that by itself, unless it is given cors_credentials=False."

@@ -9,6 +9,7 @@ from ..advice import Topic, advise, name_of
 from ..facts import Case
 from ..findings import Given, Rule, Severity, pair, silent
 from ..fixes import Fix, allowing
+from ..protocol import session_of
 from ..who import Error, shown_proxy, who
 from ..wire import Trouble
 from .answers import ANOTHER_SERVER, COMPARE, GATEKEEPERS, found_path, status_of
@@ -35,9 +36,15 @@ def _is_dropped(case: Case) -> bool:
     return case.response.status in (400, 426) or case.response.is_ok
 
 
+_BOTH: Final = 'transports: ["polling", "websocket"],'
+
+
 def is_left_out(case: Case) -> bool:
-    """Tell whether the server says that it offers none, as it does where none is asked for."""
-    return _is_dropped(case) and who(case.aside("plain websocket")).error is Error.TRANSPORT
+    """Tell whether the server offers none, or says so where none is asked for."""
+    opened = session_of(case.aside("own"))
+    is_unoffered = opened is not None and "websocket" not in opened.upgrades
+    is_told = who(case.aside("plain websocket")).error is Error.TRANSPORT
+    return _is_dropped(case) and (is_unoffered or is_told)
 
 
 def _where_there_is_one(case: Case) -> str:
@@ -138,6 +145,6 @@ NOT_OFFERED: Final = (
     Rule("websocket-not-offered", always,
          "The server offers no WebSocket.",
          "The handshake offers no upgrade, so that clients stay with polling: WebSocket is not installed, or the server's option transports leaves it out.",
-         Fix("# pip install simple-websocket   (or eventlet, or gevent)"),
+         lambda c: Fix("# pip install simple-websocket   (or eventlet, or gevent)", allowing(c.facts.page, options=[_BOTH]).node),
          severity=Severity.NOTE, is_proven=False),
 )  # fmt: skip
