@@ -107,8 +107,9 @@ def _found(facts: Facts) -> Iterator[Finding]:
         yield from _first(rules, whole)
     yield from _stopped(facts)
     yield from _application(facts)
-    yield from _websockets(facts)
+    # What keeps the page from staying comes before what it can do without.
     yield from _ended(facts)
+    yield from _websockets(facts)
     if facts.alone is not None:
         alone = Case(facts, Fetched((facts.alone.exchange,)), Stage.WATCH)
         yield from _first(session.ALONE_SERVED, alone)

@@ -44,7 +44,8 @@ _NODE: Final = {
 _FORBIDDEN: Final = 4
 #: python-engineio's sentences.
 _PYTHON: Final = (
-    (r"not an accepted origin", Error.ORIGIN),
+    # The one for asyncio names it.
+    (r"(\S+ is )?not an accepted origin", Error.ORIGIN),
     (r"invalid session\b", Error.SESSION),
     (r"the client is using an unsupported version", Error.VERSION),
     (r"invalid websocket upgrade", Error.UPGRADE),

@@ -101,6 +101,12 @@ def test_what_ends_a_poll_is_told_in_the_browsers_words(before: Before) -> None:
     assert verdict_of(report) == "It does not work: the page connects, and loses its connection."
 
 
+def test_what_ends_the_connection_is_told_before_what_it_can_do_without(before: Before) -> None:
+    url = before(guarded(LISTED), "timeout server 1s", "http-request del-header upgrade")
+    found = [finding.id for finding in examine(url, ORIGIN, watch=4).findings]
+    assert found[:2] == ["cut-off", "upgrade-dropped"]
+
+
 def test_a_server_that_does_not_run_behind_it_is_told(before: Before) -> None:
     (first, *_) = examine(before(9), ORIGIN).findings
     assert first.id == "no-endpoints"

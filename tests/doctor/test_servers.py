@@ -1,5 +1,6 @@
 """What a server does not offer, or its own code refuses, is named, told once, and mended."""
 
+import asyncio
 import os
 import re
 import signal
@@ -9,14 +10,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import engineio
 import pytest
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.doctor.wire import Patience, Wire
-from tests.support.broken_servers import flask_app, guarded, node_server, plain, serving
+from tests.support.broken_servers import Wsgi, flask_app, guarded, node_server, plain, serving
 from tests.support.harness import wait_until
 from tests.support.ports import free_port
 
@@ -198,3 +201,37 @@ def test_a_gunicorn_without_the_right_worker_is_named_and_mended(tmp_path: Path)
     assert mode is not None
     with started(tmp_path, "pass", *gunicorn, *command[1].split(), mode=mode[1]) as url:
         assert examine(url).websocket
+
+
+def by_asyncio(**options: Any) -> Wsgi:
+    """Return what python-engineio's server for asyncio says to whom it refuses."""
+    server = engineio.AsyncServer(async_mode="asgi", **options)
+    app = engineio.ASGIApp(server, engineio_path="socket.io")
+
+    def bridged(environ: Any, start_response: Any) -> Any:
+        said: list[Any] = []
+        headers = [(b"origin", environ.get("HTTP_ORIGIN", "").encode())]
+        scope = {
+            "type": "http", "method": environ["REQUEST_METHOD"], "path": environ["PATH_INFO"],
+            "query_string": environ["QUERY_STRING"].encode(), "headers": headers,
+        }  # fmt: skip
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        asyncio.run(app(scope, receive, send))
+        told = [(name.decode(), value.decode()) for name, value in said[0]["headers"]]
+        start_response(f"{said[0]['status']} X", told)
+        return [said[1]["body"]]
+
+    return bridged
+
+
+def test_a_refusal_of_a_server_for_asyncio_is_told_from_another_server(stack: ExitStack) -> None:
+    app = by_asyncio(cors_allowed_origins=["https://other.example"])
+    report = examine(f"http://127.0.0.1:{stack.enter_context(serving(app))}")
+    assert report.findings[0].id == "origin-not-allowed"
+    assert f"{ORIGIN} is not an accepted origin" in report.findings[0].cause

@@ -191,6 +191,8 @@ def _by_starlette(case: Case) -> tuple[str, str]:
 
 def _not_ok(case: Case) -> tuple[str, Fix]:
     passing = "Let OPTIONS requests to the Socket.IO path through to the Socket.IO server."
+    if case.proxy:
+        passing = advise(Topic.FORBID, case.proxy, path=case.path)
     cause, fix = _preflight_status(case), allowing(case.facts.page, elsewhere=passing)
     if cors_check(case.facts.page, case.response) is None:
         # This extension's headers, and somebody else's status.
@@ -362,7 +364,7 @@ def _values(case: Case) -> list[str]:
 
 
 def _alone(case: Case) -> str:
-    return f"Let the Socket.IO server alone send it. {advise(Topic.ADDS, case.proxy)} And remove from the application what adds it besides cors (Node.js: setHeader, app.use(cors()))."
+    return f"Let the Socket.IO server alone send it. {advise(Topic.ADDS, case.proxy)} And remove from the application what adds it besides cors (Node.js: setHeader, app.use(cors()); FastAPI: CORSMiddleware)."
 
 
 def _times(values: list[str]) -> str:

@@ -39,7 +39,11 @@ def starting(response: Response, other: str = GUNICORN) -> str:
     :param other: where it does not show what runs it.
     """
     server = (response.combined("Server") or "").lower()
-    known = {"werkzeug": f"{RUN}\n{SIMPLE}", "gunicorn": GUNICORN}
+    known = {
+        "werkzeug": f"{RUN}\n{SIMPLE}",
+        "gunicorn": GUNICORN,
+        "uvicorn": '# pip install "uvicorn[standard]"   (it has no WebSocket without)',
+    }
     return next((lines for name, lines in known.items() if name in server), other)
 
 

@@ -73,7 +73,7 @@ def _dropped(case: Case) -> tuple[str, Given]:
 
 def _unsupported(case: Case) -> tuple[str, Given]:
     """Tell of a server that offers what it cannot do, as one does that is started by another."""
-    cause = f"The server answers {status_of(case)}: it fails at the handshake. Flask-SocketIO does where eventlet or gevent is installed, and the application is started by something else: by app.run() or flask run, or by gunicorn without that worker. (The server's log has a traceback.)"
+    cause = f"The server answers {status_of(case)}: it fails at the handshake. Flask-SocketIO does where eventlet or gevent is installed, and the application is started by something else: by app.run() or flask run, or by gunicorn without that worker; and uvicorn does without a WebSocket library. (The server's log has a traceback.)"
     start = starting(case.response, f"{RUN}\n# or, by gunicorn:\n{GUNICORN}")
     if not case.proxy:
         return cause, Fix(start)
