@@ -16,7 +16,7 @@ from .browser import Fetched, origin_of
 from .protocol import Session, opened_by, session_of
 from .session import Ended, Joined, answer_among, is_read
 from .target import Target
-from .who import Author, Error, is_extension, is_python, proxy_of, who
+from .who import Author, Error, is_asyncio, is_extension, is_python, proxy_of, who
 from .wire import Exchange, Failure, Patience, Trouble
 
 
@@ -227,7 +227,13 @@ class Facts:
             and author.error in (Error.ORIGIN, Error.VERSION)
             for author in said
         )
-        return self.is_installed or is_told or any(is_python(x.response) for x in self.exchanges)
+        is_told = is_told or self.is_installed or self.is_asyncio
+        return is_told or any(is_python(one.response) for one in self.exchanges)
+
+    @cached_property
+    def is_asyncio(self) -> bool:
+        """Whether the server is python-socketio's for asyncio."""
+        return any(is_asyncio(one.response) for one in self.exchanges)
 
     @cached_property
     def is_node(self) -> bool:

@@ -114,7 +114,10 @@ class Rule:
         if isinstance(given, Topic):
             given = advise(given, case.proxy, path=case.path)
         fix = Fix(elsewhere=given) if isinstance(given, str) else given
-        return fix.fitted(case.facts.target, is_installed=case.facts.is_installed)
+        facts = case.facts
+        return fix.fitted(
+            facts.target, is_installed=facts.is_installed, is_asyncio=facts.is_asyncio
+        )
 
 
 def told(text: Text, case: Case) -> str:

@@ -25,6 +25,11 @@ _FROM_SCRATCH: Final = """\
 # cors_allowed_origins and cors_credentials, and what does nothing there
 # (cors, origin, origins, allowed_origins, allow_origins).
 from flask_sio_cors import SioCors"""
+_ASYNCIO: Final = """\
+sio = socketio.AsyncServer(
+    async_mode="asgi",  # and what else it is given already
+    cors_allowed_origins=[{origin}],  # and your others
+)"""
 _INSTALLED: Final = "# above SioCors(app)"
 #: What stands in `Fix.installed` for the host at which the page asks: it may have its own policy.
 _OWN_HOST: Final = "<host>"
@@ -39,6 +44,7 @@ class Fix:
     :param elsewhere: what to do in the client, the proxy or on the machine.
     :param installed: `extension`, where the server is known to have this extension; ``None`` where
         that makes no difference.
+    :param asyncio: Python lines for python-socketio's server for asyncio, in place of `extension`.
     :param address: of a request that gets where the client's should, for the client's own line.
     """
 
@@ -47,13 +53,17 @@ class Fix:
     elsewhere: str = ""
     installed: str | None = None
     address: str = ""
+    asyncio: str = ""
 
-    def fitted(self, target: Target, *, is_installed: bool) -> Fix:
+    def fitted(self, target: Target, *, is_installed: bool, is_asyncio: bool = False) -> Fix:
         """Return what to write for a server and its client.
 
         :param is_installed: whether the server has this extension.
+        :param is_asyncio: whether it is one for asyncio, which this extension is not made for.
         """
         extension, node = self.extension, self.node
+        if is_asyncio and self.asyncio:
+            extension = self.asyncio
         if is_installed and self.installed is not None:
             host = json.dumps(re.sub(r":\d+$", "", target.base.partition("://")[2]))
             extension, node = self.installed.replace(_OWN_HOST, host), ""
@@ -132,6 +142,7 @@ def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
         "\n  ".join([_CONSTRUCTOR, f"cors: {{ {', '.join(cors)} }},", *options]) + "\n})",
         " ".join(filter(None, (elsewhere, _no_origin(page)))),
         "\n".join([_INSTALLED] * (len(installed) > 1) + installed),
+        asyncio=_ASYNCIO.format(origin=origin),
     )
 
 

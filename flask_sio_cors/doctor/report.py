@@ -113,7 +113,8 @@ def _details(
 
 def _written(fix: Fix, facts: Facts | audit.Facts) -> list[tuple[str, str]]:
     """Return the code of a fix for the server that is there, or for both where it does not show."""
-    both = [("Flask", fix.extension, not facts.is_node), ("Node.js", fix.node, not facts.is_python)]
+    name = "Python" if isinstance(facts, Facts) and facts.is_asyncio else "Flask"
+    both = [(name, fix.extension, not facts.is_node), ("Node.js", fix.node, not facts.is_python)]
     fitting = [(label, code) for label, code, is_there in both if code and is_there]
     return fitting or [(label, code) for label, code, _ in both]
 

@@ -172,6 +172,15 @@ def is_extension(response: Response | None) -> bool:
     return re.match(rb'\{"code": [34], "message": "', response.body) is not None
 
 
+def is_asyncio(response: Response | None) -> bool:
+    """Tell whether a server for asyncio answers, by its name or by how it refuses an origin."""
+    if response is None:
+        return False
+    server = (response.combined("Server") or "").lower()
+    is_named = re.search("uvicorn|hypercorn|daphne", server) is not None
+    return is_named or re.match(rb'"\S+ is not an accepted origin', response.body) is not None
+
+
 def is_engineio_preflight(response: Response | None) -> bool:
     """Tell whether an answer to OPTIONS is python-engineio's own, with CORS switched on."""
     is_cors = response is not None and bool(response.values("Access-Control-Allow-Methods"))

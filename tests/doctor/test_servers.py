@@ -14,9 +14,11 @@ from typing import Any
 
 import engineio
 import pytest
+import socketio
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.report import as_text
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.doctor.wire import Patience, Wire
 from tests.support.broken_servers import Wsgi, flask_app, guarded, node_server, plain, serving
@@ -235,3 +237,9 @@ def test_a_refusal_of_a_server_for_asyncio_is_told_from_another_server(stack: Ex
     report = examine(f"http://127.0.0.1:{stack.enter_context(serving(app))}")
     assert report.findings[0].id == "origin-not-allowed"
     assert f"{ORIGIN} is not an accepted origin" in report.findings[0].cause
+    assert "Flask" not in as_text(report)
+    known: dict[str, Any] = {}
+    fix = report.findings[0].fix.extension
+    assert fix.startswith("sio = socketio.AsyncServer(")
+    exec(fix, {"socketio": socketio}, known)
+    assert known["sio"].eio.cors_allowed_origins == [ORIGIN]
