@@ -82,7 +82,7 @@ def explain_page(chat: Flask, origin: str, addresses: Addresses) -> dict[str, An
         lines = to_source({"SIO_CORS_ORIGINS": [*listed, origin]})
         return {
             "answer": verdict.status,
-            "why": explain_refusal(verdict.reason, page, policy.options),
+            "why": explain_refusal(verdict.reason, page, origin, policy.options),
             "lines": lines if isinstance(listed, list) else "",
         }
     manual = next(way for way in WAYS if way.key == "manual")

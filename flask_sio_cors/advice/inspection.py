@@ -253,7 +253,8 @@ def _why(cause: Cause | None, options: Options, asking: Asking, policy: Policy, 
         return _OBSTACLES[cause].format(asking.server, asking.question.method)
     if isinstance(cause, Reason):
         server = asking.server_shown(policy)
-        return explain_refusal(cause, step.page, options, thorough=True, server=server)
+        origin = asking.question.origin
+        return explain_refusal(cause, step.page, origin, options, thorough=True, server=server)
     if isinstance(cause, Block):
         return _why_blocked(options, cause)
     told = "The policy lets it in"

@@ -258,19 +258,19 @@ class Guard:
 
         Whose page the browser says to be the server's own is remembered.
         """
-        page, options = judgement[2], policy.options
+        origin = environ.get("HTTP_ORIGIN")
         if policy.grants_credentials(environ, judgement):
-            if page.origin is not None and policy.is_proven(environ, page.origin):
-                self.remember(environ, page.origin)
+            if origin is not None and policy.is_proven(environ, origin):
+                self.remember(environ, origin)
             return
-        taken = credentials.take(environ, has_page=page.origin is not None)
+        taken = credentials.take(environ, has_page=origin is not None)
         if taken:
 
             def explanation() -> str:
-                server = self._server(policy, environ, page.origin)
-                return explain_taken(taken, page, options, server)
+                server = self._server(policy, environ, origin)
+                return explain_taken(taken, origin, policy.options, server)
 
-            self.journal.taken(page.origin, taken, explanation)
+            self.journal.taken(origin, taken, explanation)
 
     def _server(
         self, policy: Policy, environ: WSGIEnvironment, origin: str | None
@@ -328,8 +328,7 @@ class Guard:
         self.send(app, environ, policy, verdict, page)
         code, body = _ERRORS.get(verdict.reason, _FORBIDDEN)
         # What gevent-websocket has opened, any page can read.
-        explains = app.debug and environ.get("wsgi.websocket") is None
-        if message is None and not explains:
+        if message is None and (environ.get("wsgi.websocket") is not None or not app.debug):
             return body
         return _error_body(code, explanation() if message is None else message)
 
@@ -344,11 +343,13 @@ class Guard:
         enforced: bool = True,
     ) -> Callable[[], str]:
         """Log a refusal; return what explains it."""
-        origin, reason = page.origin, verdict.reason
+        origin, reason = environ.get("HTTP_ORIGIN"), verdict.reason
 
         def explanation() -> str:
             server = self._server(policy, environ, origin)
-            return explain_refusal(reason, page, policy.options, message=message, server=server)
+            return explain_refusal(
+                reason, page, origin, policy.options, message=message, server=server
+            )
 
         name = policy.options.name
         self.journal.refused(origin, reason, explanation, name, enforced=enforced)
@@ -365,8 +366,10 @@ class Guard:
         enforced: bool = True,
     ) -> None:
         """Tell the application's receivers of a refusal."""
+        if not request_refused.receivers:
+            return
         told = {
-            "origin": page.origin,
+            "origin": environ.get("HTTP_ORIGIN"),
             "reason": verdict.reason,
             "policy": policy.options.name,
             "enforced": enforced,

@@ -50,10 +50,13 @@ class Journal:
         :param policy: the name of the one that refuses; told where there are several.
         :param enforced: whether it was, or would be once the policy is enforced.
         """
-        begun = "Refused" if enforced else "Not enforced; would be refused"
-        by = "" if policy == DEFAULT else f" by the policy {policy!r}"
-        kind = _shown(origin), reason, policy, enforced
-        self._tell(kind, lambda: f"{begun}{by} ({reason}): {explanation()}")
+
+        def sentence() -> str:
+            begun = "Refused" if enforced else "Not enforced; would be refused"
+            by = "" if policy == DEFAULT else f" by the policy {policy!r}"
+            return f"{begun}{by} ({reason}): {explanation()}"
+
+        self._tell((_shown(origin), reason, policy, enforced), sentence)
 
     def taken(
         self, origin: str | None, names: tuple[str, ...], explanation: Callable[[], str]

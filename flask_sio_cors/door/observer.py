@@ -107,8 +107,9 @@ class Observer:
         if verdict.reason is Reason.ORIGIN_NOT_ALLOWED and self._asks(policy):
             self._look_later(environ)
             return
-        if page.header == PROOF and page.origin is not None:
-            self._guard.remember(environ, page.origin)
+        origin = environ.get("HTTP_ORIGIN")
+        if page.header == PROOF and origin is not None:
+            self._guard.remember(environ, origin)
         self._note(environ, policy, judgement)
 
     def _judge(self, policies: Policies, environ: WSGIEnvironment) -> tuple[Policy, Judgement]:

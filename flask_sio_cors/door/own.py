@@ -44,6 +44,9 @@ class OwnOrigin:
 
     :param options: the settings; Flask's ``TRUSTED_HOSTS`` among them.
     :param live: what is let in beside what they list, and changes meanwhile.
+    :ivar host_names: those of the hosts that were asked, as `_remember_name` has them, where they
+        count: an origin that its host's name is not a part of is the own one by nothing but
+        ``Sec-Fetch-Site``, ``X-Forwarded-Host``, or what its session has proven.
     """
 
     def __init__(self, options: Options, live: LiveOrigins | None = None) -> None:
@@ -52,7 +55,7 @@ class OwnOrigin:
         self._listed = options.origins if isinstance(options.origins, OriginSet) else OriginSet()
         self._live = live
         self._seen_hosts: set[str] = set()
-        self._bare: dict[str, str] = {}
+        self.host_names: dict[str, str] = {}
         self._origins = options.own_origins
         self._origins_of_host = _by_host(options.own_origins)
 
@@ -92,8 +95,8 @@ class OwnOrigin:
     def _addressed_by(self, environ: WSGIEnvironment, origin: str) -> str:
         """Return the header by which a request was sent to what its origin names."""
         host, forwarded = environ.get("HTTP_HOST", ""), environ.get("HTTP_X_FORWARDED_HOST")
-        # Nearly every stranger is told by the host alone, which may have the scheme's own port.
-        if not forwarded and (self._bare.get(host) or self._remember_bare(host)) not in origin:
+        # The host may have the scheme's own port.
+        if not forwarded and (self.host_names.get(host) or self._remember_name(host)) not in origin:
             return ""
         forwarded = raw_forwarded_host(environ) if forwarded else None
         scheme = self._scheme(environ, origin)
@@ -105,13 +108,13 @@ class OwnOrigin:
             return ""
         return header if is_well_formed(origin) else ""
 
-    def _remember_bare(self, host: str) -> str:
+    def _remember_name(self, host: str) -> str:
         """Return a host in lower case, without a scheme's own port."""
         name = host.lower().removesuffix(":443").removesuffix(":80")
-        if len(self._bare) >= SEEN_HOSTS_LIMIT:
-            self._bare.clear()
+        if len(self.host_names) >= SEEN_HOSTS_LIMIT:
+            self.host_names.clear()
         if len(host) <= MAX_ORIGIN_LENGTH:
-            self._bare[host] = name
+            self.host_names[host] = name
         return name
 
     def addresses(self, environ: WSGIEnvironment, origin: str) -> Iterator[Address]:

@@ -98,12 +98,12 @@ class Policies:
         :param page: who it was then; ``None`` where nobody has judged it.
         :param asks: whether the application's functions are asked again.
         """
-        policy = self._bound(environ)
+        policy, origin = self._bound(environ), environ.get("HTTP_ORIGIN")
         if policy is None or page is None:
             return True
         if asks and self.named and self.for_host(_host_of(environ)) is not policy:
-            return policy.doubts(page, asks=True) or page.origin is not None
-        return policy.doubts(page, asks=asks)
+            return origin is not None or policy.doubts(origin, page, asks=True)
+        return policy.doubts(origin, page, asks=asks)
 
     def judge_session(self, environ: WSGIEnvironment) -> tuple[Policy, Judgement]:
         """Judge a session's page again, by the policy that it was opened under.
@@ -112,9 +112,9 @@ class Policies:
         """
         bound, policy = self._bound(environ), self.of(environ)
         if policy is None:
-            return self.default, self.default.refuse(environ, Reason.POLICY_NOT_CHOSEN)
+            return self.default, self.default.refuse(Reason.POLICY_NOT_CHOSEN)
         if policy is not bound:
-            return policy, policy.refuse(environ, Reason.SESSION_ELSEWHERE)
+            return policy, policy.refuse(Reason.SESSION_ELSEWHERE)
         return policy, policy.judge(environ)
 
     def _bound(self, environ: WSGIEnvironment) -> Policy | None:
@@ -136,11 +136,11 @@ class Policies:
         """
         policy = self.of(environ)
         if policy is None:
-            return self.default, self.default.refuse(environ, Reason.POLICY_NOT_CHOSEN)
+            return self.default, self.default.refuse(Reason.POLICY_NOT_CHOSEN)
         name = environ[BOUND] = policy.options.name
         session = sessions.get(session_id(environ) or "")
         if session is not None and session.get(BOUND, DEFAULT) != name:
-            return policy, policy.refuse(environ, Reason.SESSION_ELSEWHERE)
+            return policy, policy.refuse(Reason.SESSION_ELSEWHERE)
         return policy, policy.judge(environ)
 
     def of(self, environ: WSGIEnvironment) -> Policy | None:

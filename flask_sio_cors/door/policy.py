@@ -17,7 +17,7 @@ from ..origins.live import LiveOrigins
 from ..origins.sets import OriginSet
 from .deciding import Context
 from .hidden import Clue, Server, server_of
-from .identity import ASKED, LISTED, NOBODY, OWN, STRANGER, Identification, Identity
+from .identity import ASKED, LISTED, NOBODY, OWN, STRANGERS, UNNAMED, Identification, Identity
 from .journal import Journal
 from .own import PROOF
 from .verdicts import ALLOWED, PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict, status_line
@@ -82,6 +82,7 @@ class Policy:
         self._names_origin = origins is not EveryOrigin.WILDCARD
         self._remembers = isinstance(origins, OriginSet)
         self._pages = Identification(options, journal, interrupter, context, live)
+        self._identify = self._pages.identify  # Two look-ups fewer, each time.
         self._checks_hosts = bool(options.trusted_hosts)
         self._seen: _Seen = {}
         self._seen_names: set[str] = set()
@@ -112,6 +113,9 @@ class Policy:
             # Where every page may ask, those may too that a browser does not name.
             unnamed = without_origin._replace(credentials=False)
             self._verdicts |= dict.fromkeys((Reason.CROSS_SITE, Reason.JSONP), unnamed)
+        self._finished: dict[Identity, Judgement] = {
+            page: (self._verdicts[page.reason], (), page) for page in UNNAMED
+        }
         self._make_preflight_verdicts(readable, vary)
 
     def _make_preflight_verdicts(self, readable: list[Header], vary: tuple[str, ...]) -> None:
@@ -143,26 +147,33 @@ class Policy:
         """
         # What is found out now is remembered there, even if it is forgotten meanwhile.
         seen = self._seen
-        judged = seen.get(environ.get("HTTP_ORIGIN"))
+        origin = environ.get("HTTP_ORIGIN")
+        judged = seen.get(origin)
         if judged is None or (self._checks_hosts and not self._pages.own.is_trusted_host(environ)):
-            judged = self._judge_page(self._pages.identify(environ), seen)
-            if judged[0].outcome is REFUSED:
-                return judged
+            identify = self._identify
+            page = identify(environ, origin)
+            finished = self._finished.get(page)
+            if finished is not None:
+                return finished
+            own: Headers = ()
+            if self._names_origin and origin is not None:
+                own = (("Access-Control-Allow-Origin", origin),)
+            judged = self._verdicts[page.reason], own, page
+            # What lets in the server's own pages is not their origin alone.
+            if self._remembers and page.who is LISTED:
+                if len(seen) >= SEEN_LIMIT:
+                    seen.clear()
+                seen[origin] = judged
         if (
             "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
             and environ["REQUEST_METHOD"] == "OPTIONS"
-            and judged[2].origin is not None
         ):
             return self._judge_preflight(judged, environ)
         return judged
 
-    def refuse(self, environ: WSGIEnvironment, reason: Reason) -> Judgement:
-        """Refuse a request for a reason that is found elsewhere.
-
-        :param environ: its WSGI environment, which is left as it is.
-        """
-        page = Identity(STRANGER, reason, "", environ.get("HTTP_ORIGIN"))
-        return self._verdicts[reason], (), page
+    def refuse(self, reason: Reason) -> Judgement:
+        """Refuse a request for a reason that is found elsewhere."""
+        return self._finished[STRANGERS[reason]]
 
     def is_trusted_host(self, environ: WSGIEnvironment) -> bool:
         """Tell whether the request's ``Host`` is in ``TRUSTED_HOSTS``, where that is set."""
@@ -172,11 +183,12 @@ class Policy:
         """Remember nothing of what was answered before, after `live` has lost something."""
         self._seen = {}
 
-    def doubts(self, page: Identity, *, asks: bool) -> bool:
+    def doubts(self, origin: str | None, page: Identity, *, asks: bool) -> bool:
         """Tell whether a page that was let in has to be judged again, after a change.
 
         Those of the server's own, and nobody's, stay.
 
+        :param origin: its ``Origin`` header as it came; ``None`` for none.
         :param page: who it was then, maybe by another policy.
         :param asks: whether those are in doubt that a function of the application has let in.
         """
@@ -184,7 +196,7 @@ class Policy:
             return False
         if page.who is ASKED:
             return asks
-        return page.origin is None or not self._pages.lists(page.origin)
+        return origin is None or not self._pages.lists(origin)
 
     def grants_credentials(self, environ: WSGIEnvironment, judgement: Judgement) -> bool:
         """Tell whether a request that is let in may act in its visitor's name.
@@ -193,8 +205,7 @@ class Policy:
 
         :param environ: its WSGI environment, which is left as it is.
         """
-        verdict, _, page = judgement
-        return verdict.credentials or self._pages.is_the_visitors(environ, page)
+        return judgement[0].credentials or self._pages.is_the_visitors(environ)
 
     def server_of(
         self, environ: WSGIEnvironment, origin: str | None, clue: Clue | None = None
@@ -205,20 +216,6 @@ class Policy:
     def is_proven(self, environ: WSGIEnvironment, origin: str) -> bool:
         """Tell whether the browser itself says that an origin is the server's own."""
         return self._pages.own.shown_by(environ, origin) == PROOF
-
-    def _judge_page(self, page: Identity, seen: _Seen) -> Judgement:
-        who, reason, _, origin, _ = page
-        verdict = self._verdicts[reason]
-        if who is STRANGER or origin is None:
-            return verdict, (), page
-        own = (("Access-Control-Allow-Origin", origin),) if self._names_origin else ()
-        judged = verdict, own, page
-        # What lets in the server's own pages is not their origin alone.
-        if self._remembers and who is LISTED:
-            if len(seen) >= SEEN_LIMIT:
-                seen.clear()
-            seen[origin] = judged
-        return judged
 
     def _judge_preflight(self, judged: Judgement, environ: WSGIEnvironment) -> Judgement:
         """Complete what an allowed origin gets with what a preflight asks (Fetch, section 4.8)."""

@@ -43,9 +43,10 @@ _SHOWN_BY_TAMPERING: Final = (Reason.ORIGIN_NOT_ALLOWED, Reason.CROSS_SITE)
 _OF_THE_ORIGIN: Final = (Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_MALFORMED)
 
 
-def explain_refusal(
+def explain_refusal(  # noqa: PLR0913 - a refusal has as many parts
     reason: Reason,
     page: Identity,
+    origin: str | None,
     options: Options,
     *,
     message: str | None = None,
@@ -56,12 +57,12 @@ def explain_refusal(
 
     :param reason: of a refused verdict.
     :param page: who asked.
+    :param origin: its ``Origin`` header as it came; ``None`` for none.
     :param options: the configuration that refused it.
     :param message: the application's own words for it.
     :param thorough: whether to look for a similar origin as long as it takes.
     :param server: what the server takes itself for, where a request says it.
     """
-    origin = page.origin
     shown = ascii(origin[:120]) if origin is not None else "a request without an Origin header"
     credentials = options.sources.get("SUPPORTS_CREDENTIALS", options.key("SUPPORTS_CREDENTIALS"))
     if page.tampering is not None and reason in _SHOWN_BY_TAMPERING:
@@ -114,15 +115,14 @@ def explain_refusal(
 
 
 def explain_taken(
-    taken: tuple[str, ...], page: Identity, options: Options, server: Server | None = None
+    taken: tuple[str, ...], origin: str | None, options: Options, server: Server | None = None
 ) -> str:
     """Say which credentials a request was let in without, why, and what would let them in.
 
     :param taken: their names, such as ``Cookie``.
-    :param page: who asked.
+    :param origin: of the page that asked; ``None`` for none.
     :param server: what the server takes itself for, where a request says it.
     """
-    origin = page.origin
     shown = ascii(origin[:120]) if origin is not None else "a page elsewhere, without an Origin"
     told = f"{' and '.join(taken)} came with a request of {shown}, and stayed outside:"
     switch = options.key("SUPPORTS_CREDENTIALS")

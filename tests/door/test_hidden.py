@@ -27,7 +27,7 @@ def refused(origin, environ, config=None, clue=None):
     verdict, _, page = policy.judge(environ | {"HTTP_ORIGIN": origin})
     assert verdict.outcome is REFUSED
     server = policy.server_of(environ | {"HTTP_ORIGIN": origin}, origin, clue)
-    return server, explain_refusal(verdict.reason, page, options, server=server)
+    return server, explain_refusal(verdict.reason, page, origin, options, server=server)
 
 
 PI, HOST = "https://tinypilot.local", "tinypilot.local"
@@ -412,7 +412,7 @@ def test_every_request_has_an_explanation_that_fits_the_verdict(environ, origin,
     policy = Policy(options)
     verdict, _, page = policy.judge(environ | {"HTTP_ORIGIN": origin})
     server = policy.server_of(environ, origin)
-    told = explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, options, server=server)
+    told = explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, origin, options, server=server)
     assert told.isprintable()
     assert told.isascii() or "…" in told
     assert len(told) < 2000

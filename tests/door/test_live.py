@@ -176,7 +176,7 @@ def test_who_is_in_doubt_after_a_change(origin, more, asks, is_in_doubt):
     now = made(live, ORIGINS=["https://listed.example", "https://asked.example".__eq__])
     page = (everybody or now).judge(asking(origin, **more))[2]
     live.discard(LIVE)
-    assert now.doubts(page, asks=asks) == is_in_doubt
+    assert now.doubts(origin, page, asks=asks) == is_in_doubt
 
 
 # --- Several policies --------------------------------------------------------------------------

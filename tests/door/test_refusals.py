@@ -17,8 +17,8 @@ STRANGER = "https://stranger.example"
 
 def explain(origin: str, **config: object) -> str:
     options = Options.from_config({f"SIO_CORS_{key}": value for key, value in config.items()})
-    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin", origin)
-    return explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, options)
+    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin")
+    return explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, origin, options)
 
 
 def test_where_expressions_are_listed_it_says_how_they_match():
@@ -69,8 +69,8 @@ IN_STORES = {
 def test_where_a_store_is_in_force_it_is_named(config, told):
     options = Options.from_config({f"SIO_CORS_{key}": value for key, value in config.items()})
     (asked,) = options.policies or [options]
-    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin", STRANGER)
-    assert explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, asked) == told
+    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin")
+    assert explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, STRANGER, asked) == told
 
 
 def test_where_a_function_decides_nothing_else_is_proposed():
@@ -81,10 +81,10 @@ def test_where_a_function_decides_nothing_else_is_proposed():
 @pytest.mark.parametrize("joint", [",", ", "])
 @pytest.mark.parametrize("reason", [Reason.ORIGIN_NOT_ALLOWED, Reason.ORIGIN_MALFORMED])
 def test_two_origin_headers_are_told_with_both_values(joint, reason):
-    page = Identity(Who.STRANGER, reason, "Origin", f"http://127.0.0.1:5000{joint}{STRANGER}")
+    page = Identity(Who.STRANGER, reason, "Origin")
     for origins in ([STRANGER], True, lambda origin: True):
         options = Options.from_config({"SIO_CORS_ORIGINS": origins})
-        said = explain_refusal(reason, page, options)
+        said = explain_refusal(reason, page, f"http://127.0.0.1:5000{joint}{STRANGER}", options)
         assert said.startswith(
             f"Two Origin headers came, 'http://127.0.0.1:5000' and '{STRANGER}', where browsers"
         )
@@ -287,8 +287,9 @@ def test_what_is_everybodys_is_not_proposed_for_the_list():
 
 @pytest.mark.parametrize("reason", [reason for reason in Reason if "allowed" not in reason.value])
 def test_every_refusal_has_a_sentence_without_control_characters(reason):
-    page = Identity(Who.STRANGER, reason, "Origin", "https://\r\n\x00\x1b[31m.example")
-    said = explain_refusal(reason, page, Options.from_config({}))
+    page = Identity(Who.STRANGER, reason, "Origin")
+    origin = "https://\r\n\x00\x1b[31m.example"
+    said = explain_refusal(reason, page, origin, Options.from_config({}))
     assert said.isprintable()
     assert said.endswith((".", "]"))
 
@@ -324,6 +325,6 @@ def test_what_is_told_to_be_listed_can_be_listed_with_a_dot_at_its_end(listed, p
 
 def test_a_list_that_flask_cors_reads_is_not_told_to_be_changed():
     options = Options.from_config({"CORS_ORIGINS": ["https://a.example"]})
-    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin", STRANGER)
-    told = explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, options)
+    page = Identity(Who.STRANGER, Reason.ORIGIN_NOT_ALLOWED, "Origin")
+    told = explain_refusal(Reason.ORIGIN_NOT_ALLOWED, page, STRANGER, options)
     assert "SIO_CORS_ORIGINS, since others read CORS_ORIGINS, too" in told
