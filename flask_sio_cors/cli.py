@@ -19,13 +19,11 @@ from .advice import observed as who
 from .advice import show as showing
 from .advice.question import Question
 from .browser.fetch import (
-    FORBIDDEN_METHODS,
-    TOKEN,
     Header,
     Page,
-    is_forbidden_header,
     normalized_method,
 )
+from .browser.names import FORBIDDEN_METHODS, TOKEN, is_forbidden_header
 from .browser.pages import sent_for
 from .config.policies import DEFAULT, no_such_policy, some_of
 from .config.problems import ConfigError

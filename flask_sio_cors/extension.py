@@ -19,15 +19,16 @@ from .door.policy import Policy
 from .door.servers import Chain, find_servers
 from .door.stray import stray_hook
 from .door.waiting import interrupter_of
-from .live.follower import State
 from .live.observed import Observations
 from .live.opening import open_place
-from .live.shared import SharedOrigins
 from .live.sharing import Sharing, shares_nothing
 
 if TYPE_CHECKING:
     from flask import Flask
     from flask_socketio import SocketIO
+
+    from .live.follower import State
+    from .live.shared import SharedOrigins
 
 
 class SioCors:

@@ -17,9 +17,8 @@ from ..config.origins import entries_of
 from ..config.sources import name_of
 from ..door.identity import ASKED
 from ..door.refusals import with_family
-from ..origins.grammar import is_loopback, parse_pattern
+from ..origins.grammar import is_loopback, parse_pattern, split
 from ..origins.lookalikes import neighbours
-from ..origins.near import split
 from ..origins.sites import is_same_site, registrable
 from .question import Asking, Question, Step, ask_environ, is_mixed, likely_server
 

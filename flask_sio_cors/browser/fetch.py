@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
+from .names import TOKEN
+
 Header: TypeAlias = tuple[str, str]
 
-TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 _SAFELISTED_METHODS: Final = frozenset({"GET", "HEAD", "POST"})
 _SAFELISTED_TYPES: Final = frozenset(
     {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
@@ -204,25 +205,10 @@ def _is_safelisted(name: str, value: str) -> bool:
 # Section 2.2.1, "normalize": whatever is not among these is sent letter by letter.
 _NORMALIZED_METHODS: Final = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
 
-#: Methods that no page can use (section 2.2.1, "forbidden method").
-FORBIDDEN_METHODS: Final = frozenset({"CONNECT", "TRACE", "TRACK"})
-
-_FORBIDDEN_HEADERS: Final = frozenset(
-    """accept-charset accept-encoding access-control-request-headers access-control-request-method
-    access-control-request-private-network connection content-length cookie cookie2 date dnt expect
-    host keep-alive origin referer set-cookie te trailer transfer-encoding upgrade via""".split()
-)
-
 
 def normalized_method(method: str) -> str:
     """Return a method as browsers send it: some in upper case, the others as they are."""
     return method.upper() if method.upper() in _NORMALIZED_METHODS else method
-
-
-def is_forbidden_header(name: str) -> bool:
-    """Tell whether only the browser sets a header (section 2.2.2, "forbidden request-header")."""
-    lower = name.lower()
-    return lower in _FORBIDDEN_HEADERS or lower.startswith(("proxy-", "sec-"))
 
 
 def varies_by_origin(response: Response) -> bool:

@@ -25,8 +25,8 @@ from ..origins.grammar import (
     OriginPattern,
     ends_with_dot,
     parse_pattern,
+    split,
 )
-from ..origins.near import split
 from .corrections import Report
 from .keys import PREFIX, nearest_setting
 from .problems import Problem

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
-from ..browser.fetch import FORBIDDEN_METHODS, TOKEN, is_forbidden_header
+from ..browser.names import FORBIDDEN_METHODS, TOKEN, is_forbidden_header
 from ..origins.codes import Code, Said
 from ..origins.grammar import Example
 from ..origins.texts import entries, listed_in

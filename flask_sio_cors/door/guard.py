@@ -12,12 +12,10 @@ from .callbacks import Fault, blamer, call
 from .connections import upgrading
 from .farewell import end_websocket
 from .handshake import ask_allow_request, is_handshake
-from .hidden import Clue, Server
 from .identity import Identity
 from .journal import Journal
 from .policies import BOUND, Policies
 from .policy import Judgement, Policy
-from .refusals import explain_refusal, explain_taken
 from .serving import FirstRequest
 from .signals import request_refused
 from .verdicts import PREFLIGHT, REFUSED, Header, Headers, Reason, Verdict
@@ -28,6 +26,8 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
     from flask import Flask
+
+    from .hidden import Server
 
     _ExcInfo = tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
 
@@ -267,6 +267,8 @@ class Guard:
         if taken:
 
             def explanation() -> str:
+                from .refusals import explain_taken  # which most processes never need
+
                 server = self._server(policy, environ, origin)
                 return explain_taken(taken, origin, policy.options, server)
 
@@ -276,6 +278,8 @@ class Guard:
         self, policy: Policy, environ: WSGIEnvironment, origin: str | None
     ) -> Server | None:
         """Return what the server takes itself for, to explain what became of a request."""
+        from .hidden import Clue  # to explain, alone
+
         clue = Clue.BROWSER if (environ.get(BOUND), origin) in self._proven else None
         if clue is None and proofs.began_without_origin(self.engineio.environ, environ):
             clue = Clue.SESSION
@@ -346,6 +350,8 @@ class Guard:
         origin, reason = environ.get("HTTP_ORIGIN"), verdict.reason
 
         def explanation() -> str:
+            from .refusals import explain_refusal  # which most processes never need
+
             server = self._server(policy, environ, origin)
             return explain_refusal(
                 reason, page, origin, policy.options, message=message, server=server

@@ -16,8 +16,8 @@ from ..origins.grammar import (
     is_loopback,
     is_well_formed,
     private_network,
+    split,
 )
-from ..origins.near import split
 from .address import (
     FORWARDED_HOST,
     PROXY_FIX,

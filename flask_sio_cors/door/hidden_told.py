@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from ..origins.near import entries_for, split
+from ..origins.grammar import split
+from ..origins.near import entries_for
 from ..origins.sets import OriginSet
 from . import proxies
 from .address import FORWARDED_HOST, HOST, name_and_port

@@ -19,7 +19,6 @@ from ..config.values import kind_of
 from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.live import LiveOrigins
 from .callbacks import REFUSED, Fault, blamer, call
-from .hidden import Clue, Server
 from .identity import Identity
 from .journal import Journal
 from .policy import Judgement, Policy
@@ -30,6 +29,8 @@ from .waiting import Interrupter
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
     from flask import Flask
+
+    from .hidden import Clue, Server
 
 #: Where the environ of a session's handshake has the name of the policy that let it in.
 BOUND: Final = "flask_sio_cors.policy"

@@ -16,7 +16,6 @@ from ..origins.grammar import MAX_ORIGIN_LENGTH
 from ..origins.live import LiveOrigins
 from ..origins.sets import OriginSet
 from .deciding import Context
-from .hidden import Clue, Server, server_of
 from .identity import ASKED, LISTED, NOBODY, OWN, STRANGERS, UNNAMED, Identification, Identity
 from .journal import Journal
 from .own import PROOF
@@ -25,6 +24,8 @@ from .waiting import Interrupter
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
+
+    from .hidden import Clue, Server
 
 #: How many are remembered of the allowed origins, and of the header names that preflights ask for.
 SEEN_LIMIT: Final = 1024
@@ -211,6 +212,8 @@ class Policy:
         self, environ: WSGIEnvironment, origin: str | None, clue: Clue | None = None
     ) -> Server | None:
         """Return what the server takes itself for at a request, to explain a verdict."""
+        from .hidden import server_of  # to explain, alone
+
         return server_of(self._pages.own, environ, origin, clue)
 
     def is_proven(self, environ: WSGIEnvironment, origin: str) -> bool:

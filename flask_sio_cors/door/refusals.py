@@ -19,6 +19,7 @@ from ..origins.grammar import (
     is_insecure,
     is_well_formed,
     parse_pattern,
+    split,
 )
 from ..origins.near import (
     Difference,
@@ -27,7 +28,6 @@ from ..origins.near import (
     compare,
     entries_for,
     nearest,
-    split,
     variants,
 )
 from ..origins.sets import OriginSet

@@ -10,10 +10,11 @@ from ..config.stores import StoreLocation
 from .counts import Place
 from .naming import known_as
 from .observed import File
-from .store import Store
 
 if TYPE_CHECKING:
     from flask import Flask
+
+    from .store import Store
 
 
 def located(setting: StoreLocation, app: Flask) -> StoreLocation:

@@ -17,12 +17,12 @@ from ..config.problems import Problem
 from ..config.stores import StoreLocation
 from ..origins.grammar import parse_pattern
 from ..origins.live import LiveOrigins
-from .follower import Follower, Pace
 from .opening import located, open_store
-from .shared import SharedOrigins
 
 if TYPE_CHECKING:
     from flask import Flask
+
+    from .shared import SharedOrigins
 
 
 _STORE: Final = "ORIGINS_STORE"
@@ -78,6 +78,9 @@ class Sharing:
         return all(one.shared.follower.has_begun for one in self._lists.values())
 
     def _opened(self, setting: Any) -> _List:
+        from .follower import Follower  # which most applications have nothing for
+        from .shared import SharedOrigins
+
         store, target = open_store(setting, self._app), InForce()
         follower = Follower(store, target, self._kind)
         # What the application has made is the application's to close.
@@ -94,6 +97,8 @@ class _List(NamedTuple):
 
     def take(self, sharers: tuple[Options, ...]) -> None:
         """Fill the set for these policies from now on; others may permit other entries."""
+        from .follower import Pace
+
         follower = self.shared.follower
         if _every(sharers) != _every(self.target.sharers):
             follower.pace = Pace.of(_every(sharers))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 #: The longest origin that is looked at, in characters: scheme (32), "://", a DNS name or a
 #: bracketed IPv6 address (253), ":" and port (6), and some air for extension identifiers.
@@ -104,6 +105,13 @@ def is_well_formed(origin: str) -> bool:
     Linear in the text's length, and at once for more than `MAX_ORIGIN_LENGTH` characters.
     """
     return len(origin) <= MAX_ORIGIN_LENGTH and _well_formed.fullmatch(origin) is not None
+
+
+def split(origin: str) -> tuple[str, str, str]:
+    """Return scheme, host as it is written, and port, of a well-formed origin."""
+    scheme, host = urlsplit(origin)[:2]
+    name, colon, port = host.rpartition(":")
+    return (scheme, name, port) if colon and port.isdigit() else (scheme, host, "")
 
 
 class OriginPattern(NamedTuple):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_address
-from .near import split
+from .grammar import DEFAULT_PORTS, OPAQUE_ORIGINS, is_address, split
 from .sites import registrable
 
 

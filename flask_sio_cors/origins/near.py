@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from .grammar import (
     DEFAULT_PORTS,
@@ -15,6 +14,7 @@ from .grammar import (
     is_address,
     is_loopback,
     parse_pattern,
+    split,
 )
 from .sets import OriginSet
 
@@ -111,13 +111,6 @@ def _hosts(host: str) -> Iterable[str]:
         yield host.removeprefix("www.")
     elif "." in host and not is_address(host):
         yield f"www.{host}"
-
-
-def split(origin: str) -> tuple[str, str, str]:
-    """Return scheme, host as it is written, and port, of a well-formed origin."""
-    scheme, host = urlsplit(origin)[:2]
-    name, colon, port = host.rpartition(":")
-    return (scheme, name, port) if colon and port.isdigit() else (scheme, host, "")
 
 
 def _joined(scheme: str, host: str, port: str) -> str:
