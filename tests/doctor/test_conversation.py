@@ -355,3 +355,16 @@ def test_an_application_that_ends_the_connection_is_told(stack: ExitStack, after
     assert ids(report)[0] == "connect-refused"
     assert report.polling
     assert not report.works
+
+
+def test_a_main_namespace_that_nobody_has_defined_is_told(stack: ExitStack) -> None:
+    source = (
+        f"{ALLOWED}\nsocketio = SocketIO(app, async_mode='threading', namespaces=['/chat'])\n"
+        "SioCors(app)"
+    )
+    report = examine(f"http://127.0.0.1:{stack.enter_context(serving(flask_app(source)))}")
+    first = report.findings[0]
+    assert first.id == "namespace-refused"
+    assert first.title == "There is no main namespace, /."
+    mended = flask_app(f"{source}\n{first.fix.extension}")
+    assert examine(f"http://127.0.0.1:{stack.enter_context(serving(mended))}").works

@@ -380,7 +380,7 @@ GATEKEEPERS: Final = given(
          LOGIN, lambda c: f"{_answers(c)}. {LOGIN_CAUSE}",
          "Exempt the Socket.IO path: --skip-auth-route=^/socket.io/"),
     Rule("origin-not-allowed", _is_replaced, unlisted,
-         lambda c: f"The Socket.IO server is there, and opens a session for a request without an Origin; to that of {c.facts.page.origin} the answer is a page of something before it. So the server refuses this origin, and a proxy shows its own page for errors (in nginx: proxy_intercept_errors, error_page).",
+         lambda c: f"The Socket.IO server is there, and opens a session for a request without an Origin; to that of {c.facts.page.origin} the answer is a page of something before it. So the server refuses this origin, and a proxy shows its own page for errors (in nginx: proxy_intercept_errors, error_page); or a rule of the proxy itself refuses it ($http_origin).",
          lambda c: allowing(c.facts.page, elsewhere=advise(Topic.HIDDEN, c.proxy)), ("no origin",)),
     Rule("forbidden", either(status(403), shows(REFUSED, status=(405, 406, 418, 451))),
          "Something before the server forbids it.",

@@ -200,6 +200,10 @@ SESSIONS: Final = (
 
 #: Socket.IO's own words for a namespace that nobody has defined: in Python, and in Node.js.
 _UNKNOWN: Final = frozenset({"Unable to connect", "Invalid namespace"})
+_MAIN: Final = """\
+@socketio.on("connect")
+def connect():
+    pass"""
 _BRING: Final = "Let the client bring what the handler asks for: io(url, { auth: { token: … } }), or withCredentials: true where it looks at cookies. The doctor sends what it is given by --auth, --header and in the URL, and no cookies but those of the server's first answer."
 
 
@@ -266,6 +270,11 @@ APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rul
          "The application itself ends the connection.",
          lambda c: f'CORS is in order. The application\'s own handler for the namespace {c.facts.target.name or "/"} ends the connection; the page gets connect, and then disconnect: "io server disconnect".',
          _BRING),
+    Rule("namespace-refused", lambda c: _says("44")(c) and _said(c) in _UNKNOWN and not c.facts.target.name,
+         "There is no main namespace, /.",
+         lambda c: f"CORS is in order; the server says \"{_said(c)}\": it has handlers for other namespaces, none for the main one, /, which the page asks for. The path of the URL that io() is given is the namespace.",
+         lambda c: Fix(_MAIN, "", f'Or ask for one that the server has, in the client: io("{c.facts.target.base}/…").'),
+         client=_message),
     Rule("namespace-refused", lambda c: _says("44")(c) and _said(c) in _UNKNOWN,
          lambda c: f"There is no namespace {c.facts.target.name}.",
          lambda c: f"CORS is in order; the server knows no namespace {c.facts.target.name} and says \"{_said(c)}\". The path of the URL that io() is given is the namespace, not the server's path.",
