@@ -223,9 +223,17 @@ def site(
                 outer[place] = f"ssl_certificate {pem}; ssl_certificate_key {pem}; {passing}"
         for place, address in stack.enter_context(nginx_of(outer, home)).items():
             site.ports[place] = int(address.rpartition(":")[2]), True
-        for place in site.ports:  # Traefik listens before it has read what.
-            wait_until(lambda place=place: site.ask(place, "GET", POLLING, []).status != 404)
+        for place in site.ports:
+            wait_until(lambda place=place: is_ready(site, place))
         yield site
+
+
+def is_ready(site: Site, place: str) -> bool:
+    """Tell whether a proxy passes on: Traefik listens before it has read what, and by which key."""
+    try:
+        return site.ask(place, "GET", POLLING, []).status != 404
+    except OSError:
+        return False
 
 
 EVERYWHERE = ["tls", "believing"]
