@@ -7,7 +7,10 @@ of its own; the store is a file, or in memory where it has to fail in ways of it
 import itertools
 import logging
 import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, suppress
@@ -19,6 +22,7 @@ from flask_sio_cors.live import background, sqlite
 from flask_sio_cors.live.follower import Condition, Follower, Pace
 from flask_sio_cors.live.shared import SharedOrigins
 from flask_sio_cors.live.sqlite import SqliteStore
+from flask_sio_cors.live.status import status_of
 from flask_sio_cors.live.store import Change, StoreError, Version
 from flask_sio_cors.origins.grammar import parse_pattern
 from flask_sio_cors.origins.live import LiveOrigins
@@ -574,6 +578,25 @@ def test_who_starts_where_nothing_is_left_is_not_ready_before_it_is_healed(
     assert late.version == worker.version
 
 
+def test_deleted_written_at_once_joined_and_deleted_while_it_heals_it_ends_with_all_in_all(
+    fleet, path
+):
+    one, two = fleet.workers(2)
+    one.add(A, B)
+    wait_for([one, two], [A, B])
+    delete(path)
+    outsider = fleet.outsider()
+    outsider.add(C)
+    late = fleet.worker()
+    wait_for([one, two, late], [A, B, C])
+    assert sorted(outsider) == [A, B, C]
+    delete(path)
+    wait_until(lambda: one.state.condition is Condition.LOST)
+    delete(path)
+    two.remove(A)
+    wait_for([one, two, late], [B, C])
+
+
 def test_a_new_store_is_one_after_some_seconds_or_at_the_first_write(fleet):
     worker = fleet.worker()
     assert (worker.state.condition, worker.state.ready) == (Condition.EMPTY, False)
@@ -936,3 +959,42 @@ def test_versions_are_told_apart_by_more_than_their_number():
 @pytest.fixture(autouse=True)
 def told(caplog):
     caplog.set_level(logging.INFO, "flask_sio_cors")
+
+
+_WORKER = """
+import sys, time
+from tests.live.test_follower import PACE, Follower, Origins, SharedOrigins, SqliteStore, check
+shared = SharedOrigins(Follower(SqliteStore(sys.argv[1], "app"), Origins(), "threading"), check, "")
+# It reports once, so that it is not stopped while it holds the file.
+shared.follower.pace = PACE._replace(report=60)
+shared.follower.background.ensure()
+while True:
+    print(shared.version, len(shared.follower.target), flush=True)
+    time.sleep(0.05)
+"""
+
+
+def test_a_worker_that_stands_still_is_told_and_catches_up_with_more_than_the_log_has(
+    fleet, path, monkeypatch
+):
+    monkeypatch.setattr(sqlite, "LOG_LENGTH", 10)
+    fleet._pace = PACE._replace(silent=0.5)
+    writer = fleet.worker()
+    writer.add(A)
+    command = [sys.executable, "-W", "ignore", "-c", _WORKER, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        try:
+            told = iter(lambda: worker.stdout.readline().strip(), "")
+            assert "1 1" in told
+            wait_until(lambda: any(one.pid == worker.pid for one in writer.reports()))
+            worker.send_signal(signal.SIGSTOP)
+            for number in range(30):
+                writer.add(f"https://o{number}.example")
+            why = "and had not taken over version 31"
+            wait_until(lambda: why in " ".join(one.why for one in status_of(writer, 0).workers))
+            worker.send_signal(signal.SIGCONT)
+            # Never anything between: what the log does not tell is read as a whole.
+            assert set(iter(lambda: next(told), "31 31")) <= {"1 1"}
+            wait_until(lambda: {one.version for one in status_of(writer, 0).workers} == {31})
+        finally:
+            worker.kill()
