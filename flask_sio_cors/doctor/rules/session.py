@@ -312,7 +312,7 @@ def _lasted(case: Case) -> str:
     ended = case.facts.ended
     if ended is None:
         return ""
-    return f"{ended.seconds:.0f} seconds{f' ({ended.how})' if ended.how else ''}"
+    return f"{ended.seconds:.1f} seconds{f' ({ended.how})' if ended.how else ''}"
 
 
 WATCHED: Final = (
