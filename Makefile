@@ -36,7 +36,7 @@ quick: $(VENV_READY) ## Run the tests that start nothing and wait for nothing (A
 # More processes than processors, since they often wait; file by file, as a file's tests share servers.
 .PHONY: test
 test: $(VENV_READY) $(NODE_READY) $(DEMO_READY) $(SITE_READY) ## Set up what all tests need, and run them (ARGS="-k words" to choose)
-	$(VENV)/bin/python -m pytest -n 6 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(VENV)/bin/python -m pytest -n 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: lowest
 lowest: $(LOWEST_READY) $(NODE_READY) ## The quick tests, and a server's, with the lowest versions that pyproject.toml permits

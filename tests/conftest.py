@@ -32,7 +32,16 @@ LONGEST = (
     "servers/test_cli.py",
     "doctor/test_conversation.py",
     "browsers/test_credentials.py",
+    "servers/test_credentials.py",
+    "servers/test_hostile_origins.py",
+    "servers/test_disconnects.py",
+    "servers/test_neighbours.py",
+    "servers/test_pages.py",
+    "migration/test_manual.py",
+    "origins/test_properties.py",
 )
+#: What starts servers and browsers, and waits for them.
+SLOW = ("browsers/", "doctor/", "fleet/", "migration/", "servers/")
 
 
 def pytest_configure() -> None:
@@ -42,7 +51,10 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of the longest files first; the order of a file's own stays."""
+    """Put the tests of the longest files first, and last those that wait for nothing.
+
+    The order of a file's own stays. So no processor is idle at the end.
+    """
     items.sort(key=lambda item: _place(item.nodeid.partition("::")[0]))
 
 
@@ -53,7 +65,9 @@ def pytest_collection_finish() -> None:
 
 
 def _place(file: str) -> int:
-    return next((n for n, name in enumerate(LONGEST) if file.endswith(name)), len(LONGEST))
+    is_quick = not file.removeprefix("tests/").startswith(SLOW)
+    others = len(LONGEST) + is_quick
+    return next((n for n, name in enumerate(LONGEST) if file.endswith(name)), others)
 
 
 @pytest.fixture(scope="module")
