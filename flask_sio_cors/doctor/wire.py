@@ -182,7 +182,7 @@ class Wire:
     requests: int = 0
     started: float = field(default_factory=time.monotonic)
     _found: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _trust: ssl.SSLContext = field(default_factory=ssl.create_default_context)
+    _trust: ssl.SSLContext | None = None
 
     @property
     def seconds(self) -> float:
@@ -292,6 +292,12 @@ class Wire:
             attempt.websocket = WebSocket(answer.extensions["network_stream"], stack.pop_all())
             return head
 
+    def _trust_for(self, url: str) -> ssl.SSLContext | None:
+        """Return what certificates are checked by; reading all of it takes 30 ms."""
+        if self._trust is None and url.startswith("https:"):
+            self._trust = ssl.create_default_context()
+        return self._trust
+
     @asynccontextmanager
     async def _answer(
         self,
@@ -308,7 +314,7 @@ class Wire:
         # A connection for each: of several workers behind one address, each may be the next.
         network = _Network(addresses, attempt)
         pool = httpcore.AsyncConnectionPool(
-            ssl_context=self._trust, http2=is_http2, network_backend=network
+            ssl_context=self._trust_for(url), http2=is_http2, network_backend=network
         )
         lines = [(_bytes(name), _bytes(value)) for name, value in headers]
         told = {"trace": attempt.trace}
