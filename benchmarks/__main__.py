@@ -37,7 +37,7 @@ def measure(rounds: int, million: int, hostile: int) -> Figures:
     keep("hostile", hostile)
     _measure_rounds(rounds, keep)
     _measure_reading(min(rounds, 3), million, keep)
-    _measure_changes(min(rounds, 3), million, keep)
+    _measure_changes(min(rounds, 2), million, keep)
     say("memory")
     for kind in ("exact", "wildcard"):
         for figure, value in resources.measure("memory", kind, million).items():
