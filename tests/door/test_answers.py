@@ -90,7 +90,7 @@ def test_a_slow_function_is_asked_again_in_time_and_nobody_waits_for_that(kind, 
     def slow(origin):
         asked.append(origin)
         if len(asked) > 1:
-            released.wait(20)
+            released.wait(10)
         clock.now += 0.3
         return True
 
@@ -104,6 +104,7 @@ def test_a_slow_function_is_asked_again_in_time_and_nobody_waits_for_that(kind, 
         assert answers.recall(APP) is None
         # Who asks goes on at once, and so does everybody else who comes meanwhile.
         assert answers.settle(APP) is True
+        assert answers._under_way
         assert answers.recall(APP) is True
         until(lambda: len(asked) == 2)
         assert answers.recall(APP) is True
