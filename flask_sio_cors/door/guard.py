@@ -190,8 +190,10 @@ class Guard:
 
         :param environ: of its handshake.
         """
-        page = environ.get(JUDGED, _UNJUDGED)[1]
-        return self.policies.doubts(environ, page, asks=asks)
+        generation, page = environ.get(JUDGED, _UNJUDGED)
+        # Whoever looks late finds sessions, too, that began after the change.
+        is_older = generation != self.policies.generation
+        return is_older and self.policies.doubts(environ, page, asks=asks)
 
     def still_lets_in(self, environ: WSGIEnvironment) -> bool:
         """Tell whether a session's page would be let in now, which may need an answer of its own.

@@ -78,7 +78,7 @@ def test_a_proxy_that_cuts_websockets_alone_is_told(stack: ExitStack, tmp_path: 
 def test_pings_are_answered_as_by_a_page(transports: str, stack: ExitStack) -> None:
     source = (
         f"{LISTED}\nsocketio = SocketIO(app, async_mode='threading', ping_interval=1, "
-        f"ping_timeout=1{transports})\nSioCors(app)"
+        f"ping_timeout=2{transports})\nSioCors(app)"
     )
     report = examine(served(flask_app(source), stack), watch=4)
     assert report.works, report.findings
