@@ -11,6 +11,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from flask_sio_cors import ConfigError, SioCors
+from flask_sio_cors.door.doors import doors_of
 
 FRIEND = "https://friend.example"
 STRANGER = "https://stranger.example"
@@ -388,6 +389,21 @@ def test_reconfigure_puts_the_changed_configuration_in_force():
     app.config["SIO_CORS_SUPPORTS_CREDENTIALS"] = False
     cors.reconfigure(app)
     assert not sends_credentials(app, STRANGER)
+
+
+def test_a_change_raises_no_doubts_about_who_came_after_it():
+    app = make_served_app(SIO_CORS_ORIGINS=lambda origin: True)
+    cors, environs = SioCors(app), []
+    cors.allow_request(lambda request: environs.append(request.environ) or True)
+    [guard] = doors_of(app).guards
+
+    def doubts():
+        handshake(app)
+        return [guard.doubts(environ, asks=True) for environ in environs]
+
+    assert doubts() == [False]
+    cors.reconfigure(app)
+    assert doubts() == [True, False]
 
 
 def test_a_broken_reconfiguration_leaves_the_old_policy_in_force():
