@@ -365,7 +365,7 @@ _AROUND_A_STAR: Final = " \t\r\n'\"`\\[](){}"
 
 def _report_origin(item: Any, report: Report) -> None:
     if isinstance(item, str) and item.strip(_AROUND_A_STAR) == "*" and len(report.items) == 1:
-        report(item, Code.ORIGIN_HAS_QUOTES.said(), "*")
+        report(report.value, Code.ORIGIN_HAS_QUOTES.said(), "*")
     elif isinstance(item, str):
         from ..origins.spelling import correct  # which only a mistake needs
 

@@ -38,6 +38,7 @@ from .texts import (
     REGEX,
     are_origins,
     commas_for_dots,
+    entries,
     is_origin_like,
     torn_regex,
 )
@@ -185,6 +186,9 @@ def _networks_of(found: re.Match[str]) -> Iterable[str]:
 
 
 _URL: Final = re.compile(rf"(?<![\w/=?&@.-])https?://{HOST_AND_PORT}")
+# What JSON and the like have, and an address of version 6 does not; what a name alone has not.
+_HAS_BRACKETS: Final = re.compile(r"[({<|]|\[(?![0-9A-Fa-f]*:)")
+_COMMENT: Final = re.compile(r"#|//")
 _BETWEEN: Final = re.compile(r"\s+(?:and|or|&)\s+|[\s,;|]+")
 #: `http://localhost:[3000, 3001]`.
 _PORTS: Final = re.compile(
@@ -199,6 +203,12 @@ def _several(text: str) -> Misspelling | None:
     """Recognise a list in one text: `a, b`, `a b`, or Python's or JSON's brackets around them."""
     if ports := _PORTS.fullmatch(text):
         pieces = [f"{ports[1]}{port}" for port in _ports(ports[2])]
+        return _listed(Code.ORIGINS_IN_ONE, pieces)
+    # As the environment would have it, where that leaves nothing unclear.
+    pieces = [] if _HAS_BRACKETS.search(text) else list(entries(text, are_origins))
+    if sum(map(_shows_origin, pieces)) > 1 and all(
+        _shows_origin(piece) or _COMMENT.match(piece) for piece in pieces
+    ):
         return _listed(Code.ORIGINS_IN_ONE, pieces)
     is_list = text[:1] in "[(" and text[-1:] in "])" and re.search(r"[\"']|://", text)
     # Python joins what stands without a comma between: "https://a.example" "https://b.example".
@@ -215,6 +225,11 @@ def _several(text: str) -> Misspelling | None:
     if not pieces or is_one or is_torn:
         return None
     return _listed(Code.ORIGINS_IN_ONE if len(pieces) > 1 else Code.ORIGIN_SURROUNDED, pieces)
+
+
+def _shows_origin(piece: str) -> bool:
+    is_whole = re.search(r"://[^\s/]+\Z", piece) or is_origin_like(piece)
+    return bool(is_whole or _NETWORK.fullmatch(piece))
 
 
 def _listed(code: Code, pieces: Iterable[str]) -> Misspelling:

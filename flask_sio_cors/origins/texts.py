@@ -32,11 +32,11 @@ _COMMA_FOR_DOT: Final = re.compile(
 _COMMENT: Final = re.compile(r"(?:^|(?<=\s))(?:#(?!\{)|//\s).*")
 # Behind a regular expression on its line: what is no part of one, as no origin has such characters.
 _BEHIND_A_REGEX: Final = re.compile(
-    r"[\s,;]+(?=regex:|[a-z][a-z0-9+.-]*://|null(?:[\s,;]|$))", re.IGNORECASE
+    r"\s+(?=#)|[\s,;]+(?=regex:|[a-z][a-z0-9+.-]*://|null(?:[\s,;]|$))", re.IGNORECASE
 )
 HOST_AND_PORT: Final = r"(?:\[[0-9A-Fa-f:]+\]|[\w*][\w.*-]*)(?::[0-9*]+)?"
 _ORIGIN_LIKE: Final = re.compile(
-    rf"(?=.*[.:]|(?:null|localhost)$)(?![0-9]{{1,3}}[.)]?$|255\.[0-9.]+$)(?:[A-Za-z][A-Za-z0-9+.-]*://)?{HOST_AND_PORT}(?:/[0-9]{{0,2}})?"
+    rf"(?=.*[.:]|(?:null|localhost)$)(?![0-9]{{1,3}}[.)]?$|255\.[0-9.]+$)(?:[A-Za-z][A-Za-z0-9+.-]*://)?{HOST_AND_PORT}(?:/[0-9.]{{0,15}})?"
 )
 
 

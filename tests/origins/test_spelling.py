@@ -210,6 +210,22 @@ def test_a_dot_before_a_port_stays(text, origin):
         ("https?://a\\.example", ["https://a.example", "http://a.example"]),
         ("https://(.*\\.)?a\\.example", ["https://a.example", "https://*.a.example"]),
         ("^https://([a-z0-9-]+\\.)*a\\.example$", ["https://a.example", "https://*.a.example"]),
+        (
+            "https://a.example, https://www.b,co.uk:8443",
+            ["https://a.example", "https://www.b.co.uk:8443"],
+        ),
+        (
+            "http://localhost:3000,3001,https://a.example",
+            ["http://localhost:3000", "http://localhost:3001", "https://a.example"],
+        ),
+        (
+            "https://a.example\n# https://old.example\nhttps://b.example",
+            ["https://a.example", "https://b.example"],
+        ),
+        (
+            "192.168.0.0/255.255.0.0, https://a.example",
+            ["http://192.168.0.0/16:*", "https://a.example"],
+        ),
     ],
 )
 def test_several_origins_in_one_text_are_taken_apart(text, origins):
