@@ -78,7 +78,8 @@ class Guard:
     """Stands where Flask-SocketIO's middleware hands a request to Engine.IO.
 
     That place sees exactly the requests that Engine.IO would answer, whatever their path, and
-    sees them as the application does, behind a ``ProxyFix`` or a mount.
+    sees them as the application does, behind a ``ProxyFix`` or a mount. What comes to
+    Engine.IO past that place finds `guarding` there.
 
     :param engineio: the Socket.IO server that answers what the guard lets through.
     :param policies: the rules in force; one assignment replaces them.
