@@ -14,6 +14,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from tests.support import raw_http
+from tests.support.forks import Fork
 from tests.support.ports import free_port
 from tests.support.raw_http import Header, Response
 
@@ -29,12 +30,12 @@ PORT_ATTEMPTS = 5
 class Launch:
     """How to start one kind of server. `{port}` in a word of `command` becomes its port.
 
-    Modules in `without` cannot be imported, as if their packages were not installed. `packages` is
+    Without a `command` it is forked from a process that has its modules. Modules in `without` cannot be imported, as if their packages were not installed. `packages` is
     a folder with packages that go before the installed ones.
     """
 
     async_mode: str
-    command: tuple[str, ...]
+    command: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     packages: Path | None = None
 
@@ -54,11 +55,11 @@ def _gunicorn(*worker: str) -> tuple[str, ...]:
 _GEVENT_WEBSOCKET_WORKER = "geventwebsocket.gunicorn.workers.GeventWebSocketWorker"
 
 SERVERS = {
-    "eventlet": Launch("eventlet", _SOCKETIO_RUN),
+    "eventlet": Launch("eventlet"),
     "eventlet, debug": Launch("eventlet", (*_SOCKETIO_RUN, "--debug")),
-    "gevent": Launch("gevent", _SOCKETIO_RUN),
-    "gevent, simple-websocket": Launch("gevent", _SOCKETIO_RUN, without=("geventwebsocket",)),
-    "threading": Launch("threading", _SOCKETIO_RUN),
+    "gevent": Launch("gevent"),
+    "gevent, simple-websocket": Launch("gevent", without=("geventwebsocket",)),
+    "threading": Launch("threading"),
     "flask run": Launch("threading", (*_FLASK_RUN, "--no-reload", "--port", "{port}")),
     "flask run --debug": Launch("threading", (*_FLASK_RUN, "--debug", "--port", "{port}")),
     "gunicorn": Launch("threading", _gunicorn("--threads", "50")),
@@ -130,15 +131,23 @@ class Server:
         }
         search_path = [launch.packages, os.environ.get("PYTHONPATH")]
         environment = {
+            **os.environ,
             "PYTHONPATH": os.pathsep.join(str(folder) for folder in search_path if folder),
             "SERVE": json.dumps(told),
             "PYTHONUNBUFFERED": "1",
         }
+        command = [word.replace("{port}", str(self.port)) for word in launch.command]
+        self._log_file.touch()
+        self._process = (
+            self._run(command, environment) if command else Fork(environment, self._log_file)
+        )
+
+    def _run(self, command: list[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
         with self._log_file.open("wb") as output:
-            self._process = subprocess.Popen(
-                [word.replace("{port}", str(self.port)) for word in launch.command],
+            return subprocess.Popen(
+                command,
                 cwd=REPOSITORY,
-                env={**os.environ, **environment},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
