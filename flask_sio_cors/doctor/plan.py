@@ -60,6 +60,7 @@ class Plan:
         self._browser = Browser(facts.page, wire)
         self._session: Polling | None = None
         self._websocket: WebSocket | None = None
+        self._brought: tuple[str, ...] = ()
 
     async def run(self) -> Facts:
         """Carry it out."""
@@ -139,6 +140,8 @@ class Plan:
                 said = await upgrade_by(self._websocket, self.wire.patience.application)
                 packets = (said,) if said is not None else ()
                 if packets == ("3probe",):
+                    # As clients do: what the poll has still to bring is the page's, a ping too.
+                    self._brought = await session.brought()
                     await self._websocket.send("5")
             except ClosedError as error:
                 closed = str(error)
@@ -151,8 +154,8 @@ class Plan:
         self._know(lives_on="polling")
         if upgrade is not None and upgrade.is_open and self._websocket is not None:
             self._know(lives_on="websocket")
-            target, opened, brought = self.facts.target, session.session, await session.brought()
-            self._know(ended=await watch_by(self._websocket, target, opened, left, brought))
+            target, opened = self.facts.target, session.session
+            self._know(ended=await watch_by(self._websocket, target, opened, left, self._brought))
         elif session.is_direct:
             self._know(ended=await session.watch(left))
 

@@ -156,10 +156,10 @@ class Polling:
         return None
 
     async def brought(self) -> tuple[str, ...]:
-        """Return what the poll that waits has brought, which a client still takes to heart."""
+        """Return what the poll that waits brings, which servers end once a WebSocket is there."""
         if self._poll is None:
             return ()
-        await asyncio.wait([self._poll], timeout=_ARRIVAL)
+        await asyncio.wait([self._poll], timeout=self.browser.wire.patience.aside)
         return tuple(packets_of(self._poll.result().last)) if self._poll.done() else ()
 
     async def leave(self) -> None:

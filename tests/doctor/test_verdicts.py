@@ -1,9 +1,11 @@
 """The verdict is the page's: what a browser would meet, by the way that it would take."""
 
 import itertools
+import re
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,12 @@ import pytest
 import socketio
 import trustme
 from click.testing import CliRunner
+from engineio import packet
+from flask import Flask
+from flask_socketio import SocketIO
 from werkzeug.serving import make_server
 
+from flask_sio_cors import SioCors
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.cli import main
 from flask_sio_cors.doctor.audit import audit
@@ -83,6 +89,30 @@ def test_pings_are_answered_as_by_a_page(transports: str, stack: ExitStack) -> N
     report = examine(served(flask_app(source), stack), watch=4)
     assert report.works, report.findings
     assert report.seconds > 4
+
+
+def test_a_ping_that_a_slow_poll_brings_while_it_is_left_is_answered(stack: ExitStack) -> None:
+    app = Flask("slow")
+    app.config["SIO_CORS_ORIGINS"] = [ORIGIN]
+    server = SocketIO(app, async_mode="threading", ping_timeout=1)
+    SioCors(app)
+    is_upgrading = threading.Event()
+
+    def slow(environ: Any, start_response: Any) -> Iterable[bytes]:
+        sid = re.search("sid=([^&]+)", environ["QUERY_STRING"])
+        if "HTTP_UPGRADE" in environ and sid is not None:
+            client = server.server.eio._get_socket(sid[1])
+            client.last_ping = time.time()
+            client.send(packet.Packet(packet.PING))
+            is_upgrading.set()
+        answer = app.wsgi_app(environ, start_response)
+        if environ["REQUEST_METHOD"] == "GET" and is_upgrading.is_set():
+            time.sleep(0.3)
+        return answer
+
+    report = examine(served(slow, stack), watch=3)
+    assert report.works, report.findings
+    assert report.websocket
 
 
 def test_pings_of_a_server_for_node_are_answered(stack: ExitStack) -> None:
