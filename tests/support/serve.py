@@ -39,7 +39,12 @@ def create_app() -> Flask:
     return app
 
 
+#: What snippets define lives as long as the server, as in a module: signals know it weakly.
+_SCOPES = []
+
+
 def _run(snippet, **names):
+    _SCOPES.append(names)
     exec(compile(dedent(SERVE[snippet]), f"<{snippet}>", "exec"), names)
 
 
