@@ -30,8 +30,9 @@ PORT_ATTEMPTS = 5
 class Launch:
     """How to start one kind of server. `{port}` in a word of `command` becomes its port.
 
-    Without a `command` it is forked from a process that has its modules. Modules in `without` cannot be imported, as if their packages were not installed. `packages` is
-    a folder with packages that go before the installed ones.
+    Without a `command` it is forked from a process that has its modules. Modules in `without`
+    cannot be imported, as if their packages were not installed. `packages` is a folder with
+    packages that go before the installed ones.
     """
 
     async_mode: str
