@@ -16,6 +16,9 @@ from tests.support.raw_http import POLLING
 
 A, B = "https://a.example", "https://*.b.example"
 
+#: At which a test does not wait for a store that nobody has written to.
+PACE = Pace(every=0.05, healing=0.1)
+
 
 @pytest.fixture
 def make(tmp_path):
@@ -26,7 +29,7 @@ def make(tmp_path):
         app.config.update(SIO_CORS_ORIGINS_STORE=store, **config)
         SocketIO(app, async_mode="threading")
         cors = SioCors(app)
-        cors.shared_origins(app).follower.pace = Pace(every=0.05)
+        cors.shared_origins(app).follower.pace = PACE
         apps.append((app, cors))
         return app, cors
 
@@ -102,6 +105,7 @@ def test_another_setting_is_another_store_and_none_is_none(make, tmp_path):
     app.config["SIO_CORS_ORIGINS_STORE"] = "sqlite:///other.sqlite3"
     old = cors.shared_origins(app)
     cors.reconfigure(app)
+    cors.shared_origins(app).follower.pace = PACE
     old.follower.store.close()
     assert status(app, A) == 403
     cors.shared_origins(app).add(B)

@@ -36,8 +36,7 @@ def make(tmp_path):
         app.config.update(SIO_CORS_ORIGINS_STORE=store, SIO_CORS_POLICIES=policies, **config)
         SocketIO(app, async_mode="threading")
         app.cors = SioCors(app)
-        for shared in followed(app):
-            shared.follower.pace = Pace(every=0.05)
+        hurry(followed(app))
         apps.append(app)
         return app
 
@@ -50,6 +49,11 @@ def make(tmp_path):
 
 def followed(app):
     return set(app.extensions["sio_cors_sharing"].of.values())
+
+
+def hurry(lists):
+    for shared in lists:
+        shared.follower.pace = Pace(every=0.05, healing=0.1)
 
 
 def lets_in(app, origin):
@@ -65,7 +69,9 @@ def lets_in(app, origin):
 
 def configure(app, **config):
     app.config.update({f"SIO_CORS_{name}": value for name, value in config.items()})
+    before = followed(app)
     app.cors.reconfigure(app)
+    hurry(followed(app) - before)
 
 
 def without(*settings):
