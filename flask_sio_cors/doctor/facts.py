@@ -37,13 +37,15 @@ class Upgrade:
 
     :param session: within which; ``None`` where it was to open one.
     :param packets: that came by it.
-    :param closed: what ended it before any came.
+    :param closed: what ended it.
+    :param is_dismissed: whether the server took leave by it.
     """
 
     exchange: Exchange
     session: Session | None = None
     packets: tuple[str, ...] = ()
     closed: str = ""
+    is_dismissed: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -317,6 +319,12 @@ class Case:
     def author(self) -> Author:
         """Who wrote the answer."""
         return who(self.fetched.last)
+
+    @property
+    def answer(self) -> str | None:
+        """The packet in which the application has answered, by the transport that was asked for."""
+        alone = self.facts.alone if self.stage is Stage.WEBSOCKET else None
+        return answer_among(alone.packets, self.facts.target) if alone else self.facts.answer
 
     @property
     def block(self) -> Block | None:

@@ -27,7 +27,7 @@ from .browser import (
 )
 from .facts import OUT_OF_REACH, Case, Facts, Stage, Upgrade, is_welcome, lets_in, portless
 from .protocol import V3, V4, Session, opened_by, packets_of, protocol_of, session_of
-from .session import Polling, answer_among, join_by, upgrade_by, watch_by
+from .session import LEAVES, Polling, answer_among, join_by, upgrade_by, watch_by
 from .target import DEFAULT_PATH, Target, stamp
 from .who import Error, is_python, named_path, who
 from .wire import ClosedError, Exchange, SpentError, Trouble, WebSocket, Wire
@@ -205,13 +205,12 @@ class Plan:
         limit = self.wire.patience.application
         exchange = await self._shake_hands(None, limit)
         packets: tuple[str, ...] = ()
-        closed = ""
+        closed: ClosedError | None = None
         if self._websocket is not None:
-            try:
-                packets = await join_by(self._websocket, facts.target, limit)
-            except ClosedError as error:
-                closed = str(error)
-        self._know(alone=Upgrade(_with_packets(exchange, packets), None, packets, closed))
+            packets, closed = await join_by(self._websocket, facts.target, limit)
+        is_dismissed = closed is not None and closed.code in LEAVES
+        shown, said = _with_packets(exchange, packets), str(closed or "")
+        self._know(alone=Upgrade(shown, None, packets, said, is_dismissed))
         opened = opened_by(packets[0]) if packets else None
         if self._watch and self.facts.connects_by_websocket and opened is not None:
             assert self._websocket is not None  # noqa: S101 - it has carried the packets

@@ -46,6 +46,7 @@ class Joined:
     :param broken: the request that the page could not use, which ended it.
     :param is_held: whether `broken` was not answered while a poll waited.
     :param is_left: whether only the poll was not answered, while other requests were.
+    :param is_dismissed: whether the server had taken leave, by the poll that waited.
     """
 
     answer: str | None = None
@@ -53,6 +54,7 @@ class Joined:
     broken: Fetched | None = None
     is_held: bool = False
     is_left: bool = False
+    is_dismissed: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,20 @@ class Ended:
     :param polled: the poll that the page could not use.
     :param seconds: how long it lasted.
     :param answer: the packet by which the application ended it, if it did.
+    :param is_dismissed: whether the server took leave, as nothing between does.
     """
 
     seconds: float
     how: str = ""
     polled: Fetched | None = None
     answer: str | None = None
+    is_dismissed: bool = False
+
+
+#: The packet by which Engine.IO ends a session.
+_LEAVE: Final = "1"
+#: How a server ends a WebSocket: with no code, or with that of a normal end (RFC 6455, 7.4.1).
+LEAVES: Final = (1000, 1005)
 
 
 class Polling:
@@ -93,7 +103,7 @@ class Polling:
         if target.connecting:
             posted = await self._say(target.connecting)
             if not is_read(posted):
-                return self._stopped(posted)
+                return await self._stopped(posted)
         for _ in range(_POLLS):
             if answer_among(packets, target) is not None:
                 break
@@ -101,7 +111,7 @@ class Polling:
             if last.last.outcome is UNANSWERED:
                 return Joined(answered=last, is_left=True)
             if not is_read(last):
-                return self._stopped(last)
+                return await self._stopped(last, packets)
             packets += packets_of(last.last)
         return Joined(answer_among(packets, target), last)
 
@@ -119,15 +129,16 @@ class Polling:
             beats = [self._post(self.target.protocol.beat, limit) for _ in range(width)]
             for beat in await asyncio.gather(*beats):
                 if not is_read(beat):
-                    return self._stopped(beat)
+                    return await self._stopped(beat)
             if wire.seconds - started > limit:
                 break
         return None
 
-    def _stopped(self, fetched: Fetched) -> Joined:
+    async def _stopped(self, fetched: Fetched, packets: Iterable[str] = ()) -> Joined:
         is_late = fetched.failure is not None and fetched.failure.is_late
+        is_dismissed = _LEAVE in (*packets, *await self.brought())
         is_held = is_late and self._poll is not None and not self._poll.done()
-        return Joined(answered=fetched, broken=fetched, is_held=is_held)
+        return Joined(None, fetched, fetched, is_held, is_dismissed=is_dismissed)
 
     async def watch(self, seconds: float) -> Ended | None:
         """Live on polling for so long; tell what ended it before.
@@ -149,6 +160,8 @@ class Polling:
             packets = packets_of(polled.last)
             if (answer := answer_among(packets, target)) is not None and answer[1] != "0":
                 return Ended(wire.seconds - started, polled=polled, answer=answer)
+            if _LEAVE in packets:
+                return Ended(wire.seconds - started, polled=polled, is_dismissed=True)
             if "2" in packets and not is_read(answered := await self._post(target.protocol.beat)):
                 return Ended(wire.seconds - started, polled=answered)
             if "2" not in packets:
@@ -234,26 +247,28 @@ def is_read(fetched: Fetched) -> bool:
 _PACKETS: Final = 5
 
 
-async def join_by(websocket: WebSocket, target: Target, patience: float) -> tuple[str, ...]:
-    """Open a session by WebSocket, and join the namespace; return the packets that came.
+async def join_by(
+    websocket: WebSocket, target: Target, patience: float
+) -> tuple[tuple[str, ...], ClosedError | None]:
+    """Open a session by WebSocket, and join the namespace.
 
-    :raise ClosedError: if the connection ends before the first of them.
+    :return: the packets that came, and what ended the connection, if that was it.
     """
-    first = await websocket.receive(patience)
-    packets = [first] if first else []
-    if first is None or not first.startswith("0{"):
-        return tuple(packets)
-    with suppress(ClosedError):
-        if target.connecting:
-            await websocket.send(target.connecting)
-        for _ in range(_PACKETS):
-            packet = await websocket.receive(patience)
-            if packet is None:
-                break
-            packets.append(packet)
-            if answer_among([packet], target) is not None:
-                break
-    return tuple(packets)
+    packets: list[str] = []
+    try:
+        first = await websocket.receive(patience)
+        packets += [first] if first else []
+        if first is not None and first.startswith("0{"):
+            if target.connecting:
+                await websocket.send(target.connecting)
+            while answer_among(packets, target) is None and len(packets) <= _PACKETS:
+                packet = await websocket.receive(patience)
+                if packet is None:
+                    break
+                packets.append(packet)
+    except ClosedError as error:
+        return tuple(packets), error
+    return tuple(packets), None
 
 
 async def upgrade_by(websocket: WebSocket, patience: float) -> str | None:
@@ -291,7 +306,10 @@ async def watch_by(
             if packet == "2" or (packet is None and target.protocol.is_old):
                 await websocket.send("3" if packet == "2" else target.protocol.beat)
         except ClosedError as error:
-            return Ended(loop.time() - started, how=str(error))
+            is_dismissed = error.code in LEAVES
+            return Ended(loop.time() - started, str(error), is_dismissed=is_dismissed)
+        if packet == _LEAVE:
+            return Ended(loop.time() - started, is_dismissed=True)
         if packet is not None and (answer := answer_among([packet], target)) and answer[1] != "0":
             return Ended(loop.time() - started, answer=answer)
     return None

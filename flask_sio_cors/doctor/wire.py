@@ -548,7 +548,14 @@ _FAREWELL: Final = 0.5
 
 
 class ClosedError(Exception):
-    """The other side has ended the WebSocket, or something between has."""
+    """The other side has ended the WebSocket, or something between has.
+
+    :param code: of the frame by which it took leave; ``None`` where it took none.
+    """
+
+    def __init__(self, said: str, code: int | None = None) -> None:
+        super().__init__(said)
+        self.code = code
 
 
 class WebSocket:
@@ -563,6 +570,7 @@ class WebSocket:
         self._frames = Connection(ConnectionType.CLIENT)
         self._packets: list[str] = []
         self._partly = ""
+        self._closed: ClosedError | None = None
 
     async def send(self, packet: str) -> None:
         """Send a text frame.
@@ -578,6 +586,8 @@ class WebSocket:
         """
         end = time.monotonic() + seconds
         while not self._packets:
+            if self._closed is not None:
+                raise self._closed
             try:
                 chunk = await self._stream.read(65536, max(0.001, end - time.monotonic()))
             except httpcore.ReadTimeout:
@@ -599,7 +609,9 @@ class WebSocket:
                 elif isinstance(event, Ping):
                     await self._write(self._frames.send(event.response()))
                 elif isinstance(event, CloseConnection) and chunk:
-                    raise ClosedError(f"closed with code {int(event.code)}")
+                    # What came before, by the same chunk, is still to be read.
+                    code = int(event.code)
+                    self._closed = ClosedError(f"closed with code {code}", code)
         except (ProtocolError, UnicodeError) as error:
             raise ClosedError(_first_words(error)) from None
         if not chunk:

@@ -1,11 +1,13 @@
 """What comes after the handshake: servers that open sessions, and are not fit to keep them."""
 
 import re
+import socket
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from wsproto.utilities import generate_accept_token
 
 from flask_sio_cors.browser.fetch import Page
 from flask_sio_cors.doctor.examine import Examination, Report
@@ -20,6 +22,7 @@ from tests.support.broken_servers import (
     engine,
     flask_app,
     guarded,
+    listening,
     node_server,
     serving,
 )
@@ -155,6 +158,77 @@ def test_a_refusal_of_the_application_comes_first(stack: ExitStack) -> None:
     report = examine(f"http://127.0.0.1:{stack.enter_context(serving(app))}")
     assert ids(report)[0] == "connect-refused"
     assert not report.works
+
+
+# --- Sessions that the server ends --------------------------------------------------------------
+
+LATER = "one => setTimeout(() => {}, 300)"
+BOTH, POLLING, WEBSOCKET = ["polling", "websocket"], ["polling"], ["websocket"]
+
+
+@pytest.mark.parametrize("transports", [BOTH, POLLING, WEBSOCKET], ids=str)
+@pytest.mark.parametrize(
+    "ending",
+    [
+        f"io.engine.on('connection', {LATER.format('one.close()')})",
+        f"io.on('connection', {LATER.format('one.conn.close()')})",
+    ],
+    ids=["by its engine", "by a socket's connection"],
+)
+def test_a_server_that_ends_sessions_is_no_proxy_that_cuts_them(
+    ending: str, transports: list[str], stack: ExitStack
+) -> None:
+    server = f'new Server(httpServer, {{ cors: {{ origin: "*" }}, transports: {transports} }})'
+    url = stack.enter_context(node_server(f"{server}; {ending}"))
+    target = Target.parse(url, ORIGIN)
+    report = Examination(target, PAGE, watch=3, transports=transports).run()
+    first = report.findings[0]
+    assert first.id == "session-closed"
+    assert "which had joined" in first.cause
+    assert "nginx" not in first.fix.elsewhere
+    assert not report.works
+
+
+@pytest.mark.parametrize("transports", [BOTH, WEBSOCKET], ids=str)
+def test_a_server_that_gives_no_time_to_join_is_named_and_mended(
+    transports: list[str], stack: ExitStack
+) -> None:
+    # By WebSocket the client is fast enough now and then: it has to bring what is checked first.
+    use = "io.use((socket, next) => setTimeout(next, 300))"
+    server = 'new Server(httpServer, { connectTimeout: 1, cors: { origin: "*" } })'
+    url = stack.enter_context(node_server(f"{server}; {use}"))
+    report = Examination(Target.parse(url, ORIGIN), PAGE, transports=transports).run()
+    first = report.findings[0]
+    assert first.id == "session-closed"
+    assert "connectTimeout" in first.cause
+    assert first.client in ("transport close", "")
+    mended = first.fix.node.replace("{", '{ cors: { origin: "*" },', 1)
+    assert examine(stack.enter_context(node_server(f"{mended}; {use}"))).works
+
+
+def farewell_in_one_chunk(connection: socket.socket) -> None:
+    """Open a session by WebSocket, let the client in, and send it away as one chunk."""
+
+    def said(text: bytes) -> bytes:
+        return b"\x81%c%b" % (len(text), text)
+
+    head = connection.recv(4096)
+    key = re.search(rb"(?i)sec-websocket-key: *(\S+)", head)
+    assert key is not None
+    token = generate_accept_token(key[1])
+    upgraded = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    connection.sendall(upgraded + b"Sec-WebSocket-Accept: %b\r\n\r\n" % token)
+    connection.sendall(said(b'0{"sid":"a"}'))
+    connection.recv(4096)
+    connection.sendall(said(b'40{"sid":"b"}'))
+    connection.sendall(said(b"41") + b"\x88\x02\x03\xe8")
+    connection.recv(1)
+
+
+def test_what_an_application_says_as_it_ends_the_connection_is_heard(stack: ExitStack) -> None:
+    url = f"http://127.0.0.1:{stack.enter_context(listening(farewell_in_one_chunk))}"
+    report = Examination(Target.parse(url, ORIGIN), PAGE, watch=3, transports=WEBSOCKET).run()
+    assert ids(report)[0] == "connect-refused"
 
 
 # --- WebSocket alone --------------------------------------------------------------------------

@@ -83,6 +83,30 @@ _IMPATIENT: Final = Rule(
 )  # fmt: skip
 
 
+def _is_dismissed(case: Case) -> bool:
+    """Tell whether the Socket.IO server itself took leave, as nothing between does."""
+    facts = case.facts
+    known = (facts.joined, facts.broken, facts.ended, facts.alone)
+    return any(one is not None and one.is_dismissed for one in known)
+
+
+def _dismissed(case: Case) -> tuple[str, Fix]:
+    cause, ended = "The Socket.IO server itself took leave of the client", case.facts.ended
+    cause += f" after {_lasted(case)}" * (ended is not None)
+    if (case.answer or "").startswith("40"):
+        cause += ", which had joined: its application ends the connection, below Socket.IO, as socket.conn.close() in Node.js and eio.disconnect() in Python do. The page gets disconnect: transport close, and connects again."
+        return cause, Fix(elsewhere=_ENDING)
+    cause += ", before that had joined: in Node.js, connectTimeout is shorter than clients take (in milliseconds; 45000 if nothing is said), or the application ends the connection, below Socket.IO. The page gets disconnect: transport close."
+    return cause, Fix("", "new Server(httpServer, {\n  connectTimeout: 45000,\n})", _ENDING)
+
+
+_ENDING: Final = "Look in the application for what ends connections; socket.disconnect(), in Flask-SocketIO disconnect(), does so and tells the page."
+_DISMISSED: Final = Rule(
+    "session-closed", _is_dismissed, "The server ends the session.",
+    *pair(_dismissed), printed=silent, is_whole=True,
+)  # fmt: skip
+
+
 # --- What a proxy keeps from a server, which refuses its own pages ----------------------------
 
 
@@ -192,6 +216,7 @@ SESSIONS: Final = (
     replace(_IMPATIENT, is_whole=True, applies=lambda c: _is_impatient(c) and (
         _is_lost(c) or (_in_session(c) and troubled(Trouble.CLOSED)(c)))),
     replace(CACHED, applies=both(_is_lost, _is_cached)),
+    replace(_DISMISSED, applies=both(_is_lost, _is_dismissed), client="transport close"),
     Rule("session-lost", _is_lost, FORGOTTEN, *pair(_lost), is_whole=True),
 )  # fmt: skip
 
@@ -208,11 +233,11 @@ _BRING: Final = "Let the client bring what the handler asks for: io(url, { auth:
 
 
 def _says(kind: str) -> Test:
-    return lambda case: (case.facts.answer or "").startswith(kind)
+    return lambda case: (case.answer or "").startswith(kind)
 
 
 def _content(case: Case) -> object:
-    text = (case.facts.answer or "")[2:].removeprefix(f"{case.facts.target.name},")
+    text = (case.answer or "")[2:].removeprefix(f"{case.facts.target.name},")
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -290,6 +315,7 @@ APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rul
          "The server does not run in the mode that it has chosen.",
          "A request that waits for news gets none, though the next one would get them: the server does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as it does wherever they are installed, and the application is run by something else, as by app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor connect_error.",
          lambda c: Fix(starting(c.beside("anew"))), ("anew",)),
+    _DISMISSED,
     Rule("connect-unanswered",
          lambda c: c.stage is Stage.WEBSOCKET or (c.facts.joined and c.facts.joined.is_left),
          "The connect handler does not come to an end.",
@@ -317,6 +343,7 @@ def _lasted(case: Case) -> str:
 
 WATCHED: Final = (
     replace(_IMPATIENT, printed=silent),
+    _DISMISSED,
     Rule("cut-off", lambda c: c.facts.lives_on == "websocket", _ENDED,
          lambda c: f"The WebSocket on which the page lives was ended after {_lasted(c)}, and not by the Socket.IO server, which asks every {c.facts.session.interval if c.facts.session else 25:g} seconds whether the client is there: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport close.",
          Topic.WAIT, printed=silent),
