@@ -237,9 +237,9 @@ _LINES: Final[dict[Topic, dict[str, str]]] = {
         "lighttpd": "server.max-request-field-size = 32768",
     },
     Topic.FORBID: {
-        "nginx": "look for deny, limit_except, if (…) { return 403; }",
+        "nginx": "look for deny, limit_except, if (…) { return 403; }, return 444",
         "apache": "look for Require, Deny from, RewriteRule … [F], SecRule",
-        "haproxy": "look for http-request deny",
+        "haproxy": "look for http-request deny, reject, silent-drop",
         "caddy": "look for respond 403, and for abort",
         "varnish": "look for synth(403)",
         "lighttpd": "look for url.access-deny, auth.require",

@@ -192,6 +192,9 @@ def _is_told(facts: Facts, case: Case) -> bool:
     stopped = facts.stopped
     if stopped is None:
         return False
+    if case.author.error is stopped.author.error not in (None, Error.SESSION):
+        # One reason keeps both out.
+        return True
     if not (stopped.author.is_socketio or case.author.is_socketio):
         # Somebody else has answered both, and alike.
         return stopped.response.status == case.response.status >= 400

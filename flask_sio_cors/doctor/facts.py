@@ -165,6 +165,11 @@ class Facts:
         )
 
     @property
+    def is_held(self) -> bool:
+        """Whether a request was not answered while a poll waited."""
+        return any(one is not None and one.is_held for one in (self.joined, self.broken))
+
+    @property
     def is_alone_served(self) -> bool:
         """Whether the server answers nobody else while a page has its WebSocket."""
         asked = self.asides.get("meanwhile")

@@ -196,9 +196,7 @@ class Plan:
         facts, case = self.facts, self.facts.stopped
         if "websocket" not in facts.transports or facts.is_unsent:
             return
-        is_held = facts.broken is not None and facts.broken.is_held
-        is_held = is_held or (facts.joined is not None and facts.joined.is_held)
-        if is_held or (case is not None and _is_out_of_reach(case)):
+        if facts.is_held or (case is not None and _is_out_of_reach(case)):
             return
         if case is None and "polling" in facts.transports:
             return
@@ -489,6 +487,10 @@ def _is_cut(case: Case) -> bool:
     return case.fetched.failure is not None and case.fetched.failure.trouble in troubles
 
 
+def _is_hung_up(case: Case) -> bool:
+    return case.fetched.failure is not None and case.fetched.failure.trouble is Trouble.CLOSED
+
+
 def _knows_no_origin(case: Case) -> bool:
     """Tell whether the server opens a session that it lets no origin read."""
     asked = case.aside("own")
@@ -552,6 +554,8 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("first address", lambda p: p.facts.asides.get("second address") is not None
      and p.facts.asides["second address"].head is not None,
      lambda p: p._at_address(p.facts.addresses[0])),
+    # While the page's poll still waits, and its other request has got no answer.
+    ("others", lambda p: p.facts.is_held, lambda p: p._knock(p.facts.page.origin)),
     ("root", _IS_SILENT, lambda p: p.look(f"{p.facts.target.base}/")),
     ("other scheme", _on(_is_cut, _in_handshake), lambda p: p._at_other_scheme()),
     ("elsewhere", _on(lambda c: _leads_to(c) is not None), lambda p: p._follow()),
@@ -581,7 +585,8 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
      lambda p: p._knock(origin_of(p.facts.target.base))),
     ("near", _on(_is_headerless, _in_handshake), lambda p: p._near()),
     ("version", _on(lambda c: c.author.error is Error.VERSION), lambda p: p._other_version()),
-    ("no origin", _on(_is_foreign, _in_handshake), lambda p: p._knock(None)),
+    ("no origin", _on(lambda c: _is_foreign(c) or _is_hung_up(c), _in_handshake),
+     lambda p: p._knock(None)),
     ("paths", _on(_is_elsewhere, _in_handshake, lambda c: session_of(c.aside("no origin")) is None),
      lambda p: p._paths()),
     # What of its address a server does not know, whose own page is refused.

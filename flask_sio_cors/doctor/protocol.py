@@ -94,12 +94,14 @@ class Session:
     :param sid: as it stands in the addresses of what follows.
     :param interval: how often the server asks whether the client is there, in seconds.
     :param patience: how long it waits for that answer, in seconds.
+    :param limit: how many bytes it takes at once; ``None`` where it does not say.
     """
 
     sid: str
     upgrades: tuple[str, ...] = ()
     interval: float = 25.0
     patience: float = 20.0
+    limit: int | None = None
 
 
 def packets_of(exchange: Exchange | None) -> list[str]:
@@ -123,7 +125,9 @@ def opened_by(packet: str) -> Session | None:
         fields = json.loads(packet[1:])
         sid = quote(str(fields["sid"]), safe="~")
         upgrades = tuple(map(str, fields.get("upgrades", ())))
-        times = (float(fields.get(name, 25000)) / 1000 for name in ("pingInterval", "pingTimeout"))
-        return Session(sid, upgrades, *times)
+        names = ("pingInterval", "pingTimeout")
+        interval, patience = (float(fields.get(name, 25000)) / 1000 for name in names)
+        limit = int(fields["maxPayload"]) if "maxPayload" in fields else None
+        return Session(sid, upgrades, interval, patience, limit)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from flask_sio_cors.doctor.examine import Examination, Report
 from flask_sio_cors.doctor.findings import Finding
 from flask_sio_cors.doctor.target import Target
 from tests.support.broken_servers import Wsgi, guarded, node_server, plain, serving
-from tests.support.nginx import HOST, PASS, UPGRADE, nginx
+from tests.support.nginx import HOST, PASS, UPGRADE, nginx, nginx_of
 
 ORIGIN = "https://app.example.com"
 PAGE = Page(ORIGIN)
@@ -51,6 +51,14 @@ class Proxy:
     def before_node(self, construction: str, server: str) -> str:
         url = self._stack.enter_context(node_server(construction))
         return self.at(int(url.rpartition(":")[2]), server)
+
+    @contextmanager
+    def several(self, app: Wsgi, servers: dict[str, str]) -> Iterator[dict[str, str]]:
+        """Several configurations before one server, in one nginx; yields their addresses."""
+        up = f"http://127.0.0.1:{self.port(app)}"
+        known = {name: re.sub(r"\bUP\b", up, lines) for name, lines in servers.items()}
+        with nginx_of(known, self._home) as addresses:
+            yield addresses
 
     def at(self, port: int, server: str, http: str = "") -> str:
         return self._stack.enter_context(nginx(server, port, self._home, http))
@@ -386,6 +394,46 @@ def test_a_query_that_is_dropped_is_told_from_an_old_version(proxy: Proxy) -> No
         assert finding.id == "query-dropped"
         url = proxy.before(server(), location(UPGRADE, HOST, "proxy_pass UP$uri$is_args$args;"))
         assert examine(url, PAGE).works
+
+
+def test_a_query_that_is_dropped_keeps_both_transports_out_and_is_told_once(proxy: Proxy) -> None:
+    dropping = location("set $args '';", PASS)
+    for_node = f'new Server(httpServer, {{ cors: {{ origin: "{ORIGIN}" }} }})'
+    for url in (proxy.before(extension(), dropping), proxy.before_node(for_node, dropping)):
+        assert ids(examine(url, PAGE)) == ["query-dropped"]
+
+
+def hanging_up(variable: str, value: str) -> str:
+    return location(f"if ({variable} ~ {value}) {{ return 444; }}", PASS)
+
+
+HANGS_UP = {
+    "all": (location("return 444;"), PAGE, "nginx"),
+    "POST": (hanging_up("$request_method", "POST"), PAGE, "POST requests alone"),
+    "OPTIONS": (hanging_up("$request_method", "OPTIONS"), WITH_HEADER, "OPTIONS requests alone"),
+    "Origin": (hanging_up("$http_origin", "."), PAGE, "requests with an Origin alone"),
+    "Upgrade": (hanging_up("$http_upgrade", "."), PAGE, "a rule of its own"),
+}
+
+
+def test_a_rule_that_hangs_up_is_told_from_a_server_that_crashes(proxy: Proxy) -> None:
+    servers = {name: lines for name, (lines, _, _) in HANGS_UP.items()}
+    with proxy.several(extension(), servers) as addresses:
+        for name, (_, page, said) in HANGS_UP.items():
+            finding = what_breaks(examine(addresses[name], page))
+            assert finding.id == ("websocket-failed" if name == "Upgrade" else "connection-closed")
+            assert said in finding.cause
+            assert "return 444" in finding.fix.elsewhere
+
+
+def test_a_preflight_that_nginx_refuses_is_not_looked_for_in_the_list(proxy: Proxy) -> None:
+    rule = "if ($request_method = OPTIONS) { return 405; }"
+    url = proxy.before(extension(), location(rule, PASS))
+    finding = what_breaks(examine(url, WITH_HEADER))
+    assert finding.id == "preflight-status"
+    assert finding.fix.extension == finding.fix.node == ""
+    finding = what_breaks(examine(url, Page(ORIGIN, credentials=True, headers=WITH_HEADER.headers)))
+    assert "credentials=True" in finding.fix.extension
 
 
 def test_a_rule_on_the_referrer_is_met_as_by_a_browser(proxy: Proxy) -> None:

@@ -74,6 +74,13 @@ def _unsupported(case: Case) -> tuple[str, Fix]:
     return cause, Fix("", node, client)
 
 
+def _asks_in_vain(case: Case, error: Error) -> bool:
+    """Tell whether a server takes nothing of which it has to take one, whatever it is asked for."""
+    alone = case.facts.alone.exchange if case.facts.alone is not None else None
+    other = alone if error is Error.TRANSPORT else case.aside("version")
+    return case.author.error is error is who(other).error
+
+
 _TRIED: Final = ("own", "own, twice", "own, thrice")
 
 
@@ -187,9 +194,9 @@ def _decided(case: Case) -> tuple[str, str]:
 #: What the Socket.IO server itself says, whatever CORS headers it has.
 _SAID: Final = (
     Rule("query-dropped",
-         both(refused_for(Error.VERSION), lambda c: who(c.aside("version")).error is Error.VERSION),
+         lambda c: _asks_in_vain(c, Error.VERSION) or _asks_in_vain(c, Error.TRANSPORT),
          "The request's query does not arrive.",
-         "The server understands none of the protocol's versions, 3 or 4, with which it is asked: what stands behind the question mark does not arrive. A proxy cuts it off.",
+         "The server takes none of the protocol's versions, 3 or 4, or none of its transports, with which it is asked: what stands behind the question mark does not arrive. A proxy cuts it off.",
          Topic.QUERY, ("version",)),
     Rule("unsupported-version", refused_for(Error.VERSION),
          "Client and server speak different versions.", *pair(_unsupported), ("version",)),

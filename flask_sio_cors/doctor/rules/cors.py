@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from ...browser.fetch import Check, cors_check
+from ...browser.fetch import BAD_PORTS, Check, cors_check
 from ...origins.grammar import is_loopback
 from ..advice import Topic, advise
 from ..browser import origin_of, resolve
@@ -42,6 +42,7 @@ from .when import always, both, fails, given, in_session, refused_for, shows
 _NO_REDIRECT: Final = Fix(
     elsewhere="Exempt the Socket.IO path from the redirect, whatever the method (OPTIONS, POST)."
 )
+_OTHER_PORT: Final = "Let the server listen on another port, and the redirect lead there; or exempt the Socket.IO path from it."
 _NO_PAGE: Final = "The server redirects to {}, where no page can follow."
 #: Why a redirect is not followed.
 _NOT_FOLLOWED: Final = {
@@ -110,6 +111,8 @@ def _there(case: Case) -> tuple[str, Fix]:
     address = case.url if _is_lost(case) else _destination(case)
     if found is None or not address:
         return "", Fix(address=address) if address else _NO_REDIRECT
+    if (port := urlsplit(address).port) in BAD_PORTS:
+        return f" Browsers do not talk to port {port}.", Fix(elsewhere=_OTHER_PORT)
     outcome = found.outcome
     if isinstance(outcome, Failure):
         said = f" There: {outcome.trouble.value}{f' ({outcome.detail})' * bool(outcome.detail)}."
@@ -198,6 +201,9 @@ def _not_ok(case: Case) -> tuple[str, Fix]:
         # This extension's headers, and somebody else's status.
         cause += " Its headers let the page in, but only a status from 200 to 299 counts."
         fix = replace(fix, installed=_ANSWERED_HERE)
+    elif cors_check(case.facts.page, case.beside("own")) is None and case.opens("own"):
+        # This extension lets the page in already.
+        fix = replace(fix, installed="")
     return cause, fix
 
 

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from ...browser import wording
 from ...browser.fetch import BAD_PORTS
 from ...origins.grammar import is_loopback
+from ..advice import Topic, name_of
 from ..browser import origin_of
 from ..console import POLL_ERROR, Console
-from ..facts import UNSPECIFIED, Case
+from ..facts import UNSPECIFIED, Case, Stage
 from ..findings import Given, Rule, pair, silent
 from ..fixes import Fix
 from ..protocol import session_of
@@ -170,8 +171,28 @@ def _not_http(case: Case) -> tuple[str, Given]:
 
 def _closed(case: Case) -> tuple[str, Given]:
     cause = "The connection was accepted and closed without an answer."
+    if only := _hung_up_on(case):
+        cause += f" That is done to {only} alone, and on purpose: by a rule of a proxy{told_of(case)} or firewall."
+        return cause, Topic.FORBID
+    if case.proxy:
+        cause += f" A proxy{told_of(case)} listens there, which does so by a rule of its own: of a server that does not run it says 502 or 503."
+        return cause, Topic.FORBID
     fix = "Look into the server's log: it crashes, or a proxy or port mapping leads nowhere."
     return _spoken(case, cause, fix)
+
+
+def told_of(case: Case) -> str:
+    """Return a proxy's name in brackets; nothing where none shows."""
+    return f" ({name_of(case.proxy)})" if name_of(case.proxy) else ""
+
+
+def _hung_up_on(case: Case) -> str:
+    """Return which requests are hung up on, where others are not."""
+    if case.is_preflight and who(case.aside("own")).is_socketio:
+        return "OPTIONS requests"
+    if case.stage is Stage.SESSION and case.last.method == "POST":
+        return "POST requests"
+    return "requests with an Origin" if case.opens("no origin") else ""
 
 
 def wants_tls(body: bytes) -> bool:
@@ -215,7 +236,7 @@ FAILURES: Final = (
          *pair(_tls), ("other scheme",)),
     Rule("connection-closed", troubled(Trouble.CLOSED),
          "The server hangs up.",
-         *pair(_closed), ("other scheme",)),
+         *pair(_closed), ("other scheme", "own", "no origin")),
     Rule("silent", both(troubled(Trouble.SILENT), lambda c: c.beside("root").status),
          "The Socket.IO server does not answer, though the web server does.",
          lambda c: f"The web server answers other requests at once, the Socket.IO server none within {c.facts.patience.page:g} seconds, after which its client gives up; the browser prints nothing. Something is waited for without end: in Node.js, the function of cors.origin, allowRequest or a middleware that never calls back; in Python, a function that blocks.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from http.cookies import CookieError, Morsel, SimpleCookie
 from typing import Final
@@ -18,6 +19,7 @@ from ..facts import OUT_OF_REACH, Case, Facts
 from ..findings import Rule, Severity, pair, silent
 from ..fixes import Fix, allowing
 from ..wire import Failure
+from .session import HASTY, is_hasty
 
 # --- Servers that not every visitor's browser reaches -----------------------------------------
 #
@@ -193,6 +195,8 @@ NOTES: Final = (
          severity=Severity.NOTE),
     _note("session-left-out", lambda c: _session_cookies(c.facts),
           "The visitor's session does not come with this page.", _left_out, _SENT_EVERYWHERE),
+    replace(HASTY, severity=Severity.NOTE, printed=silent, is_proven=False,
+            applies=lambda c: is_hasty(c) and c.facts.stopped is None),
     _note("only-here", lambda c: space_of(c.facts) == _LOOPBACK and _is_open(c.facts),
           lambda c: f"{urlsplit(c.url).hostname} is a different machine for everyone.",
           lambda c: f"{_there(c)} here: every visitor's own machine. For anyone but you nothing listens there. {_permission(c)}",

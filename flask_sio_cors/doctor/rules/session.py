@@ -12,7 +12,7 @@ from ..console import Console, console_of
 from ..facts import Case, Stage, portless
 from ..findings import Rule, Test, pair, silent
 from ..fixes import Fix
-from ..protocol import session_of
+from ..protocol import Session, opened_by, session_of
 from ..who import Error
 from ..wire import Trouble
 from .answers import OLD_FIX
@@ -63,23 +63,54 @@ def _is_lost(case: Case) -> bool:
     return case.author.error is Error.SESSION
 
 
-def _is_impatient(case: Case) -> bool:
+def is_hasty(case: Case) -> bool:
     """Tell whether the server's own times are those of seconds that were meant in another unit."""
     session = case.facts.session
     # Less time, in seconds, is a slip: Socket.IO for Node.js counts in milliseconds.
-    return session is not None and min(session.patience, session.interval) < 0.5
+    return session is not None and min(session.patience, session.interval) < _HASTY
 
 
 def _times(case: Case) -> str:
-    session = case.facts.session
-    shown = f"{session.interval * 1000:g} and {session.patience * 1000:g}" if session else ""
-    return f"Its pingInterval and pingTimeout are {shown} milliseconds: whoever does not answer a ping within that is forgotten. In Node.js both are in milliseconds, in Python in seconds."
+    session = case.facts.session or Session("")
+    times = [round(1000 * seconds) for seconds in (session.interval, session.patience)]
+    cause = f"Its pingInterval and pingTimeout are {times[0]} and {times[1]} milliseconds."
+    if session.patience < _HASTY:
+        cause += " Whoever does not answer a ping within that is forgotten."
+    if session.interval < _HASTY:
+        cause += f" Each client has to answer {1000 // max(times[0], 1)} pings a second."
+    return f"{cause} In Node.js both are in milliseconds, in Python in seconds."
 
 
-_IMPATIENT: Final = Rule(
-    "ping-timeout", _is_impatient, "The server gives its clients no time.", _times,
+_HASTY: Final = 0.5
+HASTY: Final = Rule(
+    "ping-timeout", is_hasty, "The server gives its clients no time.", _times,
     Fix("socketio = SocketIO(app, ping_interval=25, ping_timeout=20)",
         "new Server(httpServer, {\n  pingInterval: 25000,\n  pingTimeout: 20000,\n})"),
+)  # fmt: skip
+
+
+# --- Packets that are too large ----------------------------------------------------------------
+
+
+def _limit(case: Case) -> int | None:
+    """Return how many bytes the server takes at once, as it says where it opens a session."""
+    packets = case.facts.alone.packets if case.facts.alone is not None else ()
+    session = case.facts.session or opened_by(next(iter(packets), ""))
+    return session.limit if session is not None else None
+
+
+def _takes_nothing(case: Case) -> bool:
+    limit, target = _limit(case), case.facts.target
+    return limit is not None and limit < len(target.protocol.encode(target.connecting))
+
+
+_TAKES_NOTHING: Final = Rule(
+    "body-too-large", _takes_nothing, "The server takes next to nothing of what a client says.",
+    lambda c: f"The Socket.IO server itself takes no more than {_limit(c)} byte{'s' * (_limit(c) != 1)} at once, as it says in its handshake (maxPayload), and ends the session of whoever says more. In Python and in Node.js that is in bytes.",
+    Fix("socketio = SocketIO(app, max_http_buffer_size=1_000_000)",
+        "new Server(httpServer, {\n  maxHttpBufferSize: 1e6,\n})"),
+    # A server in Python ends the session before it has answered, and a poll of the page finds out.
+    client=lambda c: "" if c.stage is Stage.WEBSOCKET else f"xhr {'poll' if c.fetched.failure else 'post'} error",
 )  # fmt: skip
 
 
@@ -199,13 +230,45 @@ ALONE_SERVED: Final = (
          lambda c: f"While the page's WebSocket was open, the server answered no other request within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The first page connects, and all others wait; when gunicorn ends that worker, after 30 seconds, the page gets disconnect: transport close.",
          Fix(ONE_WORKER), printed=silent),
 )  # fmt: skip
+
+
+def _answers_others(case: Case) -> bool:
+    """Tell whether the server does answer while it leaves a request of the page unanswered."""
+    asked = case.aside("others")
+    return asked is not None and asked.head is not None
+
+
+_HANDLER: Final = """\
+@socketio.on("connect")
+def connect(auth=None):  # None where the client is given no auth
+    ..."""
+
+
+def _unended(case: Case) -> str:
+    limit, name = case.facts.patience.application, case.facts.target.name or "/"
+    cause = f"CORS is in order, and the server answers; but the application has not said within {limit:g} seconds whether the client may join {name}."
+    nothing = "the page then gets no event at all, neither connect nor connect_error."
+    if case.facts.is_held:
+        return f"{cause} Its connect handler does not return: it waits for something, as a lock or a database; {nothing}"
+    return f"{cause} Most often its connect handler raises an exception: {nothing} Or it takes that long."
+
+
+_UNENDED: Final = Rule(
+    "connect-unanswered",
+    lambda c: c.stage is Stage.WEBSOCKET or (c.facts.joined and c.facts.joined.is_left),
+    "The connect handler does not come to an end.",
+    _unended,
+    Fix(_HANDLER, "", "Look for a traceback in the server's log. A handler that needs auth raises where a client sends none; the doctor sends what it is given by --auth."),
+)  # fmt: skip
 #: Asked of requests within a session, before all else.
 SESSIONS: Final = (
-    Rule("one-at-a-time", both(_in_session, lambda c: any(
-        one is not None and one.is_held for one in (c.facts.joined, c.facts.broken))),
+    _TAKES_NOTHING,
+    Rule("one-at-a-time", both(_in_session, lambda c: c.facts.is_held and not _answers_others(c)),
          _ONE_AT_A_TIME,
          lambda c: f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.",
          Fix(ONE_WORKER), printed=silent, is_whole=True),
+    replace(_UNENDED, is_whole=True, printed=silent,
+            applies=both(_in_session, lambda c: c.facts.joined and c.facts.joined.is_held)),
     # A redirect turns a POST into a GET (Fetch, "HTTP-redirect fetch").
     Rule("redirected", both(_in_session, lambda c: c.last.method == "GET" and _posted(c).status),
          "The server redirects, and what the page sends is lost.",
@@ -213,10 +276,10 @@ SESSIONS: Final = (
          lambda c: Fix(address=c.url), printed=silent, is_whole=True),
     *OWN,
     # A request that was under way when the server forgot its session is hung up on.
-    replace(_IMPATIENT, is_whole=True, applies=lambda c: _is_impatient(c) and (
+    replace(HASTY, is_whole=True, applies=lambda c: is_hasty(c) and (
         _is_lost(c) or (_in_session(c) and troubled(Trouble.CLOSED)(c)))),
     replace(CACHED, applies=both(_is_lost, _is_cached)),
-    replace(_DISMISSED, applies=both(_is_lost, _is_dismissed), client="transport close"),
+    replace(_DISMISSED, applies=both(_is_lost, _is_dismissed)),
     Rule("session-lost", _is_lost, FORGOTTEN, *pair(_lost), is_whole=True),
 )  # fmt: skip
 
@@ -282,10 +345,6 @@ def _defined(case: Case) -> Fix:
     )
 
 
-_HANDLER: Final = """\
-@socketio.on("connect")
-def connect(auth=None):  # None where the client is given no auth
-    ..."""
 _OLD_CLIENT_MESSAGE: Final = "It seems you are trying to reach a Socket.IO server in v2.x with a v3.x client, but they are not compatible (more information here: https://socket.io/docs/v3/migrating-from-2-x-to-3-0/)"
 
 
@@ -315,12 +374,9 @@ APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rul
          "The server does not run in the mode that it has chosen.",
          "A request that waits for news gets none, though the next one would get them: the server does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as it does wherever they are installed, and the application is run by something else, as by app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor connect_error.",
          lambda c: Fix(starting(c.beside("anew"))), ("anew",)),
+    _TAKES_NOTHING,
     _DISMISSED,
-    Rule("connect-unanswered",
-         lambda c: c.stage is Stage.WEBSOCKET or (c.facts.joined and c.facts.joined.is_left),
-         "The connect handler does not come to an end.",
-         lambda c: f"CORS is in order, and the server answers; but the application has not said within {c.facts.patience.application:g} seconds whether the client may join {c.facts.target.name or '/'}. Most often its connect handler raises an exception: the page then gets no event at all, neither connect nor connect_error. Or it takes that long.",
-         Fix(_HANDLER, "", "Look for a traceback in the server's log. A handler that needs auth raises where a client sends none; the doctor sends what it is given by --auth.")),
+    _UNENDED,
     Rule("connect-unanswered", always,
          "The client is never told that it is in.",
          "CORS is in order, and the server answers; but none of its answers says whether the client is in. A proxy or a middleware changes them, or what answers is no Socket.IO server.",
@@ -342,8 +398,11 @@ def _lasted(case: Case) -> str:
 
 
 WATCHED: Final = (
-    replace(_IMPATIENT, printed=silent),
+    replace(HASTY, printed=silent),
     _DISMISSED,
+    Rule("cut-off", both(troubled(Trouble.CLOSED), lambda c: not c.proxy), _ENDED,
+         lambda c: f"A request that waited for news was hung up on after {_lasted(c)}, before the Socket.IO server has answered it, as it does after 25. The HTTP server has a time limit of its own (in Node.js: server.timeout, server.setTimeout(), 0 if nothing is said), or a proxy that does not show has. The page connects, and loses the connection again each time: disconnect: transport error.",
+         Fix("", "httpServer.setTimeout(0)", f"Or: {advise(Topic.WAIT)}"), client=""),
     Rule("cut-off", lambda c: c.facts.lives_on == "websocket", _ENDED,
          lambda c: f"The WebSocket on which the page lives was ended after {_lasted(c)}, and not by the Socket.IO server, which asks every {c.facts.session.interval if c.facts.session else 25:g} seconds whether the client is there: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport close.",
          Topic.WAIT, printed=silent),

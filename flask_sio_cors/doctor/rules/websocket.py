@@ -16,7 +16,7 @@ from .answers import ANOTHER_SERVER, COMPARE, GATEKEEPERS, found_path, status_of
 from .cors import REDIRECTED, SLASH, TO_LOGIN
 from .network import failure_of
 from .session import FORGOTTEN, GUNICORN, ONE_WORKER, OWN, RUN, SIMPLE, starting
-from .when import always, both, refused_for, status
+from .when import always, both, refused_for, status, troubled
 
 
 def _upgrade(case: Case) -> str:
@@ -36,6 +36,12 @@ def _is_dropped(case: Case) -> bool:
     return case.response.status in (400, 426) or case.response.is_ok
 
 
+def _is_hung_up_on(case: Case) -> bool:
+    """Tell whether a proxy closes the connection, which it does by a rule of its own alone."""
+    return bool(case.proxy and troubled(Trouble.CLOSED)(case))
+
+
+_HANGS_UP: Final = " A proxy that hangs up does so by a rule of its own."
 _BOTH: Final = 'transports: ["polling", "websocket"],'
 
 
@@ -104,8 +110,8 @@ WEBSOCKETS: Final = (
     Rule("websocket-silent", lambda c: (f := c.fetched.failure) is not None and f.is_late and f.response is None,
          "The WebSocket handshake is never answered.", *pair(_unanswered)),
     Rule("websocket-failed", lambda c: c.fetched.failure, _FAILS,
-         lambda c: f"The handshake got no proper answer: {failure_of(c)}.",
-         _upgrade),
+         lambda c: f"The handshake got no proper answer: {failure_of(c)}.{_HANGS_UP * _is_hung_up_on(c)}",
+         lambda c: advise(Topic.FORBID, c.proxy, path=c.path) if _is_hung_up_on(c) else _upgrade(c)),
     Rule("websocket-mute", status(101),
          "The WebSocket carries nothing.",
          lambda c: f"The handshake succeeds, and then nothing comes through: a proxy between holds the frames back ({_muted(c)}).",
