@@ -577,6 +577,8 @@ class WebSocket:
 
         :raise ClosedError: if the connection is over.
         """
+        if self._closed is not None:
+            raise self._closed
         await self._write(self._frames.send(Message(packet)))
 
     async def receive(self, seconds: float) -> str | None:

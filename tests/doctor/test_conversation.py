@@ -4,6 +4,7 @@ import re
 import socket
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -216,8 +217,8 @@ def test_a_server_that_gives_no_time_to_join_is_named_and_mended(
     assert examine(stack.enter_context(node_server(f"{mended}; {use}"))).works
 
 
-def farewell_in_one_chunk(connection: socket.socket) -> None:
-    """Open a session by WebSocket, let the client in, and send it away as one chunk."""
+def taking_leave(connection: socket.socket, *, is_at_once: bool) -> None:
+    """Open a session by WebSocket, and end it by a frame in the chunk of the last packet."""
 
     def said(text: bytes) -> bytes:
         return b"\x81%c%b" % (len(text), text)
@@ -229,17 +230,25 @@ def farewell_in_one_chunk(connection: socket.socket) -> None:
     token = generate_accept_token(key[1])
     upgraded = b"HTTP/1.1 101 X\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     connection.sendall(upgraded + b"Sec-WebSocket-Accept: %b\r\n\r\n" % token)
-    connection.sendall(said(b'0{"sid":"a"}'))
-    connection.recv(4096)
-    connection.sendall(said(b'40{"sid":"b"}'))
-    connection.sendall(said(b"41") + b"\x88\x02\x03\xe8")
+    opened, leave = said(b'0{"sid":"a"}'), b"\x88\x02\x03\xe8"
+    if not is_at_once:
+        connection.sendall(opened)
+        connection.recv(4096)
+        connection.sendall(said(b'40{"sid":"b"}'))
+    connection.sendall((opened if is_at_once else said(b"41")) + leave)
     connection.recv(1)
 
 
-def test_what_an_application_says_as_it_ends_the_connection_is_heard(stack: ExitStack) -> None:
-    url = f"http://127.0.0.1:{stack.enter_context(listening(farewell_in_one_chunk))}"
-    report = Examination(Target.parse(url, ORIGIN), PAGE, watch=3, transports=WEBSOCKET).run()
-    assert ids(report)[0] == "connect-refused"
+@pytest.mark.parametrize(
+    ("is_at_once", "found"), [(False, "connect-refused"), (True, "session-closed")]
+)
+def test_what_a_server_says_as_it_ends_a_websocket_is_heard(
+    is_at_once: bool, found: str, stack: ExitStack
+) -> None:
+    port = stack.enter_context(listening(partial(taking_leave, is_at_once=is_at_once)))
+    target = Target.parse(f"http://127.0.0.1:{port}", ORIGIN)
+    report = Examination(target, PAGE, watch=3, transports=WEBSOCKET).run()
+    assert ids(report)[0] == found
 
 
 @pytest.mark.parametrize("transports", [BOTH, WEBSOCKET], ids=str)

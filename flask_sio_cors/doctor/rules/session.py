@@ -77,7 +77,8 @@ def _times(case: Case) -> str:
     if session.patience < _HASTY:
         cause += " Whoever does not answer a ping within that is forgotten."
     if session.interval < _HASTY:
-        cause += f" Each client has to answer {1000 // max(times[0], 1)} pings a second."
+        often = f"{1000 // times[0]} pings a second" if times[0] else "pings without a pause"
+        cause += f" Each client has to answer {often}."
     return f"{cause} In Node.js both are in milliseconds, in Python in seconds."
 
 
@@ -127,8 +128,12 @@ def _dismissed(case: Case) -> tuple[str, Fix]:
     if (case.answer or "").startswith("40"):
         cause += ", which had joined: its application ends the connection, below Socket.IO, as socket.conn.close() in Node.js and eio.disconnect() in Python do. The page gets disconnect: transport close, and connects again."
         return cause, Fix(elsewhere=_ENDING)
-    cause += ", before that had joined: in Node.js, connectTimeout is shorter than clients take (in milliseconds; 45000 if nothing is said), or the application ends the connection, below Socket.IO. The page gets disconnect: transport close."
-    return cause, Fix("", "new Server(httpServer, {\n  connectTimeout: 45000,\n})", _ENDING)
+    why, fix = "", Fix(elsewhere=_ENDING)
+    if not case.facts.is_python:
+        why = "connectTimeout is shorter than clients take (in milliseconds; 45000 if nothing is said), or "
+        fix = replace(fix, node="new Server(httpServer, {\n  connectTimeout: 45000,\n})")
+    cause += f", before that had joined: {why}the application ends the connection, below Socket.IO. The page gets disconnect: transport close."
+    return cause, fix
 
 
 _ENDING: Final = "Look in the application for what ends connections; socket.disconnect(), in Flask-SocketIO disconnect(), does so and tells the page."
