@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -168,14 +169,12 @@ class _Plan:
     async def _ask_for_a_websocket(self) -> None:
         url = self._facts.target.websocket()
         asked, websocket = await self._wire.shake_hands(url, (), a_stranger())
-        said = None
+        said: list[str] = []
         if websocket is not None:
-            try:
+            with suppress(ClosedError):
                 said = await websocket.receive(self._wire.patience.aside)
-            except ClosedError:
-                said = None
             await websocket.close()
-        self._know(websocket=asked, greeting=said or "")
+        self._know(websocket=asked, greeting=said[0] if said else "")
 
     async def _ask_as_script(self) -> None:
         url = f"{self._facts.target.polling()}&j=0"

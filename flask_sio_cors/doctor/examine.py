@@ -110,8 +110,8 @@ def _found(facts: Facts) -> Iterator[Finding]:
     # What keeps the page from staying comes before what it can do without.
     yield from _ended(facts)
     yield from _websockets(facts)
-    if facts.alone is not None:
-        alone = Case(facts, Fetched((facts.alone.exchange,)), Stage.WATCH)
+    if facts.alone is not None and facts.alone.fetched is not None:
+        alone = Case(facts, facts.alone.fetched, Stage.WATCH)
         yield from _first(session.ALONE_SERVED, alone)
     is_known = facts.polling is not None or facts.connects_by_websocket
     spent = Severity.NOTE if is_known else Severity.BROKEN
@@ -154,12 +154,12 @@ def _rules_of(case: Case) -> Iterator[Rule]:
 def _application(facts: Facts) -> Iterator[Finding]:
     """Tell what the application has against a client that the transports let in."""
     joined, alone = facts.joined, facts.alone
-    if facts.stopped is None and joined is not None and joined.answered is not None:
+    if facts.stopped is None and joined is not None and joined.fetched is not None:
         if not is_welcome(joined.answer, facts.target):
-            yield from _first(session.APPLICATION, Case(facts, joined.answered, Stage.SESSION))
-    elif alone is not None and alone.is_open and not facts.connects_by_websocket:
+            yield from _first(session.APPLICATION, Case(facts, joined.fetched, Stage.SESSION))
+    elif alone is not None and alone.fetched and alone.is_open and not facts.connects_by_websocket:
         severity = Severity.BROKEN if "polling" not in facts.transports else Severity.NOTE
-        case = Case(facts, Fetched((alone.exchange,)), Stage.WEBSOCKET)
+        case = Case(facts, alone.fetched, Stage.WEBSOCKET)
         yield from _first(session.APPLICATION, case, severity=severity)
 
 
@@ -178,7 +178,7 @@ def _websockets(facts: Facts) -> Iterator[Finding]:
     elif unfound is not None and websocket.is_placed(unfound, case):
         yield from _first(_rules_of(unfound), unfound, console_of(case))
     elif facts.upgrade is not None or "polling" not in facts.transports:
-        is_foreign = asked.session is None and bool(asked.packets)
+        is_foreign = facts.upgrade is None and bool(asked.packets)
         yield from _first(websocket.FOREIGN if is_foreign else websocket.WEBSOCKETS, case)
     elif facts.is_seen and not asked.packets and not _is_told(facts, case):
         yield from _first(websocket.WEBSOCKETS, case, severity=Severity.NOTE)
@@ -211,11 +211,9 @@ def _ended(facts: Facts) -> Iterator[Finding]:
     ended = facts.ended
     if ended is None:
         return
-    fetched = ended.polled or facts.handshake or Fetched(())
     asked = facts.upgrade or facts.alone
-    if ended.polled is None and asked is not None:
-        fetched = Fetched((asked.exchange,))
-    case = Case(facts, fetched, Stage.WATCH)
+    fetched = ended.fetched or (asked.fetched if asked is not None else facts.handshake)
+    case = Case(facts, fetched or Fetched(()), Stage.WATCH)
     yield from _first(session.APPLICATION if ended.answer else session.WATCHED, case)
 
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from ..browser.fetch import BAD_PORTS, Block, Check, Page, Response, cors_check
 from ..origins.grammar import is_loopback
 from .browser import Fetched, origin_of
-from .protocol import Session, opened_by, session_of
-from .session import Ended, Joined, answer_among, is_read
+from .protocol import Session, session_of
+from .session import Conversation, is_read
 from .target import Target
 from .who import Author, Error, is_asyncio, is_extension, is_python, proxy_of, who
 from .wire import Exchange, Failure, Patience, Trouble
@@ -29,30 +29,6 @@ class Stage(Enum):
     WATCH = "watch"
     WEBSOCKET = "websocket"
     BENEATH = "beneath"  #: of an answer that is of no use besides its CORS headers
-
-
-@dataclass(frozen=True)
-class Upgrade:
-    """A WebSocket that was asked for.
-
-    :param session: within which; ``None`` where it was to open one.
-    :param packets: that came by it.
-    :param closed: what ended it.
-    :param is_dismissed: whether the server took leave by it.
-    """
-
-    exchange: Exchange
-    session: Session | None = None
-    packets: tuple[str, ...] = ()
-    closed: str = ""
-    is_dismissed: bool = False
-
-    @property
-    def is_open(self) -> bool:
-        """Whether it carries what it should: an answer, or a session."""
-        if self.session is not None:
-            return self.packets[:1] == ("3probe",)
-        return bool(self.packets) and opened_by(self.packets[0]) is not None
 
 
 @dataclass(frozen=True)
@@ -83,12 +59,12 @@ class Facts:
     addresses: tuple[str, ...] = ()
     asker: tuple[str, ...] = ()
     handshake: Fetched | None = None
-    joined: Joined | None = None
-    broken: Joined | None = None
+    joined: Conversation | None = None
+    broken: Conversation | None = None
     method: Fetched | None = None
-    upgrade: Upgrade | None = None
-    alone: Upgrade | None = None
-    ended: Ended | None = None
+    upgrade: Conversation | None = None
+    alone: Conversation | None = None
+    ended: Conversation | None = None
     lives_on: str = ""
     asides: Mapping[str, Exchange] = field(default_factory=dict)
     near: tuple[tuple[str, Exchange], ...] = ()
@@ -112,9 +88,9 @@ class Facts:
     def unopened(self) -> Case | None:
         """The WebSocket that carries nothing; ``None`` where one does, or none was asked for."""
         asked = self.upgrade or self.alone
-        if asked is None or asked.is_open:
+        if asked is None or asked.fetched is None or asked.is_open:
             return None
-        return Case(self, Fetched((asked.exchange,)), Stage.WEBSOCKET)
+        return Case(self, asked.fetched, Stage.WEBSOCKET)
 
     @property
     def unfound(self) -> Case | None:
@@ -126,13 +102,30 @@ class Facts:
         return None if is_redirect else Case(self, Fetched((own,)), Stage.HANDSHAKE)
 
     @property
+    def case(self) -> Case | None:
+        """The request at which the page was stopped, or was told that it may not go on."""
+        if self.stopped is not None or self.method is None:
+            return self.stopped or self.unfound
+        return Case(self, self.method, Stage.METHOD)
+
+    @property
     def answer(self) -> str | None:
         """The packet in which the application answers the client, by whatever transport."""
         if self.ended is not None and self.ended.answer is not None:
             return self.ended.answer
-        if self.joined is not None:
-            return self.joined.answer
-        return answer_among(self.alone.packets, self.target) if self.alone is not None else None
+        told = self.joined or self.alone
+        return told.answer if told is not None else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a request of the page was not answered while a poll of it waited."""
+        return any(one is not None and one.is_held for one in (self.joined, self.broken))
+
+    @property
+    def is_dismissed(self) -> bool:
+        """Whether the Socket.IO server itself took leave, as nothing between does."""
+        known = (self.joined, self.broken, self.ended, self.alone)
+        return any(one is not None and one.is_dismissed for one in known)
 
     @property
     def polling(self) -> bool | None:
@@ -160,14 +153,7 @@ class Facts:
     @property
     def connects_by_websocket(self) -> bool:
         """Whether a client with WebSocket alone was let in."""
-        return self.alone is not None and is_welcome(
-            answer_among(self.alone.packets, self.target), self.target
-        )
-
-    @property
-    def is_held(self) -> bool:
-        """Whether a request was not answered while a poll waited."""
-        return any(one is not None and one.is_held for one in (self.joined, self.broken))
+        return self.alone is not None and is_welcome(self.alone.answer, self.target)
 
     @property
     def is_alone_served(self) -> bool:
@@ -211,11 +197,9 @@ class Facts:
     @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every exchange that is known."""
-        fetched = [self.handshake, self.method]
-        for joined in (self.joined, self.broken):
-            fetched += [joined.answered, joined.broken] if joined is not None else []
+        told = filter(None, (self.joined, self.broken, self.upgrade, self.alone, self.ended))
+        fetched = (self.handshake, self.method, *(each.fetched for each in told))
         found = [one for each in fetched if each is not None for one in each.exchanges]
-        found += [asked.exchange for asked in (self.upgrade, self.alone) if asked is not None]
         beside = (*self.asides.values(), *dict(self.near).values(), *dict(self.paths).values())
         return (*found, *beside)
 
@@ -329,7 +313,7 @@ class Case:
     def answer(self) -> str | None:
         """The packet in which the application has answered, by the transport that was asked for."""
         alone = self.facts.alone if self.stage is Stage.WEBSOCKET else None
-        return answer_among(alone.packets, self.facts.target) if alone else self.facts.answer
+        return alone.answer if alone is not None else self.facts.answer
 
     @property
     def block(self) -> Block | None:

@@ -6,11 +6,12 @@ Nothing is judged here beyond what decides about the next request, and nothing i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..browser.fetch import Check, Header, Page
@@ -25,12 +26,12 @@ from .browser import (
     preflight,
     resolve,
 )
-from .facts import OUT_OF_REACH, Case, Facts, Stage, Upgrade, is_welcome, lets_in, portless
-from .protocol import V3, V4, Session, opened_by, packets_of, protocol_of, session_of
-from .session import LEAVES, Polling, answer_among, join_by, upgrade_by, watch_by
+from .facts import OUT_OF_REACH, Case, Facts, Stage, is_welcome, lets_in, portless
+from .protocol import V3, V4, Session, opened_by, protocol_of, session_of
+from .session import Conversation, Polling, Transport, join, probe, watch
 from .target import DEFAULT_PATH, Target, stamp
 from .who import Error, is_python, named_path, who
-from .wire import ClosedError, Exchange, SpentError, Trouble, WebSocket, Wire
+from .wire import ClosedError, Exchange, SpentError, Trouble, Wire
 
 
 def examine(
@@ -58,9 +59,7 @@ class Plan:
         self.facts, self.wire = facts, wire
         self._method, self._watch = method, watch
         self._browser = Browser(facts.page, wire)
-        self._session: Polling | None = None
-        self._websocket: WebSocket | None = None
-        self._brought: tuple[str, ...] = ()
+        self._open: list[Transport] = []
 
     async def run(self) -> Facts:
         """Carry it out."""
@@ -68,13 +67,20 @@ class Plan:
             await self._look_up()
             if not self.facts.is_unsent:
                 await self._act_as_page()
-            await self._ask_aside()
+            for name, is_asked, ask in _ASIDES:
+                if name not in self.facts.asides and is_asked(self.facts):
+                    self._note(name, await ask(self))
             if self.facts.websocket is None or self.facts.stopped is not None:
                 await self._try_websocket_alone()
         except SpentError:
             self._know(is_spent=True)
         finally:
-            await self._leave()
+            for line in reversed(self._open):
+                await line.close()
+            if self.facts.handshake is not None and self.facts.joined is None:
+                # What the page may not read has opened a session all the same.
+                with suppress(SpentError):
+                    await self._close(self.facts.handshake.last)
             # What was closed has to be told.
             await asyncio.sleep(0)
         return replace(
@@ -86,6 +92,10 @@ class Plan:
 
     def _know(self, **found: object) -> None:
         self.facts = replace(self.facts, **found)  # type: ignore[arg-type]
+
+    def _note(self, name: str, asked: Exchange | None) -> None:
+        if asked is not None:
+            self._know(asides={**self.facts.asides, name: asked})
 
     async def _look_up(self) -> None:
         parts, page = urlsplit(self.facts.target.base), urlsplit(self.facts.page.origin)
@@ -113,51 +123,51 @@ class Plan:
             return
         url = f"{facts.target.base}{facts.target.path}?"
         is_direct = fetched.last.url.startswith(url)
-        self._session = Polling(browser, facts.target, fetched.last, is_direct=is_direct)
-        self._know(joined=await self._session.join())
+        polling = Polling(browser, facts.target, fetched.last, is_direct=is_direct)
+        self._open.append(polling)
+        self._know(joined=await join(polling, facts.target, self.wire.patience.application))
         if self.facts.stopped is None and is_welcome(self.facts.answer, facts.target):
-            await self._go_on(self._session)
+            await self._go_on(polling)
         if self._method is not None and not facts.is_own:
             await self._ask_method(self._method)
 
-    async def _go_on(self, session: Polling) -> None:
-        if session.is_direct:
-            is_at_once = is_python(session.opened.response)
-            self._know(broken=await session.go_on(is_at_once=is_at_once))
+    async def _go_on(self, polling: Polling) -> None:
+        if polling.is_direct:
+            is_at_once = is_python(polling.opened.response)
+            self._know(broken=await polling.go_on(is_at_once=is_at_once))
         if self.facts.stopped is not None:
             return
-        if "websocket" in self.facts.transports and "websocket" in session.session.upgrades:
-            await self._upgrade(session)
-        if self._watch and self.facts.stopped is None:
-            await self._live(session)
+        line, brought = await self._upgrade(polling)
+        if self._watch and (line is not polling or polling.is_direct):
+            await self._live(line, polling.session, brought)
 
-    async def _upgrade(self, session: Polling) -> None:
-        exchange = await self._shake_hands(session.session, self.wire.patience.page)
-        packets: tuple[str, ...] = ()
-        closed = ""
-        if self._websocket is not None:
-            try:
-                said = await upgrade_by(self._websocket, self.wire.patience.application)
-                packets = (said,) if said is not None else ()
-                if packets == ("3probe",):
-                    # As clients do: what the poll has still to bring is the page's, a ping too.
-                    self._brought = await session.brought()
-                    await self._websocket.send("5")
-            except ClosedError as error:
-                closed = str(error)
-        shown = _with_packets(exchange, packets)
-        self._know(upgrade=Upgrade(shown, session.session, packets, closed))
+    async def _upgrade(self, polling: Polling) -> tuple[Transport, list[str]]:
+        """Go on to a WebSocket, where there is one.
 
-    async def _live(self, session: Polling) -> None:
+        :return: the transport that the page is on then, and what came while it left polling.
+        """
+        session = polling.session
+        if not {"websocket"} & self.facts.transports & {*session.upgrades}:
+            return polling, []
+        patience = self.wire.patience
+        talk = partial(probe, patience=patience.application)
+        upgrade, websocket = await self._by_websocket(talk, session, patience.page)
+        self._know(upgrade=upgrade)
+        if websocket is None or not upgrade.is_open:
+            return polling, []
+        # As clients do: what the poll has still to bring is the page's, a ping too.
+        brought = await polling.brought()
+        with suppress(ClosedError):
+            await websocket.send("5")
+        await polling.drop()
+        self._open.remove(polling)
+        return websocket, brought
+
+    async def _live(self, line: Transport, session: Session, brought: Sequence[str] = ()) -> None:
         """Stay for a while, on the transport that the page would be on."""
-        upgrade, left = self.facts.upgrade, min(self._watch, self.wire.remaining)
-        self._know(lives_on="polling")
-        if upgrade is not None and upgrade.is_open and self._websocket is not None:
-            self._know(lives_on="websocket")
-            target, opened = self.facts.target, session.session
-            self._know(ended=await watch_by(self._websocket, target, opened, left, self._brought))
-        elif session.is_direct:
-            self._know(ended=await session.watch(left))
+        self._know(lives_on="polling" if isinstance(line, Polling) else "websocket")
+        left = min(self._watch, self.wire.remaining)
+        self._know(ended=await watch(line, self.facts.target, session, left, brought))
 
     async def _ask_method(self, method: str) -> None:
         page, url = self.facts.page, self.facts.target.polling()
@@ -166,79 +176,53 @@ class Plan:
         if block is not None or exchange.response is None:
             self._know(method=Fetched((exchange,), block))
 
-    async def _leave(self) -> None:
-        """Close whatever was opened."""
-        if self._websocket is not None:
-            await self._websocket.close()
-        if self._session is not None:
-            is_upgraded = self.facts.upgrade is not None and self.facts.upgrade.is_open
-            await (self._session.drop() if is_upgraded else self._session.leave())
-        elif self.facts.handshake is not None:
-            # What the page may not read has opened a session all the same.
-            with suppress(SpentError):
-                await self._close(self.facts.handshake.last)
-
     # --- WebSocket ---------------------------------------------------------------------------
 
-    async def _shake_hands(self, session: Session | None, patience: float) -> Exchange:
+    async def _by_websocket(
+        self,
+        talk: Callable[[Transport], Awaitable[Conversation]],
+        session: Session | None,
+        patience: float,
+    ) -> tuple[Conversation, Transport | None]:
+        """Open a WebSocket, and talk by it.
+
+        :param session: within which; ``None`` where it is to open one.
+        :param patience: for the handshake, in seconds.
+        """
         facts, url = self.facts, self.facts.target.websocket(session)
         # Firefox sends these, Chromium does not. A page elsewhere may get in for want of them only,
         # the server's own for having them.
         metadata = () if facts.is_own else fetch_metadata(facts.page.origin, url, mode="websocket")
         headers = (*metadata, *self._browser.headers(facts.target.base))
-        exchange, self._websocket = await self.wire.shake_hands(
-            url, headers, facts.page.origin, patience
-        )
-        return exchange
+        asked, websocket = await self.wire.shake_hands(url, headers, facts.page.origin, patience)
+        told = Conversation()
+        if websocket is not None:
+            self._open.append(websocket)
+            told = await talk(websocket)
+        if asked.response is not None and told.packets:
+            body = "\x1e".join(told.packets).encode()
+            asked = replace(asked, outcome=replace(asked.response, body=body))
+        return replace(told, fetched=Fetched((asked,))), websocket
 
     async def _try_websocket_alone(self) -> None:
         """Connect as a client does that has no other transport."""
-        facts, case = self.facts, self.facts.stopped
-        if "websocket" not in facts.transports or facts.is_unsent:
+        facts, limit = self.facts, self.wire.patience.application
+        is_left_out = "websocket" not in facts.transports or facts.is_unsent or facts.is_held
+        is_out = facts.stopped is not None and _is_out_of_reach(facts.stopped)
+        if is_left_out or is_out or (facts.stopped is None and "polling" in facts.transports):
             return
-        if facts.is_held or (case is not None and _is_out_of_reach(case)):
-            return
-        if case is None and "polling" in facts.transports:
-            return
-        limit = self.wire.patience.application
-        exchange = await self._shake_hands(None, limit)
-        packets: tuple[str, ...] = ()
-        closed: ClosedError | None = None
-        if self._websocket is not None:
-            packets, closed = await join_by(self._websocket, facts.target, limit)
-        is_dismissed = closed is not None and closed.code in LEAVES
-        shown, said = _with_packets(exchange, packets), str(closed or "")
-        self._know(alone=Upgrade(shown, None, packets, said, is_dismissed))
-        opened = opened_by(packets[0]) if packets else None
-        if self._watch and self.facts.connects_by_websocket and opened is not None:
-            assert self._websocket is not None  # noqa: S101 - it has carried the packets
-            if "polling" not in facts.transports:
-                left = min(self._watch, self.wire.remaining)
-                watching = watch_by(self._websocket, facts.target, opened, left)
-                # A worker that does one thing at a time answers nobody else until this one leaves.
-                asking = self._knock(facts.page.origin, patience=limit)
-                ended, meanwhile = await asyncio.gather(watching, asking)
-                asides = {**facts.asides, "meanwhile": meanwhile}
-                self._know(lives_on="websocket", ended=ended, asides=asides)
+        talk = partial(join, target=facts.target, patience=limit)
+        alone, websocket = await self._by_websocket(talk, None, limit)
+        self._know(alone=alone)
+        opened = opened_by(alone.packets[0]) if alone.packets else None
+        is_watched = self._watch and "polling" not in facts.transports
+        if is_watched and self.facts.connects_by_websocket and websocket is not None and opened:
+            # A worker that does one thing at a time answers nobody else until this one leaves.
+            asking = self.knock(patience=limit)
+            _, meanwhile = await asyncio.gather(self._live(websocket, opened), asking)
+            self._note("meanwhile", meanwhile)
 
     # --- Beside the page ---------------------------------------------------------------------
-
-    async def _ask_aside(self) -> None:
-        for name, is_asked, ask in _ASIDES:
-            if name not in self.facts.asides and is_asked(self):
-                await self._ask(name, ask(self))
-
-    async def _ask(self, name: str, asking: Awaitable[Exchange | None]) -> None:
-        exchange = await asking
-        if exchange is not None:
-            self._know(asides={**self.facts.asides, name: exchange})
-
-    @property
-    def case(self) -> Case | None:
-        """The request at which the page was stopped, or was told that it may not go on."""
-        if self.facts.stopped is not None or self.facts.method is None:
-            return self.facts.stopped or self.facts.unfound
-        return Case(self.facts, self.facts.method, Stage.METHOD)
 
     async def look(self, url: str, *headers: Header, patience: float | None = None) -> Exchange:
         """Ask, without waiting for long, and close the session that it may open."""
@@ -255,55 +239,64 @@ class Plan:
             url = f"{url}{self.facts.target.query}"
             await self.wire.send("POST", url, opened.headers, leave)
 
-    async def _knock(
-        self, origin: str | None, *more: Header, patience: float | None = None
+    async def knock(
+        self,
+        *more: Header,
+        origin: str | None = "",
+        patience: float | None = None,
+        **elsewhere: Any,
     ) -> Exchange:
-        """Open a session as a client of this origin that is no browser, and close it."""
+        """Open a session as a client that is no browser, and close it.
+
+        :param origin: that it names; the page's, if nothing else is said.
+        :param elsewhere: what of the target is another.
+        """
+        origin = self.facts.page.origin if origin == "" else origin
         named = (("Origin", origin),) if origin is not None else ()
-        return await self.look(self.facts.target.polling(), *named, *more, patience=patience)
+        url = replace(self.facts.target, **elsewhere).polling()
+        return await self.look(url, *more, *named, patience=patience)
 
-    async def _again(self) -> Exchange:
+    async def open_again(self) -> Polling:
         """Open another session as the page does."""
-        aside = self.wire.patience.aside
-        fetched = await self._browser.fetch("GET", self.facts.target.polling(), patience=aside)
-        session = session_of(fetched.last)
-        if session is not None and session != self.facts.session:
-            await Polling(self._browser, self.facts.target, fetched.last, is_direct=True).leave()
-        return fetched.last
+        target, aside = self.facts.target, self.wire.patience.aside
+        fetched = await self._browser.fetch("GET", target.polling(), patience=aside)
+        return Polling(self._browser, target, fetched.last, is_direct=False)
 
-    async def _anew(self) -> Exchange | None:
+    async def again(self) -> Exchange:
+        """Open another session as the page does, and close it."""
+        other = await self.open_again()
+        if other.session != self.facts.session:
+            await other.close()
+        return other.opened
+
+    async def anew(self) -> Exchange | None:
         """Join in a new session, and poll only then; return the answer, if one comes."""
-        browser, target, aside = self._browser, self.facts.target, self.wire.patience.aside
-        opened = (await browser.fetch("GET", target.polling(), patience=aside)).last
-        if session_of(opened) is None:
-            return None
-        other = Polling(browser, target, opened, is_direct=False)
-        await browser.fetch("POST", other.address, target.protocol.encode(target.connecting), aside)
-        polled = (await browser.fetch("GET", other.address, patience=aside)).last
-        await other.leave()
-        return polled if answer_among(packets_of(polled), target) is not None else None
+        other = await self.open_again()
+        told = await join(other, self.facts.target, self.wire.patience.aside)
+        await other.close()
+        return told.fetched.last if told.answer is not None and told.fetched is not None else None
 
-    async def _preflight_of(self, origin: str, method: str = "POST") -> Exchange:
+    async def preflight_of(self, origin: str, method: str = "POST") -> Exchange:
+        """Ask whether pages of an origin may send a request, without saying that a page asks."""
         page = replace(self.facts.page, origin=origin, headers=())
         url, aside = self.facts.target.polling(), self.wire.patience.aside
         return await preflight(self.wire, page, method, url, aside, is_browser=False)
 
-    async def _near(self) -> Exchange | None:
+    async def near(self) -> None:
         """Look for an origin in the page's place that is let in; keep what was answered."""
         for name in islice(dict.fromkeys(_near_names(self.facts.page.origin)), _NEAR):
-            asked = await self._preflight_of(name)
+            asked = await self.preflight_of(name)
             if asked.response is None:
-                return None
+                return
             if not lets_in(asked, name):
                 continue
             # The last word is that of a request which opens a session, as the page's own.
-            knocked = await self._knock(name)
+            knocked = await self.knock(origin=name)
             if session_of(knocked) is not None and lets_in(knocked, name):
                 self._know(near=((name, knocked),))
-            return None
-        return None
+            return
 
-    async def _alone(self) -> Exchange:
+    async def websocket(self) -> Exchange:
         """Ask for a WebSocket without a session, and close it."""
         facts = self.facts
         exchange, websocket = await self.wire.shake_hands(
@@ -313,25 +306,22 @@ class Plan:
             await websocket.close()
         return exchange
 
-    async def _paths(self) -> Exchange | None:
+    async def paths(self) -> None:
         """Try where else the server might be, until it is found."""
-        target, started = self.facts.target, self.wire.seconds
-        named = named_path(self.case.author) if self.case is not None else None
-        known = [named] * (named is not None) + list(_path_candidates(target))
-        for path in known:
-            if path is None or self.wire.seconds - started > _SEARCH_SECONDS:
-                return None
-            there = replace(target, path=path)
-            asked = await self.look(there.polling(), ("Origin", self.facts.page.origin))
+        facts, started = self.facts, self.wire.seconds
+        named = named_path(facts.case.author) if facts.case is not None else None
+        for path in filter(None, (named, *_path_candidates(facts.target))):
+            if self.wire.seconds - started > _SEARCH_SECONDS:
+                return
+            asked = await self.knock(path=path)
             self._know(paths=(*self.facts.paths, (path, asked)))
             author = who(asked)
             if author.is_socketio and author.error is not Error.PLACE:
-                return None
-        return None
+                return
 
-    async def _follow(self) -> Exchange | None:
+    async def follow(self) -> Exchange | None:
         """Follow redirects as no page can: with the page's own origin."""
-        case = self.case
+        case = self.facts.case
         address = _leads_to(case) if case is not None else None
         found: Exchange | None = None
         for _ in range(_MAX_HOPS):
@@ -341,46 +331,6 @@ class Plan:
             location = found.response.location if found.response is not None else None
             address = resolve(location, found.url) if location else None
         return found
-
-    async def _at_other_scheme(self) -> Exchange:
-        base = self.facts.target.base
-        schemes = ("https", "http") if base.startswith("https") else ("http", "https")
-        other = replace(self.facts.target, base=base.replace(*schemes, 1))
-        return await self.look(other.polling(), ("Origin", self.facts.page.origin))
-
-    async def _secure_twin(self, port: str) -> Exchange | None:
-        host = self.facts.target.base.partition("://")[2]
-        name = host if not urlsplit(f"//{host}").port else host.rpartition(":")[0]
-        if port and name == host:
-            return None
-        secure = replace(self.facts.target, base=f"https://{host if port else name}")
-        return await self.look(secure.polling(), ("Origin", self.facts.page.origin))
-
-    async def _at_address(self, address: str) -> Exchange:
-        """Ask one of the addresses of a name, under that name."""
-        host = self.facts.target.base.partition("://")[2]
-        port = urlsplit(f"//{host}").port or 80
-        literal = f"[{address}]" if ":" in address else address
-        there = replace(self.facts.target, base=f"http://{literal}:{port}")
-        return await self.look(there.polling(), ("Host", host), ("Origin", self.facts.page.origin))
-
-    async def _other_version(self) -> Exchange:
-        other = V4 if self.facts.target.protocol.is_old else V3
-        target = replace(self.facts.target, protocol=other)
-        return await self.look(target.polling(), ("Origin", self.facts.page.origin))
-
-    async def _forwarded(self, *names: str) -> Exchange:
-        scheme, _, host = self.facts.page.origin.partition("://")
-        told = {"X-Forwarded-Proto": scheme, "X-Forwarded-Host": host}
-        return await self._knock(self.facts.page.origin, *((name, told[name]) for name in names))
-
-
-def _with_packets(exchange: Exchange, packets: tuple[str, ...]) -> Exchange:
-    """Return a WebSocket's exchange with what came by it, as its body."""
-    if exchange.response is None:
-        return exchange
-    body = "\x1e".join(packets).encode() or exchange.response.body
-    return replace(exchange, outcome=replace(exchange.response, body=body))
 
 
 def _is_out_of_reach(case: Case) -> bool:
@@ -438,17 +388,19 @@ def _leads_to(case: Case) -> str | None:
     return case.url if is_lost else None
 
 
-def _on(*tests: Callable[[Case], bool]) -> Callable[[Plan], bool]:
+def _on(*tests: Callable[[Case], object]) -> Callable[[Facts], bool]:
     """Return a condition: the page was stopped, and all of these hold."""
-    return lambda plan: plan.case is not None and all(test(plan.case) for test in tests)
+    return lambda facts: facts.case is not None and all(test(facts.case) for test in tests)
 
 
 def _in_handshake(case: Case) -> bool:
     return case.stage is Stage.HANDSHAKE
 
 
-def _in_session(case: Case) -> bool:
-    return case.stage is Stage.SESSION
+def _in_trouble(*troubles: Trouble) -> Callable[[Case], bool]:
+    return lambda case: (
+        case.fetched.failure is not None and case.fetched.failure.trouble in troubles
+    )
 
 
 def _is_headerless(case: Case) -> bool:
@@ -482,46 +434,18 @@ def _is_foreign(case: Case) -> bool:
     return is_there and is_other and not case.is_preflight
 
 
-def _is_cut(case: Case) -> bool:
-    troubles = (Trouble.CLOSED, Trouble.TLS, Trouble.NOT_HTTP, Trouble.BAD_STATUS)
-    return case.fetched.failure is not None and case.fetched.failure.trouble in troubles
-
-
-def _is_hung_up(case: Case) -> bool:
-    return case.fetched.failure is not None and case.fetched.failure.trouble is Trouble.CLOSED
-
-
 def _knows_no_origin(case: Case) -> bool:
     """Tell whether the server opens a session that it lets no origin read."""
-    asked = case.aside("own")
-    response = asked.response if asked is not None else None
-    is_open = session_of(asked) is not None and response is not None
-    return is_open and response.combined("Access-Control-Allow-Origin") is None  # type: ignore[union-attr]
+    return case.opens("own") and not case.beside("own").values("Access-Control-Allow-Origin")
 
 
 def _is_lost(case: Case) -> bool:
     return case.author.error is Error.SESSION
 
 
-_IS_SILENT: Final = _on(
-    lambda case: (
-        case.fetched.failure is not None
-        and case.fetched.failure.trouble is Trouble.SILENT
-        and _in_handshake(case)
-    )
-)
-
-
-def _is_unanswered(plan: Plan) -> bool:
+def _is_unanswered(facts: Facts) -> bool:
     """Tell whether the application has not said whether the client is in."""
-    joined = plan.facts.joined
-    return joined is not None and joined.answer is None and plan.case is None
-
-
-def _is_unwoken(plan: Plan) -> bool:
-    joined = plan.facts.joined
-    is_left = joined is not None and joined.is_left
-    return _is_unanswered(plan) and is_left and plan.facts.is_python
+    return facts.joined is not None and facts.joined.answer is None and facts.case is None
 
 
 _CHECKED: Final = (
@@ -533,7 +457,8 @@ _CHECKED: Final = (
     Check.METHODS_INVALID,
     Check.METHOD_NOT_LISTED,
 )
-_Asked = Callable[[Plan], bool]
+_NO_HTTP: Final = (Trouble.CLOSED, Trouble.TLS, Trouble.NOT_HTTP, Trouble.BAD_STATUS)
+_Asked = Callable[[Facts], object]
 _Ask = Callable[[Plan], Awaitable[Exchange | None]]
 
 #: Bytes of a header that HAProxy takes no more, which passes on what is no host.
@@ -542,87 +467,107 @@ _LONG: Final = 20_000
 #: Each request beside the page's own: its name, when it is sent, and what it asks.
 _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     # What is said to a WebSocket is not read, but the same is said to polling.
-    ("own", lambda p: "polling" not in p.facts.transports and p.facts.unopened is not None,
-     lambda p: p._knock(p.facts.page.origin)),
-    ("secure, port", lambda p: p.facts.is_mixed, lambda p: p._secure_twin("same")),
-    ("secure", lambda p: p.facts.is_mixed and not _opened(p, "secure, port"),
-     lambda p: p._secure_twin("")),
+    ("own", lambda f: "polling" not in f.transports and f.unopened is not None,
+     lambda p: p.knock()),
+    ("secure, port", lambda f: f.is_mixed and urlsplit(f.target.base).port,
+     lambda p: p.knock(base=_other_scheme(p))),
+    ("secure", lambda f: f.is_mixed and not _opened(f, "secure, port"),
+     lambda p: p.knock(base=portless(_other_scheme(p)))),
     ("second address",
-     lambda p: p.facts.addresses == ("::1", "127.0.0.1") and p.facts.target.base[:5] == "http:"
-     and p.facts.handshake is not None,
-     lambda p: p._at_address(p.facts.addresses[-1])),
-    ("first address", lambda p: p.facts.asides.get("second address") is not None
-     and p.facts.asides["second address"].head is not None,
-     lambda p: p._at_address(p.facts.addresses[0])),
+     lambda f: f.addresses == ("::1", "127.0.0.1") and f.target.base[:5] == "http:" and f.handshake,
+     lambda p: _at_address(p, 1)),
+    ("first address", lambda f: "second address" in f.asides and f.asides["second address"].head,
+     lambda p: _at_address(p, 0)),
     # While the page's poll still waits, and its other request has got no answer.
-    ("others", lambda p: p.facts.is_held, lambda p: p._knock(p.facts.page.origin)),
-    ("root", _IS_SILENT, lambda p: p.look(f"{p.facts.target.base}/")),
-    ("other scheme", _on(_is_cut, _in_handshake), lambda p: p._at_other_scheme()),
-    ("elsewhere", _on(lambda c: _leads_to(c) is not None), lambda p: p._follow()),
+    ("others", lambda f: f.is_held, lambda p: p.knock()),
+    ("root", _on(_in_trouble(Trouble.SILENT), _in_handshake),
+     lambda p: p.look(f"{p.facts.target.base}/")),
+    ("other scheme", _on(_in_trouble(*_NO_HTTP), _in_handshake),
+     lambda p: p.knock(base=_other_scheme(p))),
+    ("elsewhere", _on(lambda c: _leads_to(c) is not None), lambda p: p.follow()),
     ("again", _on(lambda c: (_is_headerless(c) and c.author.is_session) or _is_lost(c)
                   or (c.author.is_session and c.check is Check.ORIGIN_MISMATCH)),
-     lambda p: p._again()),
-    ("again", _is_unanswered, lambda p: p._again()),
-    ("once more", _is_unanswered, lambda p: p._again()),
-    ("once more", _on(_is_lost), lambda p: p._again()),
-    ("anew", _is_unwoken, lambda p: p._anew()),
+     lambda p: p.again()),
+    ("again", _is_unanswered, lambda p: p.again()),
+    ("once more", lambda f: _is_unanswered(f) or _on(_is_lost)(f), lambda p: p.again()),
+    ("anew", lambda f: _is_unanswered(f) and f.joined and f.joined.is_left and f.is_python,
+     lambda p: p.anew()),
     ("own", _on(lambda c: _is_headerless(c) or c.is_preflight or c.check in _CHECKED
                 or (c.response.status == 403 and not c.author.is_socketio) or c.refuses_origin),
-     lambda p: p._knock(p.facts.page.origin)),
-    ("own, twice", _on(lambda c: c.refuses_origin, _in_handshake),
-     lambda p: p._knock(p.facts.page.origin)),
-    ("own, thrice", _on(lambda c: c.refuses_origin, _in_handshake),
-     lambda p: p._knock(p.facts.page.origin)),
+     lambda p: p.knock()),
+    ("own, twice", _on(lambda c: c.refuses_origin, _in_handshake), lambda p: p.knock()),
+    ("own, thrice", _on(lambda c: c.refuses_origin, _in_handshake), lambda p: p.knock()),
     ("preflight", _on(lambda c: _is_headerless(c) and c.author.is_session, _in_handshake),
-     lambda p: p._preflight_of(p.facts.page.origin)),
+     lambda p: p.preflight_of(p.facts.page.origin)),
     ("preflight", _on(lambda c: c.check is Check.ORIGIN_MISMATCH and c.is_preflight),
-     lambda p: p._preflight_of(p.facts.page.origin, "GET")),
+     lambda p: p.preflight_of(p.facts.page.origin, "GET")),
     ("stranger", _on(lambda c: (_is_headerless(c) and _knows_no_origin(c))
                      or c.check is Check.ORIGIN_MISMATCH),
-     lambda p: p._knock(a_stranger())),
-    ("own pages", _on(lambda c: _is_headerless(c) and c.facts.is_installed
-                      and session_of(c.aside("own")) is None),
-     lambda p: p._knock(origin_of(p.facts.target.base))),
-    ("near", _on(_is_headerless, _in_handshake), lambda p: p._near()),
-    ("version", _on(lambda c: c.author.error is Error.VERSION), lambda p: p._other_version()),
-    ("no origin", _on(lambda c: _is_foreign(c) or _is_hung_up(c), _in_handshake),
-     lambda p: p._knock(None)),
-    ("paths", _on(_is_elsewhere, _in_handshake, lambda c: session_of(c.aside("no origin")) is None),
-     lambda p: p._paths()),
+     lambda p: p.knock(origin=a_stranger())),
+    ("own pages", _on(lambda c: _is_headerless(c) and c.facts.is_installed and not c.opens("own")),
+     lambda p: p.knock(origin=origin_of(p.facts.target.base))),
+    ("near", _on(_is_headerless, _in_handshake), lambda p: p.near()),
+    ("version", _on(lambda c: c.author.error is Error.VERSION),
+     lambda p: p.knock(protocol=V4 if p.facts.target.protocol.is_old else V3)),
+    ("no origin", _on(lambda c: _is_foreign(c) or _in_trouble(Trouble.CLOSED)(c), _in_handshake),
+     lambda p: p.knock(origin=None)),
+    ("paths", _on(_is_elsewhere, _in_handshake, lambda c: not c.opens("no origin")),
+     lambda p: p.paths()),
     # What of its address a server does not know, whose own page is refused.
-    ("told the scheme", lambda p: _keeps_own(p) and p.facts.page.origin.startswith("https:"),
-     lambda p: p._forwarded("X-Forwarded-Proto")),
-    ("as http", lambda p: _keeps_own(p, "told the scheme")
-     and p.facts.page.origin.startswith("https:"),
-     lambda p: p._knock(p.facts.page.origin.replace("https:", "http:", 1))),
-    ("told the host", lambda p: _keeps_own(p, "told the scheme", "as http"),
-     lambda p: p._forwarded("X-Forwarded-Host")),
-    ("without port", lambda p: _keeps_own(p, "told the scheme", "as http", "told the host")
-     and portless(p.facts.page.origin) != p.facts.page.origin,
-     lambda p: p._knock(portless(p.facts.page.origin))),
-    ("told the address", lambda p: _keeps_own(p, "told the scheme", "as http", "told the host",
-                                              "without port"),
-     lambda p: p._forwarded("X-Forwarded-Proto", "X-Forwarded-Host")),
+    ("told the scheme", lambda f: _keeps_own(f) and f.page.origin.startswith("https:"),
+     lambda p: p.knock(*_forwarded(p, proto=True))),
+    ("as http", lambda f: _keeps_own(f) and f.page.origin.startswith("https:"),
+     lambda p: p.knock(origin=p.facts.page.origin.replace("https:", "http:", 1))),
+    ("told the host", lambda f: _keeps_own(f), lambda p: p.knock(*_forwarded(p, host=True))),
+    ("without port", lambda f: _keeps_own(f) and portless(f.page.origin) != f.page.origin,
+     lambda p: p.knock(origin=portless(p.facts.page.origin))),
+    ("told the address", lambda f: _keeps_own(f),
+     lambda p: p.knock(*_forwarded(p, proto=True, host=True))),
     # Proxies answer what is no host, or too long, themselves, and show themselves by it.
-    ("odd", lambda p: not p.facts.proxy and _is_troubled(p.facts),
+    ("odd", lambda f: not f.proxy and _is_troubled(f),
      lambda p: p.look(p.facts.target.polling(), ("Host", "<>"), ("X-Long", "x" * _LONG))),
-    ("plain websocket", lambda p: _is_dropped(p.facts.upgrade),
+    ("plain websocket", lambda f: _is_dropped(f.upgrade),
      lambda p: p.look(p.facts.target.polling().replace("=polling", "=websocket"),
                       ("Origin", p.facts.page.origin))),
-    ("websocket alone", lambda p: _is_dropped(p.facts.upgrade), lambda p: p._alone()),
+    ("websocket alone", lambda f: _is_dropped(f.upgrade), lambda p: p.websocket()),
 )  # fmt: skip
 
 
-def _keeps_own(plan: Plan, *asked: str) -> bool:
-    """Tell whether the server's own page is kept out, and none of these requests has shown why."""
-    cases = [plan.case] * (plan.case is not None and _in_session(plan.case))
-    cases.append(plan.facts.unopened)
+def _other_scheme(plan: Plan) -> str:
+    """Return the server's base by the other of http: and https:."""
+    scheme, rest = plan.facts.target.base.split("://", 1)
+    return f"{'http' if scheme == 'https' else 'https'}://{rest}"
+
+
+def _at_address(plan: Plan, index: int) -> Awaitable[Exchange]:
+    """Ask one of the addresses of a name, under that name."""
+    host, address = urlsplit(plan.facts.target.base), plan.facts.addresses[index]
+    literal = f"[{address}]" if ":" in address else address
+    return plan.knock(("Host", host.netloc), base=f"http://{literal}:{host.port or 80}")
+
+
+def _forwarded(plan: Plan, *, proto: bool = False, host: bool = False) -> Iterator[Header]:
+    """Yield what a proxy says of the address that the page has asked."""
+    parts = urlsplit(plan.facts.page.origin)
+    if proto:
+        yield "X-Forwarded-Proto", parts.scheme
+    if host:
+        yield "X-Forwarded-Host", parts.netloc
+
+
+_OWN: Final = ("told the scheme", "as http", "told the host", "without port", "told the address")
+
+
+def _keeps_own(facts: Facts) -> bool:
+    """Tell whether the server's own page is kept out, and nothing has shown why."""
+    cases = [facts.case if facts.case and facts.case.stage is Stage.SESSION else None]
+    cases.append(facts.unopened)
     is_out = any(case is not None and case.refuses_origin for case in cases)
-    return plan.facts.is_own and is_out and not any(_opened(plan, name) for name in asked)
+    return facts.is_own and is_out and not any(_opened(facts, name) for name in _OWN)
 
 
-def _opened(plan: Plan, name: str) -> bool:
-    return session_of(plan.facts.asides.get(name)) is not None
+def _opened(facts: Facts, name: str) -> bool:
+    return session_of(facts.asides.get(name)) is not None
 
 
 def _is_troubled(facts: Facts) -> bool:
@@ -633,6 +578,6 @@ def _is_troubled(facts: Facts) -> bool:
     return is_there and is_in_trouble
 
 
-def _is_dropped(upgrade: Upgrade | None) -> bool:
-    response = upgrade.exchange.response if upgrade is not None else None
+def _is_dropped(upgrade: Conversation | None) -> bool:
+    response = upgrade.fetched.readable if upgrade is not None and upgrade.fetched else None
     return response is not None and (response.status in (400, 426) or response.is_ok)

@@ -1,17 +1,17 @@
-"""What a page's client says once it has a session: it joins, answers pings, and leaves."""
+"""What a page's client says once it has a transport: it joins, answers pings, and leaves."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from .browser import Browser, Fetched
-from .protocol import Session, packets_of, session_of
+from .protocol import Session, opened_by, packets_of, session_of
 from .target import Target
-from .wire import UNANSWERED, ClosedError, Exchange, SpentError, WebSocket
+from .wire import UNANSWERED, ClosedError, Exchange, Patience, SpentError
 
 
 def answer_among(packets: Iterable[str], target: Target) -> str | None:
@@ -26,59 +26,159 @@ def answer_among(packets: Iterable[str], target: Target) -> str | None:
     return min(told, key=lambda one: one.startswith("40"), default=None)
 
 
-#: Requests that are sent while a poll waits, so that each of a few workers gets one. Never more
-#: than two at once: a page has three connections at most, and proxies count them.
-_ROUNDS: Final = 3
-#: The same where they have to come one by one; those who share work that way take turns.
-_IN_TURN: Final = 4
-#: How long a poll takes to come to where it waits, in seconds.
-_ARRIVAL: Final = 0.05
-#: Polls that may bring nothing of the application, until its answer comes.
-_POLLS: Final = 3
-
-
-@dataclass(frozen=True)
-class Joined:
-    """What came of a client's wish to connect.
-
-    :param answer: the packet that answers it; ``None`` where none came.
-    :param answered: the exchange that brought it, or the last that did not.
-    :param broken: the request that the page could not use, which ended it.
-    :param is_held: whether `broken` was not answered while a poll waited.
-    :param is_left: whether only the poll was not answered, while other requests were.
-    :param is_dismissed: whether the server had taken leave, by the poll that waited.
-    """
-
-    answer: str | None = None
-    answered: Fetched | None = None
-    broken: Fetched | None = None
-    is_held: bool = False
-    is_left: bool = False
-    is_dismissed: bool = False
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What ended a connection that was watched.
-
-    :param how: the transport's own words, where that was a WebSocket.
-    :param polled: the poll that the page could not use.
-    :param seconds: how long it lasted.
-    :param answer: the packet by which the application ended it, if it did.
-    :param is_dismissed: whether the server took leave, as nothing between does.
-    """
-
-    seconds: float
-    how: str = ""
-    polled: Fetched | None = None
-    answer: str | None = None
-    is_dismissed: bool = False
-
-
 #: The packet by which Engine.IO ends a session.
 _LEAVE: Final = "1"
-#: How a server ends a WebSocket: with no code, or with that of a normal end (RFC 6455, 7.4.1).
-LEAVES: Final = (1000, 1005)
+#: How often nothing may come of the application, until its answer does.
+_ROUNDS: Final = 5
+#: How long a poll takes to come to where it waits, in seconds.
+_ARRIVAL: Final = 0.05
+
+
+class Transport(Protocol):
+    """What carries packets, whichever way."""
+
+    @property
+    def last(self) -> Fetched | None:
+        """The request that brought the last packets, where each comes by one of its own."""
+
+    async def send(self, packet: str) -> None:
+        """Send a packet.
+
+        :raise ClosedError: if it is over.
+        """
+
+    async def receive(self, seconds: float) -> list[str]:
+        """Return what comes next; nothing where nothing comes within so many seconds.
+
+        :raise ClosedError: if it is over.
+        """
+
+    async def is_served(self) -> bool:
+        """Tell whether the server does anything else, while nothing comes."""
+
+    async def close(self) -> None:
+        """Take leave."""
+
+
+class UnreadError(ClosedError):
+    """Polling is over: there was an answer that the page cannot use.
+
+    :param fetched: the request.
+    :param is_held: whether it was not answered while a poll waited.
+    """
+
+    def __init__(self, fetched: Fetched, *, is_held: bool, is_farewell: bool) -> None:
+        super().__init__("", is_farewell=is_farewell)
+        self.fetched, self.is_held = fetched, is_held
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What has come by a transport.
+
+    :param packets: in their order.
+    :param answer: that which answers the client's wish to connect, or ends its connection.
+    :param end: what ended the transport, if that was it.
+    :param fetched: the request by which it came, or by which it should.
+    :param seconds: how long it lasted.
+    :param is_open: whether the transport carries what it should: an answer, or a session.
+    :param is_left: whether only this was not answered, while the server did other things.
+    """
+
+    packets: tuple[str, ...] = ()
+    answer: str | None = None
+    end: ClosedError | None = None
+    fetched: Fetched | None = None
+    seconds: float = 0.0
+    is_open: bool = False
+    is_left: bool = False
+
+    @property
+    def broken(self) -> Fetched | None:
+        """The request that the page could not use, which ended it."""
+        return self.end.fetched if isinstance(self.end, UnreadError) else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether that was not answered while a poll waited."""
+        return isinstance(self.end, UnreadError) and self.end.is_held
+
+    @property
+    def is_dismissed(self) -> bool:
+        """Whether the server took leave, as nothing between does."""
+        return _LEAVE in self.packets or (self.end is not None and self.end.is_farewell)
+
+
+async def join(line: Transport, target: Target, patience: float) -> Conversation:
+    """Join the namespace, once the transport brings a session.
+
+    :param patience: for each answer, in seconds.
+    """
+    packets: list[str] = []
+    end, is_left = None, False
+    try:
+        packets += await line.receive(patience)
+        if packets and opened_by(packets[0]) is not None:
+            if target.connecting:
+                await line.send(target.connecting)
+            for _ in range(_ROUNDS):
+                if is_left or answer_among(packets, target) is not None:
+                    break
+                news = await line.receive(patience)
+                is_left = not news and await line.is_served()
+                packets += news
+    except ClosedError as error:
+        end = error
+    is_open = bool(packets) and opened_by(packets[0]) is not None
+    answer = answer_among(packets, target)
+    return Conversation(tuple(packets), answer, end, line.last, 0.0, is_open, is_left)
+
+
+async def probe(line: Transport, patience: float) -> Conversation:
+    """Ask whether packets come through, as a client does before it leaves polling."""
+    try:
+        await line.send("2probe")
+        packets = await line.receive(patience)
+    except ClosedError as error:
+        return Conversation(end=error)
+    return Conversation(tuple(packets), is_open=packets[:1] == ["3probe"])
+
+
+async def watch(
+    line: Transport, target: Target, session: Session, seconds: float, brought: Sequence[str] = ()
+) -> Conversation | None:
+    """Live on a transport for so long, and answer what the server asks; tell what ended it.
+
+    :param brought: the packets that came by polling while it was left.
+    """
+    loop, beat = asyncio.get_running_loop(), target.protocol.beat
+    started, packets = loop.time(), list(brought)
+    # Of the old protocol it is the client who asks.
+    pause = max(session.interval, 0.2) if target.protocol.is_old else seconds
+    while True:
+        lasted, answer = loop.time() - started, answer_among(packets, target)
+        answer = None if answer is None or answer.startswith("40") else answer
+        if answer is not None or _LEAVE in packets:
+            return Conversation(tuple(packets), answer, None, line.last, lasted)
+        if lasted >= seconds:
+            return None
+        try:
+            if "2" in packets or (target.protocol.is_old and not packets):
+                await line.send(beat)
+            # What comes meanwhile comes together.
+            await asyncio.sleep(_ARRIVAL)
+            packets = await line.receive(min(seconds - lasted, pause))
+        except ClosedError as error:
+            return Conversation((), None, error, line.last, loop.time() - started)
+
+
+# --- Polling ---------------------------------------------------------------------------------
+
+#: Requests that are sent while a poll waits, so that each of a few workers gets one. Never more
+#: than two at once: a page has three connections at most, and proxies count them.
+_IN_PAIRS: Final = 3
+#: The same where they have to come one by one; those who share work that way take turns.
+_IN_TURN: Final = 4
 
 
 class Polling:
@@ -94,92 +194,72 @@ class Polling:
         self.browser, self.target, self.opened = browser, target, opened
         self.session = session_of(opened) or Session("")
         self.is_direct = is_direct
+        self.last = Fetched((opened,))
+        self._news = packets_of(opened)
         self._poll: asyncio.Task[Fetched] | None = None
 
-    async def join(self) -> Joined:
-        """Join the namespace."""
-        target, packets = self.target, packets_of(self.opened)[1:]
-        last = Fetched((self.opened,))
-        if target.connecting:
-            posted = await self._say(target.connecting)
-            if not is_read(posted):
-                return await self._stopped(posted)
-        for _ in range(_POLLS):
-            if answer_among(packets, target) is not None:
-                break
-            last = await self._next()
-            if last.last.outcome is UNANSWERED:
-                return Joined(answered=last, is_left=True)
-            if not is_read(last):
-                return await self._stopped(last, packets)
-            packets += packets_of(last.last)
-        return Joined(answer_among(packets, target), last)
+    async def send(self, packet: str) -> None:
+        """Send a packet while a poll waits, as clients do."""
+        if self.is_direct:
+            # A server that is not made to be asked twice at once shows it when the first one waits.
+            await self._hold()
+        await self._read(await self._post(packet, self._patience.application))
 
-    async def go_on(self, *, is_at_once: bool) -> Joined | None:
+    async def receive(self, seconds: float) -> list[str]:
+        """Return what a poll brings; nothing where it waits for longer."""
+        if not self._news:
+            poll = await self._hold(None if self.is_direct else seconds)
+            await asyncio.wait([poll], timeout=seconds if self.is_direct else None)
+            if not poll.done():
+                return []
+            self._poll = None
+            self.last = await self._read(poll.result())
+            self._news = packets_of(self.last.last) or [""]
+        news, self._news = self._news, []
+        return news
+
+    async def is_served(self) -> bool:
+        """Tell whether another request is answered, while the poll keeps waiting."""
+        beat = await self._post(self.target.protocol.beat, self._patience.aside)
+        if not is_read(beat) or self._poll is None or self._poll.done():
+            return False
+        await self.drop()
+        self.last = Fetched((Exchange("GET", self.address, (), UNANSWERED),))
+        return True
+
+    async def go_on(self, *, is_at_once: bool) -> Conversation | None:
         """Go on while a poll waits, as clients do; tell what cannot be done like that.
 
         :param is_at_once: whether requests come in pairs: of workers that wait for a connection,
             it is often the same one that gets the next. Socket.IO for Node.js ends a session that
             posts two things at once.
         """
-        wire, width = self.browser.wire, 2 if is_at_once else 1
-        started, limit = wire.seconds, wire.patience.application
+        wire, beat = self.browser.wire, self.target.protocol.beat
+        started, limit = wire.seconds, self._patience.application
         await self._hold()
-        for _ in range(_ROUNDS if is_at_once else _IN_TURN):
-            beats = [self._post(self.target.protocol.beat, limit) for _ in range(width)]
-            for beat in await asyncio.gather(*beats):
-                if not is_read(beat):
-                    return await self._stopped(beat)
+        for _ in range(_IN_PAIRS if is_at_once else _IN_TURN):
+            beats = [self._post(beat, limit) for _ in range(2 if is_at_once else 1)]
+            for answered in await asyncio.gather(*beats):
+                try:
+                    await self._read(answered)
+                except UnreadError as error:
+                    return Conversation(end=error, fetched=answered)
             if wire.seconds - started > limit:
                 break
         return None
 
-    async def _stopped(self, fetched: Fetched, packets: Iterable[str] = ()) -> Joined:
-        is_late = fetched.failure is not None and fetched.failure.is_late
-        is_dismissed = _LEAVE in (*packets, *await self.brought())
-        is_held = is_late and self._poll is not None and not self._poll.done()
-        return Joined(None, fetched, fetched, is_held, is_dismissed=is_dismissed)
-
-    async def watch(self, seconds: float) -> Ended | None:
-        """Live on polling for so long; tell what ended it before.
-
-        It answers what the server asks, as clients do.
-        """
-        wire, target = self.browser.wire, self.target
-        started, end = wire.seconds, wire.seconds + seconds
-        while (left := end - wire.seconds) > 0:
-            poll = await self._hold()
-            await asyncio.wait([poll], timeout=min(left, _asks_every(target, self.session)))
-            if not poll.done():
-                if target.protocol.is_old and left > self.session.interval:
-                    await self._post(target.protocol.beat)
-                continue
-            polled, self._poll = poll.result(), None
-            if not is_read(polled):
-                return Ended(wire.seconds - started, polled=polled)
-            packets = packets_of(polled.last)
-            if (answer := answer_among(packets, target)) is not None and answer[1] != "0":
-                return Ended(wire.seconds - started, polled=polled, answer=answer)
-            if _LEAVE in packets:
-                return Ended(wire.seconds - started, polled=polled, is_dismissed=True)
-            if "2" in packets and not is_read(answered := await self._post(target.protocol.beat)):
-                return Ended(wire.seconds - started, polled=answered)
-            if "2" not in packets:
-                await asyncio.sleep(_ARRIVAL)
-        return None
-
-    async def brought(self) -> tuple[str, ...]:
+    async def brought(self) -> list[str]:
         """Return what the poll that waits brings, which servers end once a WebSocket is there."""
         if self._poll is None:
-            return ()
-        await asyncio.wait([self._poll], timeout=self.browser.wire.patience.aside)
-        return tuple(packets_of(self._poll.result().last)) if self._poll.done() else ()
+            return []
+        await asyncio.wait([self._poll], timeout=self._patience.aside)
+        return packets_of(self._poll.result().last) if self._poll.done() else []
 
-    async def leave(self) -> None:
+    async def close(self) -> None:
         """Take leave, which ends the poll that waits, too."""
         with suppress(SpentError):
             if self.session.sid:
-                await self._post("1", self.browser.wire.patience.aside)
+                await self._post(_LEAVE, self._patience.aside)
         await self.drop()
 
     async def drop(self) -> None:
@@ -196,120 +276,41 @@ class Polling:
         """The address of the next request, each time another one."""
         return f"{self.target.polling()}&sid={self.session.sid}"
 
-    async def _hold(self) -> asyncio.Task[Fetched]:
+    @property
+    def _patience(self) -> Patience:
+        return self.browser.wire.patience
+
+    async def _hold(self, patience: float | None = None) -> asyncio.Task[Fetched]:
         """Let a poll wait from now on; that which waits still, if there is one."""
         if self._poll is None:
             sent = asyncio.Event()
-            self._poll = asyncio.create_task(self.browser.fetch("GET", self.address, sent=sent))
+            asking = self.browser.fetch("GET", self.address, None, patience, sent)
+            self._poll = asyncio.create_task(asking)
             leaves = asyncio.create_task(sent.wait())
-            limit = self.browser.wire.patience.aside
+            limit = self._patience.aside
             await asyncio.wait([leaves, self._poll], timeout=limit, return_when="FIRST_COMPLETED")
             leaves.cancel()
             await asyncio.wait([self._poll], timeout=_ARRIVAL)
         return self._poll
 
-    async def _say(self, packet: str) -> Fetched:
-        """Send a packet while a poll waits, as clients do."""
-        if not self.is_direct:
-            return await self._post(packet)
-        # A server that is not made to be asked twice at once shows it when the first one waits.
-        await self._hold()
-        return await self._post(packet, self.browser.wire.patience.application)
-
-    async def _next(self) -> Fetched:
-        """Return what the next poll brings; `UNANSWERED` where only that keeps waiting."""
-        limit = self.browser.wire.patience.application
-        if not self.is_direct:
-            return await self.browser.fetch("GET", self.address, patience=limit)
-        poll = await self._hold()
-        await asyncio.wait([poll], timeout=limit)
-        if not poll.done():
-            beat = await self._post(self.target.protocol.beat, self.browser.wire.patience.aside)
-            if is_read(beat) and not poll.done():
-                await self.drop()
-                return Fetched((Exchange("GET", self.address, (), UNANSWERED),))
-        self._poll = None
-        return await poll
-
-    async def _post(self, packet: str, patience: float | None = None) -> Fetched:
+    async def _post(self, packet: str, patience: float) -> Fetched:
         body = self.target.protocol.encode(packet)
         return await self.browser.fetch("POST", self.address, body, patience)
+
+    async def _read(self, fetched: Fetched) -> Fetched:
+        """Return what the page can use.
+
+        :raise UnreadError: if it cannot use it.
+        """
+        if is_read(fetched):
+            return fetched
+        self.last = fetched
+        is_late = fetched.failure is not None and fetched.failure.is_late
+        is_farewell = _LEAVE in await self.brought()
+        is_held = is_late and self._poll is not None and not self._poll.done()
+        raise UnreadError(fetched, is_held=is_held, is_farewell=is_farewell)
 
 
 def is_read(fetched: Fetched) -> bool:
     """Tell whether a client can use an answer: engine.io-client takes no other status."""
     return fetched.readable is not None and fetched.readable.status == 200
-
-
-# --- WebSockets ------------------------------------------------------------------------------
-
-#: Packets of a WebSocket that may say nothing of the application, until its answer comes.
-_PACKETS: Final = 5
-
-
-async def join_by(
-    websocket: WebSocket, target: Target, patience: float
-) -> tuple[tuple[str, ...], ClosedError | None]:
-    """Open a session by WebSocket, and join the namespace.
-
-    :return: the packets that came, and what ended the connection, if that was it.
-    """
-    packets: list[str] = []
-    try:
-        first = await websocket.receive(patience)
-        packets += [first] if first else []
-        if first is not None and first.startswith("0{"):
-            if target.connecting:
-                await websocket.send(target.connecting)
-            while answer_among(packets, target) is None and len(packets) <= _PACKETS:
-                packet = await websocket.receive(patience)
-                if packet is None:
-                    break
-                packets.append(packet)
-    except ClosedError as error:
-        return tuple(packets), error
-    return tuple(packets), None
-
-
-async def upgrade_by(websocket: WebSocket, patience: float) -> str | None:
-    """Ask whether packets come through, as a client does before it leaves polling."""
-    await websocket.send("2probe")
-    return await websocket.receive(patience)
-
-
-def _asks_every(target: Target, session: Session) -> float:
-    """Return how often the client asks, in seconds: of the old protocol it is the one who does."""
-    return max(session.interval, 0.2) if target.protocol.is_old else float("inf")
-
-
-async def watch_by(
-    websocket: WebSocket,
-    target: Target,
-    session: Session,
-    seconds: float,
-    brought: tuple[str, ...] = (),
-) -> Ended | None:
-    """Live on a WebSocket for so long, and answer what the server asks; tell what ended it.
-
-    :param brought: the packets that came by polling while it was left.
-    """
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    if (answer := answer_among(brought, target)) is not None and answer[1] != "0":
-        return Ended(0.0, answer=answer)
-    if "2" in brought:
-        with suppress(ClosedError):
-            await websocket.send(target.protocol.beat)
-    while (left := started + seconds - loop.time()) > 0:
-        try:
-            packet = await websocket.receive(min(left, _asks_every(target, session)))
-            if packet == "2" or (packet is None and target.protocol.is_old):
-                await websocket.send("3" if packet == "2" else target.protocol.beat)
-        except ClosedError as error:
-            is_dismissed = error.code in LEAVES
-            return Ended(loop.time() - started, str(error), is_dismissed=is_dismissed)
-        if packet == _LEAVE:
-            return Ended(loop.time() - started, is_dismissed=True)
-        if packet is not None and (answer := answer_among([packet], target)) and answer[1] != "0":
-            return Ended(loop.time() - started, answer=answer)
-    return None

@@ -545,17 +545,19 @@ def _not_understood(trouble: Trouble, text: str, attempt: _Attempt) -> Failure:
 
 #: Seconds that a server has to end a WebSocket of which leave was taken.
 _FAREWELL: Final = 0.5
+#: How a server takes leave: with no code, or with that of a normal end (RFC 6455, 7.4.1).
+_LEAVES: Final = (1000, 1005)
 
 
 class ClosedError(Exception):
-    """The other side has ended the WebSocket, or something between has.
+    """The other side has ended what carries packets, or something between has.
 
-    :param code: of the frame by which it took leave; ``None`` where it took none.
+    :param is_farewell: whether the server took leave by it, as nothing between does.
     """
 
-    def __init__(self, said: str, code: int | None = None) -> None:
+    def __init__(self, said: str, *, is_farewell: bool = False) -> None:
         super().__init__(said)
-        self.code = code
+        self.is_farewell = is_farewell
 
 
 class WebSocket:
@@ -564,6 +566,9 @@ class WebSocket:
     :param stream: what it is carried by.
     :param stack: what is to be closed with it.
     """
+
+    #: No packet comes by a request of its own.
+    last = None
 
     def __init__(self, stream: Any, stack: AsyncExitStack) -> None:
         self._stream, self._stack = stream, stack
@@ -581,8 +586,8 @@ class WebSocket:
             raise self._closed
         await self._write(self._frames.send(Message(packet)))
 
-    async def receive(self, seconds: float) -> str | None:
-        """Return the next text; ``None`` where none comes within so many seconds.
+    async def receive(self, seconds: float) -> list[str]:
+        """Return the texts that come next; none where none comes within so many seconds.
 
         :raise ClosedError: if the connection is over.
         """
@@ -593,11 +598,16 @@ class WebSocket:
             try:
                 chunk = await self._stream.read(65536, max(0.001, end - time.monotonic()))
             except httpcore.ReadTimeout:
-                return None
+                return []
             except (httpcore.NetworkError, OSError) as error:
                 raise ClosedError(_first_words(error)) from None
             await self._take(chunk)
-        return self._packets.pop(0)
+        packets, self._packets = self._packets, []
+        return packets
+
+    async def is_served(self) -> bool:
+        """Tell whether the server does anything else: of a WebSocket, all that it is asked."""
+        return True
 
     async def _take(self, chunk: bytes) -> None:
         try:
@@ -613,7 +623,8 @@ class WebSocket:
                 elif isinstance(event, CloseConnection) and chunk:
                     # What came before, by the same chunk, is still to be read.
                     code = int(event.code)
-                    self._closed = ClosedError(f"closed with code {code}", code)
+                    said = f"closed with code {code}"
+                    self._closed = ClosedError(said, is_farewell=code in _LEAVES)
         except (ProtocolError, UnicodeError) as error:
             raise ClosedError(_first_words(error)) from None
         if not chunk:
@@ -634,7 +645,7 @@ class WebSocket:
             # Its server hangs up (RFC 6455, section 7.1.1). One that is hung up on meanwhile fails
             # to answer, and logs that.
             end = time.monotonic() + _FAREWELL
-            while await self.receive(end - time.monotonic()) is not None:
+            while await self.receive(end - time.monotonic()):
                 pass
         with suppress(Exception):
             await self._stack.aclose()

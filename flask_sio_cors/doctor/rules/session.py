@@ -116,10 +116,7 @@ _TAKES_NOTHING: Final = Rule(
 
 
 def _is_dismissed(case: Case) -> bool:
-    """Tell whether the Socket.IO server itself took leave, as nothing between does."""
-    facts = case.facts
-    known = (facts.joined, facts.broken, facts.ended, facts.alone)
-    return any(one is not None and one.is_dismissed for one in known)
+    return case.facts.is_dismissed
 
 
 def _dismissed(case: Case) -> tuple[str, Fix]:
@@ -399,7 +396,7 @@ def _lasted(case: Case) -> str:
     ended = case.facts.ended
     if ended is None:
         return ""
-    return f"{ended.seconds:.1f} seconds{f' ({ended.how})' if ended.how else ''}"
+    return f"{ended.seconds:.1f} seconds{f' ({ended.end})' if str(ended.end or '') else ''}"
 
 
 WATCHED: Final = (

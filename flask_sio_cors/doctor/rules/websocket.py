@@ -25,7 +25,7 @@ def _upgrade(case: Case) -> str:
 
 def _muted(case: Case) -> str:
     asked = case.facts.upgrade or case.facts.alone
-    return asked.closed if asked is not None and asked.closed else Trouble.SILENT.value
+    return str(asked.end) if asked is not None and asked.end else Trouble.SILENT.value
 
 
 def _says(case: Case) -> str:
