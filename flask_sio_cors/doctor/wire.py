@@ -13,9 +13,9 @@ import ssl
 import threading
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, Final
@@ -141,32 +141,6 @@ class _TroubleError(Exception):
 
 
 @dataclass
-class _Attempt:
-    """A request under way.
-
-    :param sent: set when the whole request has left.
-    :param is_found: whether the host's name has been looked up.
-    :param is_connected: whether something has accepted the connection.
-    :param limit: how long it may take, in seconds.
-    :param head: the answer's headers, once they are there.
-    :param first: the first bytes that came.
-    :param websocket: what was opened.
-    """
-
-    sent: asyncio.Event = field(default_factory=asyncio.Event)
-    is_found: bool = False
-    is_connected: bool = False
-    limit: float = 0.0
-    head: Response | None = None
-    first: bytes = b""
-    websocket: WebSocket | None = None
-
-    async def trace(self, event: str, info: dict[str, Any]) -> None:
-        if event.endswith("send_request_body.complete"):
-            self.sent.set()
-
-
-@dataclass
 class Wire:
     """Sends requests, and counts them.
 
@@ -209,9 +183,11 @@ class Wire:
         :param sent: set when the whole request has left.
         :raise SpentError: if the bounds of the examination are reached.
         """
-        asked = Exchange(method, url, headers, UNANSWERED)
-        attempt = _Attempt(sent or asyncio.Event())
-        return await self._bounded(asked, attempt, patience, self._http(asked, body, attempt))
+        lines = _lines(url, headers, body)
+        # Another Host is one for HTTP/1.1: by HTTP/2, many end such a request without a word.
+        is_http2 = "Host" not in dict(headers)
+        attempt = _Attempt(method, url, lines, body, is_http2=is_http2, sent=sent)
+        return await self._try(attempt, Exchange(method, url, headers, UNANSWERED), patience)
 
     async def shake_hands(
         self,
@@ -227,105 +203,46 @@ class Wire:
         :raise SpentError: if the bounds of the examination are reached.
         """
         shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
-        asked, attempt = Exchange("GET", url, shown, UNANSWERED), _Attempt()
-        exchange = await self._bounded(asked, attempt, patience, self._open(asked, attempt))
+        key = generate_nonce()
+        lines = (
+            *_lines(url, shown),
+            ("Connection", "Upgrade"),
+            ("Sec-WebSocket-Version", "13"),
+            ("Sec-WebSocket-Key", key.decode()),
+        )
+        attempt = _Attempt("GET", url.replace("ws", "http", 1), lines, key=key)
+        exchange = await self._try(attempt, Exchange("GET", url, shown, UNANSWERED), patience)
         return exchange, attempt.websocket
 
-    async def _bounded(
-        self,
-        asked: Exchange,
-        attempt: _Attempt,
-        patience: float | None,
-        work: Coroutine[Any, Any, Response],
-    ) -> Exchange:
-        """Do the work within the time that is left for it."""
+    async def _try(self, attempt: _Attempt, asked: Exchange, patience: float | None) -> Exchange:
+        """Send a request within the time that is left for it."""
         patience = self.patience.aside if patience is None else patience
         remaining, started = self.remaining, self.seconds
         if self.requests >= MAX_REQUESTS or remaining <= 0:
-            work.close()
             raise SpentError
         self.requests += 1
         self.tell(f"{asked.method} {asked.url}")
         attempt.limit = limit = max(0.2, min(patience, remaining))
         try:
-            outcome: Response | Failure = await asyncio.wait_for(work, limit)
+            outcome: Response | Failure = await asyncio.wait_for(self._ask(attempt), limit)
         except asyncio.TimeoutError:
             if remaining < patience:
                 # It might have come in the time that a page gives it: nothing is known.
                 raise SpentError from None
-            told = f"{limit:.3g} s{' to look the name up' * (not attempt.is_found)}"
-            trouble = Trouble.SILENT if attempt.is_connected else Trouble.NO_CONNECTION
+            told = f"{limit:.3g} s{' to look the name up' * (not attempt.addresses)}"
+            trouble = Trouble.SILENT if attempt.streams else Trouble.NO_CONNECTION
             outcome = Failure(trouble, told, attempt.head)
         except Exception as error:  # noqa: BLE001 - every failure is a finding
             outcome = _failure(error, attempt)
         return replace(asked, outcome=outcome, seconds=self.seconds - started)
 
-    async def _http(self, asked: Exchange, body: bytes | None, attempt: _Attempt) -> Response:
-        headers = _lines(asked.url, asked.headers, body)
-        # Another Host is one for HTTP/1.1: by HTTP/2, many end such a request without a word.
-        is_http2 = "Host" not in dict(asked.headers)
-        asking = self._answer(asked.method, asked.url, headers, attempt, body, is_http2=is_http2)
-        async with asking as answer:
-            attempt.head = head = _head(answer)
-            if len(set(head.values("Location"))) > 1:
-                raise _TroubleError(Trouble.MALFORMED, "more than one Location", head)
-            return replace(head, body=_decoded(await _read(answer), head))
-
-    async def _open(self, asked: Exchange, attempt: _Attempt) -> Response:
-        nonce = generate_nonce()
-        more = (
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", nonce.decode()),
-        )
-        lines = (*_lines(asked.url, asked.headers), *more)
-        url = asked.url.replace("ws", "http", 1)
-        async with AsyncExitStack() as stack:
-            answer = await stack.enter_async_context(
-                self._answer("GET", url, lines, attempt, is_http2=False)
-            )
-            head = _head(answer)
-            if head.status != 101:
-                return replace(head, body=_decoded(await _read_soon(answer), head))
-            if head.combined("Sec-WebSocket-Accept") != generate_accept_token(nonce).decode():
-                raise _TroubleError(Trouble.NOT_HTTP, "a wrong Sec-WebSocket-Accept", head)
-            attempt.websocket = WebSocket(answer.extensions["network_stream"], stack.pop_all())
-            return head
-
-    def _trust_for(self, url: str) -> ssl.SSLContext | None:
-        """Return what certificates are checked by; reading all of it takes 30 ms."""
-        if self._trust is None and url.startswith("https:"):
+    async def _ask(self, attempt: _Attempt) -> Response:
+        if self._trust is None and attempt.url.startswith("https:"):
+            # To read all that certificates are checked by takes 30 ms.
             self._trust = ssl.create_default_context()
-        return self._trust
-
-    @asynccontextmanager
-    async def _answer(
-        self,
-        method: str,
-        url: str,
-        headers: tuple[Header, ...],
-        attempt: _Attempt,
-        body: bytes | None = None,
-        *,
-        is_http2: bool,
-    ) -> AsyncIterator[httpcore.Response]:
-        addresses = await self.look_up(urlsplit(url).hostname or "")
-        attempt.is_found = True
-        # A connection for each: of several workers behind one address, each may be the next.
-        network = _Network(addresses, attempt)
-        pool = httpcore.AsyncConnectionPool(
-            ssl_context=self._trust_for(url), http2=is_http2, network_backend=network
-        )
-        lines = [(_bytes(name), _bytes(value)) for name, value in headers]
-        told = {"trace": attempt.trace}
-        try:
-            async with (
-                pool,
-                pool.stream(method, url, headers=lines, content=body, extensions=told) as answer,
-            ):
-                yield answer
-        finally:
-            await network.close()
+        attempt.addresses = await self.look_up(urlsplit(attempt.url).hostname or "")
+        async with AsyncExitStack() as stack:
+            return await attempt.ask(self._trust, stack)
 
     async def look_up(self, host: str) -> tuple[str, ...]:
         """Return a host's addresses, each once, as browsers find them.
@@ -335,10 +252,6 @@ class Wire:
         if host not in self._found:
             self._found[host] = await _found_aside(host)
         return self._found[host]
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("latin-1", "replace")
 
 
 def _lines(url: str, headers: tuple[Header, ...], body: bytes | None = None) -> tuple[Header, ...]:
@@ -352,31 +265,93 @@ def _lines(url: str, headers: tuple[Header, ...], body: bytes | None = None) -> 
     return (*(line for line in usual if line[0].lower() not in given), *headers, *last)
 
 
-class _Network(httpcore.AsyncNetworkBackend):
-    """Connects to one of the given addresses: whichever accepts first, in their order."""
+_SYSTEM: Final = httpcore.AnyIOBackend()
 
-    def __init__(self, addresses: tuple[str, ...], attempt: _Attempt) -> None:
-        self._addresses, self._attempt = addresses, attempt
-        self._own = httpcore.AnyIOBackend()
-        self._streams: list[httpcore.AsyncNetworkStream] = []
+
+@dataclass
+class _Attempt(httpcore.AsyncNetworkBackend):
+    """A request under way, with a connection of its own.
+
+    Of several workers behind one address, each may be the next. It connects to whichever of the
+    host's addresses accepts first, in their order.
+
+    :param key: by which a WebSocket is asked for.
+    :param sent: set when the whole request has left.
+    :param limit: how long it may take, in seconds.
+    :param addresses: of the host, once they are found.
+    :param streams: the connections that were accepted.
+    :param head: the answer's headers, once they are there.
+    :param first: the first bytes that came.
+    :param websocket: what was opened.
+    """
+
+    method: str
+    url: str
+    headers: tuple[Header, ...]
+    body: bytes | None = None
+    key: bytes = b""
+    is_http2: bool = False
+    sent: asyncio.Event | None = None
+    limit: float = 0.0
+    addresses: tuple[str, ...] = ()
+    streams: list[httpcore.AsyncNetworkStream] = field(default_factory=list)
+    head: Response | None = None
+    first: bytes = b""
+    websocket: WebSocket | None = None
+
+    async def ask(self, trust: ssl.SSLContext | None, stack: AsyncExitStack) -> Response:
+        """Send it, and read the answer.
+
+        :param stack: of what is open meanwhile; a WebSocket takes it over.
+        """
+        pool = httpcore.AsyncConnectionPool(trust, http2=self.is_http2, network_backend=self)
+        lines = [
+            (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
+            for name, value in self.headers
+        ]
+        stack.push_async_callback(self._close)
+        await stack.enter_async_context(pool)
+        answer = await stack.enter_async_context(
+            pool.stream(
+                self.method,
+                self.url,
+                headers=lines,
+                content=self.body,
+                extensions={"trace": self._trace},
+            )
+        )
+        self.head = head = _head(answer)
+        if self.key and head.status == 101:
+            if head.combined("Sec-WebSocket-Accept") != generate_accept_token(self.key).decode():
+                raise _TroubleError(Trouble.NOT_HTTP, "a wrong Sec-WebSocket-Accept", head)
+            self.websocket = WebSocket(answer.extensions["network_stream"], stack.pop_all())
+            return head
+        if len(set(head.values("Location"))) > 1:
+            raise _TroubleError(Trouble.MALFORMED, "more than one Location", head)
+        # Some servers say no length where they refuse a WebSocket, and do not end.
+        body = await _read(answer, 1.0 if self.key else None)
+        return replace(head, body=_decoded(body, head))
 
     async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> Any:
-        *others, last = self._addresses
+        *others, last = self.addresses
         for address in others:
             # One that does not answer leaves time for the next one, as in a browser.
-            share = self._attempt.limit / len(self._addresses)
+            share = self.limit / len(self.addresses)
             with suppress(httpcore.ConnectError, httpcore.ConnectTimeout):
-                return self._seen(await self._own.connect_tcp(address, port, share))
-        return self._seen(await self._own.connect_tcp(last, port))
+                return self._seen(await _SYSTEM.connect_tcp(address, port, share))
+        return self._seen(await _SYSTEM.connect_tcp(last, port))
 
     def _seen(self, stream: httpcore.AsyncNetworkStream) -> _Seen:
-        self._attempt.is_connected = True
-        self._streams.append(stream)
-        return _Seen(stream, self._attempt)
+        self.streams.append(stream)
+        return _Seen(stream, self)
 
-    async def close(self) -> None:
+    async def _trace(self, event: str, info: dict[str, Any]) -> None:
+        if event.endswith("send_request_body.complete") and self.sent is not None:
+            self.sent.set()
+
+    async def _close(self) -> None:
         """Close what a handshake that failed has left open."""
-        for stream in self._streams:
+        for stream in self.streams:
             with suppress(Exception):
                 await stream.aclose()
 
@@ -442,19 +417,19 @@ def _head(answer: httpcore.Response) -> Response:
     return Response(answer.status, reason, headers)
 
 
-async def _read(answer: httpcore.Response) -> bytes:
-    body = b""
-    async for chunk in answer.aiter_stream():
-        body += chunk
-        if len(body) >= MAX_BODY:
-            break
-    return body
+async def _read(answer: httpcore.Response, seconds: float | None) -> bytes:
+    """Return a body, as much of it as is read; nothing where it does not end in time."""
 
+    async def read() -> bytes:
+        body = b""
+        async for chunk in answer.aiter_stream():
+            body += chunk
+            if len(body) >= MAX_BODY:
+                break
+        return body
 
-async def _read_soon(answer: httpcore.Response) -> bytes:
-    """Read what may have no end: some servers say no length where they refuse a WebSocket."""
     try:
-        return await asyncio.wait_for(_read(answer), 1.0)
+        return await asyncio.wait_for(read(), seconds)
     except asyncio.TimeoutError:
         return b""
 
@@ -503,42 +478,37 @@ def _failure(error: BaseException, attempt: _Attempt) -> Failure:
     """Put an exception of any of the libraries into our terms."""
     if isinstance(error, _TroubleError):
         return Failure(*error.args)
-    found = ((cause, *row) for cause in _causes(error) for row in _TROUBLES)
-    for cause, kind, words, trouble in found:
-        text = _first_words(cause)
-        if isinstance(cause, kind) and re.search(words, text, re.IGNORECASE):
-            if isinstance(cause, httpcore.RemoteProtocolError):
-                return _not_understood(trouble, text, attempt)
-            if isinstance(cause, ssl.SSLError):
-                text = getattr(cause, "verify_message", "") or cause.reason or text
-            is_closed = trouble is Trouble.CUT_SHORT and attempt.head is None
-            return Failure(Trouble.CLOSED if is_closed else trouble, text, attempt.head)
-    trouble = Trouble.CLOSED if attempt.is_connected else Trouble.UNREACHABLE
-    return Failure(trouble, _first_words(error), attempt.head)
+    cause, trouble = _cause(error) or (
+        error,
+        Trouble.CLOSED if attempt.streams else Trouble.UNREACHABLE,
+    )
+    detail, came = _first_words(cause), bool(attempt.head) or trouble is not Trouble.CUT_SHORT
+    if isinstance(cause, ssl.SSLError):
+        detail = getattr(cause, "verify_message", "") or cause.reason or detail
+    elif isinstance(cause, httpcore.RemoteProtocolError):
+        line = attempt.first.partition(b"\n")[0].decode("latin-1").rstrip("\r")
+        came = bool(attempt.first)
+        # HTTP/2 begins with a frame's length.
+        if came and not line.startswith(("HTTP/", "\0")):
+            return Failure(Trouble.NOT_HTTP, line)
+        detail = line if trouble is Trouble.BAD_STATUS else detail
+    return Failure(trouble if came else Trouble.CLOSED, detail, attempt.head)
 
 
-def _causes(error: BaseException) -> list[BaseException]:
-    """Return the innermost cause of an exception first."""
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and current not in chain:
-        chain[:0] = [current, *getattr(current, "exceptions", ())]
-        current = current.__cause__ or current.__context__
-    return chain
+def _cause(error: BaseException) -> tuple[BaseException, Trouble] | None:
+    """Return the innermost cause of an exception whose meaning is known, and that."""
+    inner = error.__cause__ or error.__context__
+    found = _cause(inner) if inner is not None else None
+    meant = (
+        trouble
+        for kind, words, trouble in _TROUBLES
+        if isinstance(error, kind) and re.search(words, _first_words(error), re.IGNORECASE)
+    )
+    return found or next(((error, trouble) for trouble in meant), None)
 
 
 def _first_words(error: BaseException) -> str:
     return str(error)[:200] or type(error).__name__
-
-
-def _not_understood(trouble: Trouble, text: str, attempt: _Attempt) -> Failure:
-    line = attempt.first.partition(b"\n")[0].decode("latin-1").rstrip("\r")
-    if not attempt.first:
-        return Failure(Trouble.CLOSED, text)
-    # HTTP/2 begins with a frame's length.
-    if not line.startswith(("HTTP/", "\0")):
-        return Failure(Trouble.NOT_HTTP, line)
-    return Failure(trouble, line if trouble is Trouble.BAD_STATUS else text, attempt.head)
 
 
 # --- WebSocket -------------------------------------------------------------------------------
