@@ -277,11 +277,11 @@ SESSIONS: Final = (
          lambda c: f"The server redirects to {_posted(c).location}. A POST that is answered {_posted(c).status} goes on as a GET, without what the page has sent. (Where 307 and 308 are answered it keeps that; but no WebSocket follows a redirect.)",
          lambda c: Fix(address=c.url), printed=silent, is_whole=True),
     *OWN,
-    # A request that was under way when the server forgot its session is hung up on.
+    # A request that was under way when the server ended its session is hung up on.
     replace(HASTY, is_whole=True, applies=lambda c: is_hasty(c) and (
         _is_lost(c) or (_in_session(c) and troubled(Trouble.CLOSED)(c)))),
     replace(CACHED, applies=both(_is_lost, _is_cached)),
-    replace(_DISMISSED, applies=both(_is_lost, _is_dismissed)),
+    replace(_DISMISSED, applies=both(_in_session, _is_dismissed)),
     Rule("session-lost", _is_lost, FORGOTTEN, *pair(_lost), is_whole=True),
 )  # fmt: skip
 
