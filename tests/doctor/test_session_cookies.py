@@ -48,8 +48,8 @@ VISIT = """
 const [url, sentinel, done] = arguments;
 const visit = () => new Promise(over => {
   const socket = io(url, {withCredentials: true, forceNew: true, reconnection: false});
-  socket.on("visits", visits => { socket.close(); over(visits); });
-  socket.on("connect_error", error => over(error.message));
+  socket.on("visits", visits => { over(visits); socket.close(); });
+  for (const end of ["connect_error", "disconnect"]) socket.on(end, why => over(String(why)));
 });
 (async () => {
   const seen = [await visit(), await visit()];
