@@ -31,6 +31,9 @@ sio = socketio.AsyncServer(
     cors_allowed_origins=[{origin}],  # and your others
 )"""
 _INSTALLED: Final = "# above SioCors(app)"
+_BY_POLICY: Final = """\
+# where SIO_CORS_POLICIES has a policy for {host},
+# as that one's "ORIGINS" instead"""
 #: What stands in `Fix.installed` for the host at which the page asks: it may have its own policy.
 _OWN_HOST: Final = "<host>"
 
@@ -135,7 +138,7 @@ def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
     alone = f'app.config["SIO_CORS_ORIGINS"] = [{origin}]  # and your others'
     credentials = ", credentials=True" * has_cookies
     line = f"SioCors.allow(app, {origin}, host={_OWN_HOST}{credentials})"
-    added = [line] if adds else [alone, *settings]
+    added = [line] if adds else [_BY_POLICY.format(host=_OWN_HOST), alone, *settings]
     installed = listed if is_known else [*added, *listed]
     return Fix(
         "\n".join([_FROM_SCRATCH, alone, *settings, *listed, "SioCors(app)"]),

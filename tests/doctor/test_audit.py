@@ -82,6 +82,26 @@ def test_a_wildcard_of_this_extension_lets_no_neighbour_in(stack: ExitStack) -> 
     assert ids(audited(guarded(config), stack)) == []
 
 
+@pytest.mark.parametrize("entry", ["", "acme"], ids=["no policies", "a policy of the host"])
+def test_the_fix_closes_the_hole_of_whichever_policy_is_the_hosts(
+    entry: str, stack: ExitStack
+) -> None:
+    policies = {"acme": {"HOSTS": ["localhost"], "ORIGINS": "*"}} if entry else {}
+    config = f"""
+app.config["SIO_CORS_ORIGINS"] = "*"
+app.config["SIO_CORS_POLICIES"] = {policies}
+"""
+    (hole,) = audited(guarded(config), stack).holes
+    told = re.search(r"policy for (.*),\n# as that one\'s (.*) instead\n", hole.fix.extension)
+    assert told is not None
+    assert told.groups() == ('"localhost"', '"ORIGINS"')
+    pasted = hole.fix.extension
+    if entry:
+        (listed,) = re.findall(r'app.config\["SIO_CORS_ORIGINS"\] = (\[.*\])', pasted)
+        pasted = f'app.config["SIO_CORS_POLICIES"]["acme"][{told[2]}] = {listed}'
+    assert audited(guarded(f"{config}\n{pasted}"), stack).is_closed
+
+
 @pytest.mark.parametrize(
     "origin", ["http://localhost:8080", "https://example.com", "https://a.b.example.co.uk", "null"]
 )
