@@ -160,6 +160,22 @@ def test_what_the_application_refuses_is_not_blamed_on_cors(case: Case, browsers
         assert {attempt.result for attempt in attempts} == {f"failed: {finding['connect_error']}"}
 
 
+def test_a_server_that_takes_no_packet_is_told_as_the_page_meets_it(browsers: Browsers) -> None:
+    pages, *both = browsers
+    with ExitStack() as stack:
+        cors = f'cors: {{ origin: "{pages.http}" }}'
+        node = f"new Server(httpServer, {{ maxHttpBufferSize: 1, {cors} }})"
+        flask = plain(options=f", max_http_buffer_size=1, cors_allowed_origins='{pages.http}'")
+        port = stack.enter_context(serving(flask))
+        for url in (stack.enter_context(node_server(node)), f"http://127.0.0.1:{port}"):
+            (finding,) = broken(examine(url, pages.http))
+            attempts = [browser.open(url, {}) for browser in both]
+            assert finding["id"] == "body-too-large"
+            assert {one.result for one in attempts} == {f"failed: {finding['connect_error']}"}
+            assert_all_seen(finding["chromium"]["console"], attempts[1].console)
+            assert not any(one.reasons or one.blocked for one in attempts)
+
+
 def test_enough_servers_are_broken() -> None:
     assert len(BROKEN) + len(HALF_BROKEN) >= 25
 

@@ -73,6 +73,10 @@ BROKEN = {
         lambda: guarded(LISTED), ORIGIN, {"frontend": "http-request del-header Origin"}, 0.0,
         "origin-dropped", "remove http-request set-header Origin",
     ),
+    "posts are hung up on": (
+        lambda: guarded(LISTED), ORIGIN, {"frontend": "http-request reject if METH_POST"}, 0.0,
+        "connection-closed", "look for http-request deny, reject",
+    ),
     "preflights and posts are denied": (
         lambda: guarded(LISTED), ORIGIN, {"frontend": "http-request deny if METH_POST"}, 0.0,
         "forbidden", "look for http-request deny",

@@ -408,7 +408,7 @@ def hanging_up(variable: str, value: str) -> str:
 
 
 HANGS_UP = {
-    "all": (location("return 444;"), PAGE, "nginx"),
+    "all": (location("return 444;"), PAGE, "It is a proxy (nginx)"),
     "POST": (hanging_up("$request_method", "POST"), PAGE, "POST requests alone"),
     "OPTIONS": (hanging_up("$request_method", "OPTIONS"), WITH_HEADER, "OPTIONS requests alone"),
     "Origin": (hanging_up("$http_origin", "."), PAGE, "requests with an Origin alone"),

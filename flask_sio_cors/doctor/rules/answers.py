@@ -324,17 +324,12 @@ def _is_replaced(case: Case) -> bool:
     return case.opens("no origin") and is_page and is_other
 
 
-def _gate(id_: str, marks: str, numbers: tuple[int, ...], title: str, cause: str, fix: str) -> Rule:
-    """Return a rule that quotes the answer, and says what to do about it."""
-    return Rule(
-        id_,
-        shows(marks, status=numbers),
-        title,
-        lambda c: f"{_answers(c)}. {cause}",
-        lambda c: fix.replace("<host>", _host(c)),
-    )
-
-
+#: Where those are told their hosts who answer for no others.
+_HOSTS: Final = {
+    "Vite": "In vite.config.js: server: { allowedHosts: [<host>] }",
+    "webpack's development server": "In webpack.config.js: devServer: { allowedHosts: [<host>] }",
+    "Django": "In settings.py: ALLOWED_HOSTS = [<host>]",
+}
 #: Who keeps requests from the server, on purpose; not asked where a Socket.IO server answers.
 GATEKEEPERS: Final = given(
     lambda c: c.author.error is None,
@@ -345,26 +340,18 @@ GATEKEEPERS: Final = given(
          "A challenge stands before the server.",
          lambda c: f"{c.author.name} answers {c.response.status} in the Socket.IO server's place, with a page that wants to see whether a person is there. Only a page in a tab can pass that, no request of a script.",
          lambda c: f"Exempt the Socket.IO path from the challenge, in the rules of {_place(c)} for bots and its firewall; OPTIONS requests too."),
-    _gate("interstitial", r"^ngrok-error-code: ERR_NGROK_6024|ERR_NGROK_6024|ngrok-skip-browser", (),
-          "A warning page stands before the server.",
-          "ngrok's free plan shows it to every browser, until a request brings a header.",
-          'In the client: io(url, { extraHeaders: { "ngrok-skip-browser-warning": "1" } }), and allow that header; or use a paid plan.'),
-    _gate("host-refused", r"blocked request\. this host", (403,),
-          "Vite does not know this host.",
-          "Vite's development server answers for the hosts that it was told alone.",
-          'In vite.config.js: server: { allowedHosts: ["<host>"] }'),
-    _gate("host-refused", r"invalid host header", (),
-          "webpack's development server does not know this host.",
-          "It answers for the hosts that it was told alone.",
-          'In webpack.config.js: devServer: { allowedHosts: ["<host>"] }'),
-    _gate("host-refused", r"disallowedhost|allowed_hosts|invalid http_host header", (400,),
-          "Django does not know this host.",
-          "Django answers for the hosts of ALLOWED_HOSTS alone.",
-          'In settings.py: ALLOWED_HOSTS = ["<host>"]'),
-    _gate("client-certificate", "no required ssl certificate|ssl certificate error", (400, 403, 495, 496),
-          "The server wants a certificate of the visitor's.",
-          "Browsers send none with preflights, and with requests only where they have credentials.",
-          "Exempt the Socket.IO path; in nginx: ssl_verify_client optional; and look at $ssl_client_verify elsewhere."),
+    Rule("interstitial", shows(r"ERR_NGROK_6024|ngrok-skip-browser"),
+         "A warning page stands before the server.",
+         lambda c: f"{_answers(c)}. ngrok's free plan shows it to every browser, until a request brings a header.",
+         'In the client: io(url, { extraHeaders: { "ngrok-skip-browser-warning": "1" } }), and allow that header; or use a paid plan.'),
+    Rule("host-refused", both(status(200, 400, 403), lambda c: c.author.name in _HOSTS),
+         lambda c: f"{c.author.name} does not know this host.",
+         lambda c: f"{_answers(c)}. It answers for the hosts that it was told alone.",
+         lambda c: _HOSTS[c.author.name].replace("<host>", json.dumps(_host(c)))),
+    Rule("client-certificate", shows("no required ssl certificate|ssl certificate error", status=(400, 403, 495, 496)),
+         "The server wants a certificate of the visitor's.",
+         lambda c: f"{_answers(c)}. Browsers send none with preflights, and with requests only where they have credentials.",
+         "Exempt the Socket.IO path; in nginx: ssl_verify_client optional; and look at $ssl_client_verify elsewhere."),
     Rule("no-endpoints", _has_no_endpoints,
          "The proxy has no Socket.IO server to pass this on to.",
          lambda c: f"{_answers(c)}. None is running, or none is healthy in its eyes.",
@@ -380,10 +367,8 @@ GATEKEEPERS: Final = given(
          lambda c: f"What answers is {c.author.name}: macOS itself, which takes port 5000 for AirPlay. The Socket.IO server does not run, or on another address of that port.",
          Fix("socketio.run(app, port=5001)", "httpServer.listen(5001)",
              "Use another port, in the client too; or in System Settings, General, AirDrop & Handoff: switch AirPlay Receiver off, and start the server again.")),
-    Rule("login-required", status(407), LOGIN, _asks_to_log_in,
-         "Log in to this network's proxy, or ask without it."),
-    Rule("login-required", status(401), LOGIN, _asks_to_log_in,
-         "Exempt the Socket.IO path, or OPTIONS requests, from the login."),
+    Rule("login-required", status(401, 407), LOGIN, _asks_to_log_in,
+         lambda c: "Exempt the Socket.IO path, or OPTIONS requests, from the login." if c.response.status == 401 else "Log in to this network's proxy, or ask without it."),
     Rule("login-required", lambda c: c.author.name == "oauth2-proxy" and c.response.status in (200, 403),
          LOGIN, lambda c: f"{_answers(c)}. {LOGIN_CAUSE}",
          "Exempt the Socket.IO path: --skip-auth-route=^/socket.io/"),
@@ -597,17 +582,13 @@ ANOTHER_SERVER: Final = Rule(
     "What answers is no Socket.IO server.", something_else,
     "Compare host, port and path of the client with those of the server.",
 )  # fmt: skip
-_CHANGING: Final = "Look for the proxy or middleware that changes the status."
 #: Of answers that the page may read.
 READABLE: Final = (
     Rule("refused", lambda c: c.author.error is not None, _REFUSAL, refusal, _OF_THE_SERVER),
-    Rule("unexpected-status", lambda c: in_session(c) and 200 < c.response.status < 300,
+    Rule("unexpected-status", lambda c: 200 < c.response.status < 300 and (in_session(c) or c.author.is_session),
          "The answer has the wrong status.",
-         lambda c: f"The server answers {c.response.status}; clients take 200 only.", _CHANGING),
-    Rule("unexpected-status", lambda c: c.author.is_session,
-         "The session comes with the wrong status.",
-         lambda c: f"A session is opened, but with status {c.response.status}; clients take 200 only.",
-         _CHANGING),
+         lambda c: f"The server answers {c.response.status}; clients take 200 only.",
+         "Look for the proxy or middleware that changes the status."),
     ANOTHER_SERVER,
     Rule("unexpected-status", always,
          "The server refuses the request.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from typing import Final
@@ -12,17 +13,10 @@ from ...origins.grammar import is_loopback
 from ..advice import Topic, advise
 from ..browser import origin_of, resolve
 from ..facts import Case, Stage, lets_in
-from ..findings import Rule, pair
+from ..findings import Given, Rule, Test, Text, pair, told
 from ..fixes import Fix, allowing
 from ..protocol import session_of
-from ..who import (
-    Error,
-    is_engineio_preflight,
-    is_extension,
-    is_python,
-    shown_proxy,
-    who,
-)
+from ..who import Error, is_engineio_preflight, is_extension, is_python, says, shown_proxy, who
 from ..wire import Failure, Trouble
 from .answers import (
     ANOTHER_SERVER,
@@ -35,7 +29,7 @@ from .answers import (
     unlisted,
 )
 from .network import failure_of
-from .when import always, both, fails, given, in_session, refused_for, shows
+from .when import always, both, fails, given, in_session, refused_for
 
 # --- Redirects -------------------------------------------------------------------------------
 
@@ -49,9 +43,9 @@ _NOT_FOLLOWED: Final = {
     Check.ORIGIN_MISSING: "The server redirects to {}, without CORS headers on the redirect itself.",
     Check.PREFLIGHT_REDIRECT: "The preflight is redirected to {}, and browsers follow no such redirect.",
     Check.REDIRECT_INVALID: "The server redirects to {}, which is no address.",
-    Check.REDIRECT_NOT_HTTP: _NO_PAGE,
-    Check.REDIRECT_WITH_PASSWORD: _NO_PAGE,
-    Check.REDIRECT_UNREADABLE: _NO_PAGE,
+    **dict.fromkeys(
+        (Check.REDIRECT_NOT_HTTP, Check.REDIRECT_WITH_PASSWORD, Check.REDIRECT_UNREADABLE), _NO_PAGE
+    ),
 }
 
 
@@ -60,14 +54,10 @@ def _is_redirect(case: Case) -> bool:
     return is_stopped and case.response.location is not None
 
 
-def _asked(case: Case) -> str:
-    return case.url.replace("ws", "http", 1) if case.url.startswith("ws") else case.url
-
-
 def _destination(case: Case) -> str:
     """Return the address that an answer redirects to; nothing where it names none of the web."""
-    location = case.response.location
-    address = (resolve(location, _asked(case)) if location else None) or ""
+    location, asked = case.response.location, re.sub("^ws", "http", case.url)
+    address = (resolve(location, asked) if location else None) or ""
     parts = urlsplit(address)
     return address if parts.scheme in ("http", "https") and parts.hostname else ""
 
@@ -76,13 +66,8 @@ def _is_slash(case: Case) -> bool:
     """Tell whether a redirect changes nothing but the slash at the end of the path."""
     address = _destination(case)
     asked, leads = case.path, urlsplit(address).path
-    is_here = bool(address) and origin_of(address) == origin_of(_asked(case))
+    is_here = bool(address) and origin_of(address) == origin_of(case.url)
     return is_here and asked != leads and asked.strip("/") == leads.strip("/")
-
-
-def _is_to_login(case: Case) -> bool:
-    address = _destination(case)
-    return urlsplit(address).path.strip("/") != case.path.strip("/") and is_login(address)
 
 
 def _is_lost(case: Case) -> bool:
@@ -98,11 +83,9 @@ def _moved(case: Case) -> str:
     return _NOT_FOLLOWED[case.check or Check.ORIGIN_MISSING].format(where)
 
 
-def _slash(case: Case) -> tuple[str, str]:
-    """Return what a redirect does to the path's slash, and which clients ask otherwise."""
-    if case.path.endswith("/"):
-        return "takes away the slash at its end", "that clients send if not told otherwise"
-    return "adds the slash at its end", "that a client with addTrailingSlash: false omits"
+def _slash(case: Case) -> str:
+    """Return what a redirect does to the path's slash."""
+    return f"{'takes away' if case.path.endswith('/') else 'adds'} the slash at its end"
 
 
 def _there(case: Case) -> tuple[str, Fix]:
@@ -134,31 +117,37 @@ def _title(case: Case) -> str:
     return f"The {'preflight is redirected' if case.is_preflight else 'server redirects'}."
 
 
+def _leading(id_: str, applies: Test, title: Text, cause: Text) -> Rule:
+    """Return a rule of a redirect, which says what is at the address that it leads to."""
+    return Rule(
+        id_,
+        applies,
+        title,
+        lambda c: f"{told(cause, c)}{_there(c)[0]}",
+        lambda c: _there(c)[1],
+        ("elsewhere",),
+    )
+
+
 #: Of what is redirected, and not followed; a WebSocket's handshake, too.
-SLASH: Final = Rule(
-    "missing-slash", both(_is_redirect, _is_slash),
-    lambda c: f"The server {_slash(c)[0]} of {c.path}, by a redirect.",
-    lambda c: f"{_moved(c)} It only {', '.join(_slash(c))}.{_there(c)[0]}",
-    lambda c: _there(c)[1], ("elsewhere",),
-)  # fmt: skip
-TO_LOGIN: Final = Rule(
-    "login-required", both(_is_redirect, _is_to_login), LOGIN,
-    lambda c: f"{_moved(c)} {LOGIN_CAUSE}", EXEMPT,
-)  # fmt: skip
-REDIRECTED: Final = Rule(
-    "redirected", _is_redirect, _title,
-    lambda c: f"{_moved(c)}{_there(c)[0]}", lambda c: _there(c)[1], ("elsewhere",),
+MOVED: Final = (
+    _leading("missing-slash", both(_is_redirect, _is_slash),
+             lambda c: f"The server {_slash(c)} of {c.path}, by a redirect.",
+             lambda c: f"{_moved(c)} It only {_slash(c)}, as the client's option addTrailingSlash would have it otherwise."),
+    Rule("login-required", both(_is_redirect, lambda c: is_login(_destination(c)),
+                                lambda c: urlsplit(_destination(c)).path.strip("/") != c.path.strip("/")),
+         LOGIN, lambda c: f"{_moved(c)} {LOGIN_CAUSE}", EXEMPT),
+    _leading("redirected", _is_redirect, _title, _moved),
 )  # fmt: skip
 REDIRECTS: Final = (
     Rule("redirected", lambda c: c.fetched.redirected_for_good,
          "The server redirects without end.",
          "Each answer redirects to another one; browsers give up after 20.",
          "Look for two rules that send to each other: http to https, slash to none."),
-    Rule("origin-lost", _is_lost,
-         "The redirect loses the page's origin.",
-         lambda c: f"{origin_of(c.fetched.exchanges[0].url)} redirects to {origin_of(c.url)}; after such a redirect the browser sends “Origin: null”, which the second server does not allow (and should not).{_there(c)[0]}",
-         lambda c: _there(c)[1], ("elsewhere",)),
-    SLASH, TO_LOGIN, REDIRECTED,
+    _leading("origin-lost", _is_lost,
+             "The redirect loses the page's origin.",
+             lambda c: f"{origin_of(c.fetched.exchanges[0].url)} redirects to {origin_of(c.url)}; after such a redirect the browser sends “Origin: null”, which the second server does not allow (and should not)."),
+    *MOVED,
 )  # fmt: skip
 
 
@@ -175,44 +164,38 @@ _ANSWERED_HERE: Final = """\
 app.config["SIO_CORS_PREFLIGHT_CONTINUE"] = False"""
 
 
-def _preflight_status(case: Case) -> str:
-    cause = f"The browser's question before the request was answered {case.response.status}: what answers there does not know OPTIONS requests, or refuses them, or this origin."
-    passing = " Other requests do reach the Socket.IO server."
-    return f"{cause}{passing * who(case.aside('own')).is_socketio}"
+_STARLETTE: Final = r"\Adisallowed cors (origin|method|headers)"
 
 
-def _by_starlette(case: Case) -> tuple[str, str]:
-    said = case.response.body.decode("utf-8", "replace")[:60]
-    names = ", ".join(f'"{name}"' for name, _ in case.facts.page.headers)
-    asked = {
-        "origin": f'allow_origins=["{case.facts.page.origin}"]',
-        "method": 'allow_methods=["GET", "POST"]',
-    }.get(said.split()[2], f"allow_headers=[{names}]")
-    cause = f"{_preflight_status(case)} Starlette's CORSMiddleware (FastAPI's) says “{said}”: it answers preflights for the whole application, the Socket.IO path included."
-    return cause, f"In app.add_middleware(CORSMiddleware, …): {asked}"
-
-
-def _not_ok(case: Case) -> tuple[str, Fix]:
+def _preflight(case: Case) -> tuple[str, Given]:
+    page, response = case.facts.page, case.response
+    cause = f"The browser's question before the request was answered {response.status}: what answers there does not know OPTIONS requests, or refuses them, or this origin."
+    cause += " Other requests do reach the Socket.IO server." * who(case.aside("own")).is_socketio
+    if says(response, _STARLETTE):
+        text, names = response.body.decode("utf-8", "replace"), [name for name, _ in page.headers]
+        asked = {
+            "origin": f"allow_origins={json.dumps([page.origin])}",
+            "method": 'allow_methods=["GET", "POST"]',
+        }.get(text.split()[2], f"allow_headers={json.dumps(names)}")
+        cause += f" Starlette's CORSMiddleware (FastAPI's) says “{text[:60]}”: it answers preflights for the whole application, the Socket.IO path included."
+        return cause, f"In app.add_middleware(CORSMiddleware, …): {asked}"
     passing = "Let OPTIONS requests to the Socket.IO path through to the Socket.IO server."
     if case.proxy:
         passing = advise(Topic.FORBID, case.proxy, path=case.path)
-    cause, fix = _preflight_status(case), allowing(case.facts.page, elsewhere=passing)
-    if cors_check(case.facts.page, case.response) is None:
+    fix = allowing(page, elsewhere=passing)
+    if cors_check(page, response) is None:
         # This extension's headers, and somebody else's status.
         cause += " Its headers let the page in, but only a status from 200 to 299 counts."
         fix = replace(fix, installed=_ANSWERED_HERE)
-    elif cors_check(case.facts.page, case.beside("own")) is None and case.opens("own"):
+    elif case.opens("own") and cors_check(page, case.beside("own")) is None:
         # This extension lets the page in already.
         fix = replace(fix, installed="")
     return cause, fix
 
 
 PREFLIGHTS: Final = (
-    Rule("preflight-status",
-         both(_preflight_fails, shows(r"\Adisallowed cors (origin|method|headers)")),
-         "The preflight fails.", *pair(_by_starlette)),
-    Rule("preflight-status", _preflight_fails, "The preflight fails.", *pair(_not_ok), ("own",)),
-)  # fmt: skip
+    Rule("preflight-status", _preflight_fails, "The preflight fails.", *pair(_preflight), ("own",)),
+)
 
 
 # --- The header is missing -------------------------------------------------------------------
@@ -291,18 +274,32 @@ def _unlisted(case: Case) -> tuple[str, Fix]:
     return f"{cause}{near}", fix
 
 
-def _in_part(case: Case) -> tuple[str, Fix]:
-    """Tell of an answer without CORS headers, after another one that had them."""
+def _is_in_part(case: Case) -> bool:
+    """Tell whether another answer of the same server has passed before."""
+    return in_session(case) or case.fetched.exchanges[0].method == "OPTIONS" != case.last.method
+
+
+def _headerless(case: Case) -> tuple[str, Fix]:
+    """Tell of an answer without CORS headers, which is all that browsers say."""
+    method, page = case.last.method, case.facts.page
+    if case.fetched.failure:
+        return (
+            f"The answer comes without any CORS header. Its body is broken as well: {failure_of(case)}.",
+            allowing(page),
+        )
+    if not _is_in_part(case):
+        return (
+            "The Socket.IO server answers, but without any CORS header: nothing allows other origins there, or a proxy removes the headers.",
+            allowing(page),
+        )
     # The place that adds them to some is the place to add them to all.
-    method = case.last.method
     had = "preflight" if case.fetched.exchanges[0].method == "OPTIONS" != method else "handshake"
     cause = f"The answer to the {had} has CORS headers, that to {method} has none: what adds them (often a proxy) does so for some requests only. The server itself does it for all."
     elsewhere = f"Let what adds them (nginx: add_header … always) add them to {method}, too."
-    return cause, allowing(case.facts.page, elsewhere=elsewhere)
+    return cause, allowing(page, elsewhere=elsewhere)
 
 
 _REWRITTEN: Final = "The page's Origin is rewritten."
-_MISREAD: Final = "The server sends no CORS headers."
 
 
 def _was_told(case: Case) -> str:
@@ -350,15 +347,9 @@ MISSING: Final = given(
          lambda c: advise(Topic.HIDES, c.proxy, header="Access-Control-Allow-Origin")),
     Rule("origin-not-allowed", lambda c: c.facts.near or _shown_cors(c),
          unlisted, *pair(_unlisted), ("near",)),
-    Rule("header-missing", lambda c: c.fetched.failure, _MISREAD,
-         lambda c: f"The answer comes without any CORS header, which is all that browsers tell. Its body is broken as well: {failure_of(c)}.",
-         lambda c: allowing(c.facts.page)),
-    Rule("header-missing",
-         lambda c: in_session(c) or c.fetched.exchanges[0].method == "OPTIONS" != c.last.method,
-         lambda c: f"The answer to {c.last.method} has no CORS headers.", *pair(_in_part)),
-    Rule("header-missing", always, _MISREAD,
-         "The Socket.IO server answers, but without any CORS header: nothing allows other origins there, or a proxy removes the headers.",
-         lambda c: allowing(c.facts.page)),
+    Rule("header-missing", always,
+         lambda c: f"The answer to {c.last.method} has no CORS headers." if _is_in_part(c) else "The server sends no CORS headers.",
+         *pair(_headerless)),
 )  # fmt: skip
 
 
@@ -427,16 +418,15 @@ _NOT_ITS_OWN: Final = " The Socket.IO server itself would let the page in; that 
 
 
 def _by_whom(case: Case, cause: str, fix: Fix) -> tuple[str, Fix]:
-    """Complete what is told of CORS headers with who has written them, if not the server."""
+    """Complete what is told of CORS headers with who has written them, and mend them there.
+
+    :param fix: of the server, where the headers are its own.
+    """
     said, fix = _whose(case, fix)
     return f"{cause}{said}", fix
 
 
 def _whose(case: Case, fix: Fix) -> tuple[str, Fix]:
-    """Say who has written CORS headers that are not the Socket.IO server's, and mend them there.
-
-    :param fix: of the server, where the headers are its own.
-    """
     if case.is_preflight:
         return _whose_preflight(case, fix)
     if case.author.error is Error.ORIGIN:
@@ -486,10 +476,10 @@ def _difference(case: Case) -> str:
     if value.rstrip("/").lower() == origin:
         what = "the slash at its end" if value.endswith("/") else "upper and lower case"
         return f"The two differ in {what}, and browsers compare letter by letter."
-    if other.hostname == own.hostname and other.scheme != own.scheme:
-        return f"The two differ in the scheme, {own.scheme} and {other.scheme or 'none'}."
     if other.hostname == own.hostname:
-        return "The two differ in the port, which is a part of the origin."
+        is_port = other.scheme == own.scheme
+        scheme = f"scheme, {own.scheme} and {other.scheme or 'none'}"
+        return f"The two differ in the {'port, a part of the origin' if is_port else scheme}."
     if is_loopback(own.hostname or "") and is_loopback(other.hostname or ""):
         return f"{own.hostname} and {other.hostname} are one machine, but two origins."
     return "The server always sends that origin, whoever asks; or a proxy tells it that one, with a request header Origin of its own."

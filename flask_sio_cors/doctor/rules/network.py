@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from ...browser import wording
 from ...browser.fetch import BAD_PORTS
 from ...origins.grammar import is_loopback
-from ..advice import Topic, name_of
+from ..advice import Topic, advise, name_of
 from ..browser import origin_of
 from ..console import POLL_ERROR, Console
 from ..facts import UNSPECIFIED, Case, Stage
@@ -55,8 +55,6 @@ def _mixed_console(case: Case) -> Console:
     return Console((firefox,), (chromium,), POLL_ERROR)
 
 
-_MIXED: Final = "An https: page asks for http:."
-
 #: In their order; only the first that applies is told.
 UNSENT: Final = (
     Rule("not-http", lambda c: urlsplit(c.url).scheme not in ("http", "https"),
@@ -76,14 +74,11 @@ UNSENT: Final = (
          lambda c: f"{_host(c)} means “all addresses of this machine” to the server that listens there; it is nobody's address. Firefox does not ask it; Chromium takes it for this machine.",
          _here,
          printed=lambda c: Console((wording.failed_line(c.url),), (), POLL_ERROR)),
-    Rule("mixed-content", both(lambda c: c.facts.is_mixed, _secure), _MIXED,
-         lambda c: f"The page is served over https:, and asks {origin_of(c.url)} without; browsers forbid it. {_secure(c)} answers, and is what to ask.",
-         lambda c: Fix(address=f"{_secure(c)}{c.path}"),
+    Rule("mixed-content", lambda c: c.facts.is_mixed,
+         "An https: page asks for http:.",
+         lambda c: f"The page is served over https:, and asks {origin_of(c.url)} without; browsers forbid it.{f' {_secure(c)} answers, and is what to ask.' * bool(_secure(c))}",
+         lambda c: Fix(address=f"{_secure(c)}{c.path}") if _secure(c) else "Serve the Socket.IO server over TLS, for example behind the page's own proxy.",
          ("secure, port", "secure"), printed=_mixed_console),
-    Rule("mixed-content", lambda c: c.facts.is_mixed, _MIXED,
-         lambda c: f"The page is served over https:, and asks {origin_of(c.url)} without; browsers forbid it.",
-         "Serve the Socket.IO server over TLS, for example behind the page's own proxy.",
-         printed=_mixed_console),
 )  # fmt: skip
 
 
@@ -171,19 +166,23 @@ def _not_http(case: Case) -> tuple[str, Given]:
 
 def _closed(case: Case) -> tuple[str, Given]:
     cause = "The connection was accepted and closed without an answer."
+    # Caddy and Traefik are both known by Go's words, and Traefik has no rule that hangs up.
+    proxy = "caddy" if case.proxy == "traefik" else case.proxy
+    named, passing = f"a proxy ({name_of(proxy)})", advise(Topic.FORBID, proxy, path=case.path)
     if only := _hung_up_on(case):
-        cause += f" That is done to {only} alone, and on purpose: by a rule of a proxy{told_of(case)} or firewall."
-        return cause, Topic.FORBID
-    if case.proxy:
-        cause += f" A proxy{told_of(case)} listens there, which does so by a rule of its own: of a server that does not run it says 502 or 503."
-        return cause, Topic.FORBID
+        by = (
+            f"by a rule of {named}"
+            if proxy
+            else "by a rule of a proxy or firewall; or they crash the server"
+        )
+        return f"{cause} That is done to {only} alone, {by}.", passing
+    if proxy:
+        return (
+            f"{cause} It is {named} that listens there, and does so by a rule of its own: of a server that does not run it says 502 or 503.",
+            passing,
+        )
     fix = "Look into the server's log: it crashes, or a proxy or port mapping leads nowhere."
     return _spoken(case, cause, fix)
-
-
-def told_of(case: Case) -> str:
-    """Return a proxy's name in brackets; nothing where none shows."""
-    return f" ({name_of(case.proxy)})" if name_of(case.proxy) else ""
 
 
 def _hung_up_on(case: Case) -> str:
@@ -204,9 +203,7 @@ def wants_tls(body: bytes) -> bool:
     return re.search(words, body, re.IGNORECASE) is not None
 
 
-_FIREWALL: Final = (
-    "Open the port in the firewall or security group, or use the server's public address."
-)
+_NEITHER: Final = "The connection was neither accepted nor refused: a firewall drops it, or the address belongs to a network that only others are in. Browsers wait for more than a minute, Socket.IO's client gives up before, after its timeout, 20 seconds by default."
 
 FAILURES: Final = (
     Rule("name-not-found", both(troubled(Trouble.NAME), lambda c: _host(c) in ("http", "https", "ws", "wss")),
@@ -220,13 +217,10 @@ FAILURES: Final = (
          lambda c: f"Nothing listens at {origin_of(c.url)}.",
          "Nothing listens there: the server is not running, has crashed, listens on another port or on another address of its machine (in a container: on 127.0.0.1).",
          _listening),
-    Rule("unreachable", troubled(Trouble.UNREACHABLE),
+    Rule("unreachable", troubled(Trouble.UNREACHABLE, Trouble.NO_CONNECTION),
          lambda c: f"{origin_of(c.url)} cannot be reached.",
-         lambda c: f"The network knows no way there ({_detail(c)}).", _FIREWALL),
-    Rule("unreachable", troubled(Trouble.NO_CONNECTION),
-         lambda c: f"{origin_of(c.url)} cannot be reached.",
-         "The connection was neither accepted nor refused: a firewall drops it, or the address belongs to a network that only others are in. Browsers wait for more than a minute, Socket.IO's client gives up before, after its timeout, 20 seconds by default.",
-         _FIREWALL),
+         lambda c: f"The network knows no way there ({_detail(c)})." if troubled(Trouble.UNREACHABLE)(c) else _NEITHER,
+         "Open the port in the firewall or security group, or use the server's public address."),
     Rule("certificate", troubled(Trouble.CERTIFICATE),
          "The server's certificate is not trusted.",
          lambda c: f"The certificate is not trusted: {_detail(c)}. A page's requests fail without asking the visitor.",

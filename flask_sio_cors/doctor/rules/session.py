@@ -10,7 +10,7 @@ from ...browser.fetch import Response
 from ..advice import Topic, advise
 from ..console import Console, console_of
 from ..facts import Case, Stage, portless
-from ..findings import Rule, Test, pair, silent
+from ..findings import Given, Rule, Test, pair, silent
 from ..fixes import Fix
 from ..protocol import Session, opened_by, session_of
 from ..who import Error
@@ -120,16 +120,16 @@ def _is_dismissed(case: Case) -> bool:
 
 
 def _dismissed(case: Case) -> tuple[str, Fix]:
-    cause, ended = "The Socket.IO server itself took leave of the client", case.facts.ended
-    cause += f" after {_lasted(case)}" * (ended is not None)
+    cause, fix = "The Socket.IO server itself took leave of the client, ", Fix(elsewhere=_ENDING)
     if (case.answer or "").startswith("40"):
-        cause += ", which had joined: its application ends the connection, below Socket.IO, as socket.conn.close() in Node.js and eio.disconnect() in Python do. The page gets disconnect: transport close, and connects again."
-        return cause, Fix(elsewhere=_ENDING)
-    why, fix = "", Fix(elsewhere=_ENDING)
+        when = "which" if case.facts.ended is None else f"{_lasted(case)} after it"
+        cause += f"{when} had joined: its application ends the connection, below Socket.IO, as socket.conn.close() in Node.js and eio.disconnect() in Python do. The page gets disconnect: transport close, and connects again."
+        return cause, fix
+    why = ""
     if not case.facts.is_python:
         why = "connectTimeout is shorter than clients take (in milliseconds; 45000 if nothing is said), or "
         fix = replace(fix, node="new Server(httpServer, {\n  connectTimeout: 45000,\n})")
-    cause += f", before that had joined: {why}the application ends the connection, below Socket.IO. The page gets disconnect: transport close."
+    cause += f"before that had joined: {why}the application ends the connection, below Socket.IO. The page gets disconnect: transport close."
     return cause, fix
 
 
@@ -240,6 +240,14 @@ def _answers_others(case: Case) -> bool:
     return asked is not None and asked.head is not None
 
 
+def _may_be_held_up(case: Case) -> bool:
+    """Tell whether the connect handler may hold up all, of which nobody else is asked after it."""
+    server = (case.facts.handshake.response if case.facts.handshake else None) or Response(0)
+    is_threaded = "werkzeug" in (server.combined("Server") or "").lower()
+    return not is_threaded and case.facts.joined is not None and case.facts.joined.is_held
+
+
+_HOLDS_UP: Final = " (Or the application's connect handler does not return, and holds up the whole server, as time.sleep() does under eventlet and gevent without monkey patching.)"
 _HANDLER: Final = """\
 @socketio.on("connect")
 def connect(auth=None):  # None where the client is given no auth
@@ -267,7 +275,7 @@ SESSIONS: Final = (
     _TAKES_NOTHING,
     Rule("one-at-a-time", both(_in_session, lambda c: c.facts.is_held and not _answers_others(c)),
          _ONE_AT_A_TIME,
-         lambda c: f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.",
+         lambda c: f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.{_HOLDS_UP * _may_be_held_up(c)}",
          Fix(ONE_WORKER), printed=silent, is_whole=True),
     replace(_UNENDED, is_whole=True, printed=silent,
             applies=both(_in_session, lambda c: c.facts.joined and c.facts.joined.is_held)),
@@ -388,8 +396,6 @@ APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rul
 
 # --- Connections that do not last ------------------------------------------------------------
 
-_ENDED: Final = "Something ends connections that wait."
-
 
 def _lasted(case: Case) -> str:
     """Say how long a connection has lasted, and what ended it."""
@@ -399,17 +405,25 @@ def _lasted(case: Case) -> str:
     return f"{ended.seconds:.1f} seconds{f' ({ended.end})' if str(ended.end or '') else ''}"
 
 
+def _cut_off(case: Case) -> tuple[str, Given]:
+    what, does, how = "A request that waited for news", "lets it wait for 25", "error"
+    if case.facts.lives_on == "websocket":
+        interval = (case.facts.session or Session("")).interval
+        what, how = "The WebSocket on which the page lives", "close"
+        does = f"asks every {interval:g} seconds whether the client is there"
+    why = "something between has a shorter time limit"
+    fix: Given = Topic.WAIT
+    if troubled(Trouble.CLOSED)(case) and not case.proxy:
+        why = "the HTTP server has a time limit of its own (in Node.js: server.timeout, server.setTimeout(), 0 if nothing is said), or a proxy that does not show"
+        fix = Fix("", "httpServer.setTimeout(0)", f"Or: {advise(Topic.WAIT)}")
+    cause = f"{what} was ended after {_lasted(case)}, and not by the Socket.IO server, which {does}: {why}. The page connects, and loses the connection again each time: disconnect: transport {how}."
+    return cause, fix
+
+
 WATCHED: Final = (
     replace(HASTY, printed=silent),
     _DISMISSED,
-    Rule("cut-off", both(troubled(Trouble.CLOSED), lambda c: not c.proxy), _ENDED,
-         lambda c: f"A request that waited for news was hung up on after {_lasted(c)}, before the Socket.IO server has answered it, as it does after 25. The HTTP server has a time limit of its own (in Node.js: server.timeout, server.setTimeout(), 0 if nothing is said), or a proxy that does not show has. The page connects, and loses the connection again each time: disconnect: transport error.",
-         Fix("", "httpServer.setTimeout(0)", f"Or: {advise(Topic.WAIT)}"), client=""),
-    Rule("cut-off", lambda c: c.facts.lives_on == "websocket", _ENDED,
-         lambda c: f"The WebSocket on which the page lives was ended after {_lasted(c)}, and not by the Socket.IO server, which asks every {c.facts.session.interval if c.facts.session else 25:g} seconds whether the client is there: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport close.",
-         Topic.WAIT, printed=silent),
     # The answer that ends a poll most often has no CORS headers.
-    Rule("cut-off", always, _ENDED,
-         lambda c: f"A request that waited for news was ended after {_lasted(c)}, and not by the Socket.IO server, which lets it wait for 25: something between has a shorter time limit. The page connects, and loses the connection again each time: disconnect: transport error.",
-         Topic.WAIT, printed=lambda c: console_of(c) if c.block else Console(), client=""),
+    Rule("cut-off", always, "Something ends connections that wait.", *pair(_cut_off), client="",
+         printed=lambda c: console_of(c) if c.block or troubled(Trouble.CLOSED)(c) else Console()),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from ..protocol import session_of
 from ..who import Error, shown_proxy, who
 from ..wire import Trouble
 from .answers import ANOTHER_SERVER, COMPARE, GATEKEEPERS, found_path, status_of
-from .cors import REDIRECTED, SLASH, TO_LOGIN
+from .cors import MOVED
 from .network import failure_of
 from .session import FORGOTTEN, GUNICORN, ONE_WORKER, OWN, RUN, SIMPLE, starting
 from .when import always, both, refused_for, status, troubled
@@ -116,7 +116,7 @@ WEBSOCKETS: Final = (
          "The WebSocket carries nothing.",
          lambda c: f"The handshake succeeds, and then nothing comes through: a proxy between holds the frames back ({_muted(c)}).",
          _upgrade),
-    SLASH, TO_LOGIN, replace(REDIRECTED, id="websocket-redirected"),
+    *MOVED[:-1], replace(MOVED[-1], id="websocket-redirected"),
     _SESSION, *OWN,
     Rule("websocket-refused", lambda c: c.refuses_origin, _REFUSED,
          lambda c: f"The server answers {c.response.status}: it refuses the origin {c.facts.page.origin}.",
