@@ -183,7 +183,7 @@ def test_a_refusal_of_the_application_comes_first(stack: ExitStack) -> None:
 
 # --- Sessions that the server ends --------------------------------------------------------------
 
-LATER = "one => setTimeout(() => {}, 300)"
+LATER = "one => setTimeout(() => {}, 1500)"
 BOTH, POLLING, WEBSOCKET = ["polling", "websocket"], ["polling"], ["websocket"]
 
 
@@ -202,7 +202,7 @@ def test_a_server_that_ends_sessions_is_no_proxy_that_cuts_them(
     server = f'new Server(httpServer, {{ cors: {{ origin: "*" }}, transports: {transports} }})'
     url = stack.enter_context(node_server(f"{server}; {ending}"))
     target = Target.parse(url, ORIGIN)
-    report = Examination(target, PAGE, watch=3, transports=transports).run()
+    report = Examination(target, PAGE, watch=8, transports=transports).run()
     first = report.findings[0]
     assert first.id == "session-closed"
     assert "had joined" in first.cause.replace("before that had joined", "")
@@ -287,9 +287,9 @@ def test_a_server_that_takes_no_packet_of_a_client_is_named_and_mended(
 
 def test_a_server_for_node_that_hangs_up_on_polls_is_named_and_mended(stack: ExitStack) -> None:
     server = "new Server(httpServer, { cors: { origin: '*' }, transports: ['polling'] })"
-    for limit, works in (("httpServer.setTimeout(300)", False), ("", True)):
+    for limit, works in (("httpServer.setTimeout(1500)", False), ("", True)):
         url = stack.enter_context(node_server(f"{server}; {limit}"))
-        report = Examination(Target.parse(url, ORIGIN), PAGE, watch=1.5).run()
+        report = Examination(Target.parse(url, ORIGIN), PAGE, watch=3).run()
         assert report.works is works
         if not works:
             assert report.findings[0].id == "cut-off"
