@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
@@ -11,7 +12,7 @@ from .browser import Fetched
 from .console import Console, console_of
 from .facts import Case, Facts, Stage, is_welcome
 from .findings import Finding, Rule, Severity, told
-from .plan import examine
+from .plan import Plan
 from .proof import proof_of
 from .rules import answers, cors, network, notes, session, websocket
 from .target import Target
@@ -80,11 +81,13 @@ class Examination:
         watch: float = 0.0,
         transports: Iterable[str] = ("polling", "websocket"),
     ) -> None:
-        self._asked = (target, page, wire or Wire(), method, watch, frozenset(transports))
+        wire = wire or Wire()
+        facts = Facts(target, page, wire.patience, frozenset(transports))
+        self._plan = Plan(facts, wire, method, watch)
 
     def run(self) -> Report:
         """Examine, within the bounds of `Wire`."""
-        facts = examine(*self._asked)
+        facts = asyncio.run(self._plan.run())
         return Report(facts, judge(facts))
 
 

@@ -46,8 +46,6 @@ class Facts:
     :param ended: what ended the connection that was watched.
     :param lives_on: the transport that the page lives on.
     :param asides: the requests that tell causes apart, by name.
-    :param near: origins that may be let in instead, and what they were answered.
-    :param paths: where else the server might be, and what was answered there.
     :param rejected: the names of cookies that browsers do not keep.
     :param is_spent: whether the bounds were reached.
     """
@@ -67,8 +65,6 @@ class Facts:
     ended: Conversation | None = None
     lives_on: str = ""
     asides: Mapping[str, Exchange] = field(default_factory=dict)
-    near: tuple[tuple[str, Exchange], ...] = ()
-    paths: tuple[tuple[str, Exchange], ...] = ()
     rejected: tuple[str, ...] = ()
     is_spent: bool = False
     requests: int = 0
@@ -200,8 +196,7 @@ class Facts:
         told = filter(None, (self.joined, self.broken, self.upgrade, self.alone, self.ended))
         fetched = (self.handshake, self.method, *(each.fetched for each in told))
         found = [one for each in fetched if each is not None for one in each.exchanges]
-        beside = (*self.asides.values(), *dict(self.near).values(), *dict(self.paths).values())
-        return (*found, *beside)
+        return (*found, *self.asides.values())
 
     @cached_property
     def is_installed(self) -> bool:

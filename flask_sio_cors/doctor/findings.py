@@ -102,11 +102,8 @@ class Rule:
         facts = case.facts
         if self.is_proven:
             yield from case.fetched.exchanges[-6:]
-        named = dict(facts.asides)
-        named |= {"near": facts.near[0][1]} if facts.near else {}
-        named |= {"paths": facts.paths[-1][1]} if facts.paths else {}
         names = self.proof(case) if callable(self.proof) else self.proof
-        yield from (named[name] for name in names if name in named)
+        yield from (facts.asides[name] for name in names if name in facts.asides)
 
     def fix_for(self, case: Case) -> Fix:
         """Return what to write for a case, and where."""

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from ..browser.fetch import Check, Header, Page
+from ..browser.fetch import Check, Header
 from ..origins.grammar import OPAQUE_ORIGINS
 from ..origins.near import variants
 from .browser import (
@@ -34,26 +34,13 @@ from .who import Error, is_python, named_path, who
 from .wire import ClosedError, Exchange, SpentError, Trouble, Wire
 
 
-def examine(
-    target: Target,
-    page: Page,
-    wire: Wire,
-    method: str | None = None,
-    watch: float = 0.0,
-    transports: frozenset[str] = frozenset({"polling", "websocket"}),
-) -> Facts:
-    """Ask the server all that the plan has, within the bounds of `Wire`.
+class Plan:
+    """Sends the requests of an examination within the bounds of `Wire`, and keeps what comes.
 
+    :param facts: what is known before.
     :param method: another method that the page uses, asked for in a preflight of its own.
     :param watch: how many seconds a connection has to last, to be called one that works.
-    :param transports: the client's option of that name; the order makes no difference.
     """
-    plan = Plan(Facts(target, page, wire.patience, transports), wire, method, watch)
-    return asyncio.run(plan.run())
-
-
-class Plan:
-    """Sends the requests of an examination, and keeps what comes of them."""
 
     def __init__(self, facts: Facts, wire: Wire, method: str | None, watch: float) -> None:
         self.facts, self.wire = facts, wire
@@ -98,16 +85,13 @@ class Plan:
             self._know(asides={**self.facts.asides, name: asked})
 
     async def _look_up(self) -> None:
-        parts, page = urlsplit(self.facts.target.base), urlsplit(self.facts.page.origin)
-        hosts = [parts.hostname or "", page.hostname or ""]
-        found = await asyncio.gather(*map(self._addresses, hosts))
-        self._know(addresses=found[0], asker=found[1])
-
-    async def _addresses(self, host: str) -> tuple[str, ...]:
-        try:
-            return await asyncio.wait_for(self.wire.look_up(host), self.wire.patience.aside)
-        except (OSError, asyncio.TimeoutError):
-            return ()
+        urls, limit = (self.facts.target.base, self.facts.page.origin), self.wire.patience.aside
+        asking = (self.wire.look_up(urlsplit(url).hostname or "") for url in urls)
+        found = await asyncio.gather(
+            *(asyncio.wait_for(one, limit) for one in asking), return_exceptions=True
+        )
+        known = [() if isinstance(one, BaseException) else one for one in found]
+        self._know(addresses=known[0], asker=known[1])
 
     # --- The page ----------------------------------------------------------------------------
 
@@ -282,42 +266,35 @@ class Plan:
         url, aside = self.facts.target.polling(), self.wire.patience.aside
         return await preflight(self.wire, page, method, url, aside, is_browser=False)
 
-    async def near(self) -> None:
-        """Look for an origin in the page's place that is let in; keep what was answered."""
+    async def near(self) -> Exchange | None:
+        """Look for an origin in the page's place that is let in; return what it was answered."""
         for name in islice(dict.fromkeys(_near_names(self.facts.page.origin)), _NEAR):
             asked = await self.preflight_of(name)
             if asked.response is None:
-                return
-            if not lets_in(asked, name):
-                continue
-            # The last word is that of a request which opens a session, as the page's own.
-            knocked = await self.knock(origin=name)
-            if session_of(knocked) is not None and lets_in(knocked, name):
-                self._know(near=((name, knocked),))
-            return
+                break
+            if lets_in(asked, name):
+                # The last word is that of a request which opens a session, as the page's own.
+                knocked = await self.knock(origin=name)
+                return knocked if session_of(knocked) and lets_in(knocked, name) else None
+        return None
 
     async def websocket(self) -> Exchange:
         """Ask for a WebSocket without a session, and close it."""
-        facts = self.facts
-        exchange, websocket = await self.wire.shake_hands(
-            facts.target.websocket(), (), facts.page.origin
-        )
+        url, page = self.facts.target.websocket(), self.facts.page
+        exchange, websocket = await self.wire.shake_hands(url, (), page.origin)
         if websocket is not None:
             await websocket.close()
         return exchange
 
-    async def paths(self) -> None:
-        """Try where else the server might be, until it is found."""
-        facts, started = self.facts, self.wire.seconds
+    async def paths(self) -> Exchange | None:
+        """Try where else the server might be, until it is found; return the last answer."""
+        facts, started, asked = self.facts, self.wire.seconds, None
         named = named_path(facts.case.author) if facts.case is not None else None
         for path in filter(None, (named, *_path_candidates(facts.target))):
-            if self.wire.seconds - started > _SEARCH_SECONDS:
-                return
+            if who(asked).is_at_home or self.wire.seconds - started > _SEARCH_SECONDS:
+                break
             asked = await self.knock(path=path)
-            self._know(paths=(*self.facts.paths, (path, asked)))
-            author = who(asked)
-            if author.is_socketio and author.error is not Error.PLACE:
-                return
+        return asked
 
     async def follow(self) -> Exchange | None:
         """Follow redirects as no page can: with the page's own origin."""

@@ -6,12 +6,12 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from .browser import Browser, Fetched
 from .protocol import Session, opened_by, packets_of, session_of
 from .target import Target
-from .wire import UNANSWERED, ClosedError, Exchange, Patience, SpentError
+from .wire import UNANSWERED, ClosedError, Exchange, Patience, SpentError, WebSocket
 
 
 def answer_among(packets: Iterable[str], target: Target) -> str | None:
@@ -32,32 +32,6 @@ _LEAVE: Final = "1"
 _ROUNDS: Final = 5
 #: How long a poll takes to come to where it waits, in seconds.
 _ARRIVAL: Final = 0.05
-
-
-class Transport(Protocol):
-    """What carries packets, whichever way."""
-
-    @property
-    def last(self) -> Fetched | None:
-        """The request that brought the last packets, where each comes by one of its own."""
-
-    async def send(self, packet: str) -> None:
-        """Send a packet.
-
-        :raise ClosedError: if it is over.
-        """
-
-    async def receive(self, seconds: float) -> list[str]:
-        """Return what comes next; nothing where nothing comes within so many seconds.
-
-        :raise ClosedError: if it is over.
-        """
-
-    async def is_served(self) -> bool:
-        """Tell whether the server does anything else, while nothing comes."""
-
-    async def close(self) -> None:
-        """Take leave."""
 
 
 class UnreadError(ClosedError):
@@ -107,6 +81,10 @@ class Conversation:
     def is_dismissed(self) -> bool:
         """Whether the server took leave, as nothing between does."""
         return _LEAVE in self.packets or (self.end is not None and self.end.is_farewell)
+
+
+#: What carries packets, whichever way: it can send, receive and close.
+Transport: TypeAlias = "Polling | WebSocket"
 
 
 async def join(line: Transport, target: Target, patience: float) -> Conversation:

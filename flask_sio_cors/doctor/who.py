@@ -81,6 +81,11 @@ class Author:
         """Whether it is a Socket.IO server."""
         return self.is_session or self.error is not None
 
+    @property
+    def is_at_home(self) -> bool:
+        """Whether it is one, and at the path that was asked."""
+        return self.is_socketio and self.error is not Error.PLACE
+
 
 _NOBODY: Final = Author()
 

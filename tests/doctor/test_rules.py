@@ -8,7 +8,7 @@ from tests.support.house import sources
 
 
 def test_a_rule_rests_on_requests_that_the_plan_has() -> None:
-    asked = {name for name, _, _ in _ASIDES} | {"near", "paths"}
+    asked = {name for name, _, _ in _ASIDES}
     shown = {
         name for rule in findings.rules() if isinstance(rule.proof, tuple) for name in rule.proof
     }

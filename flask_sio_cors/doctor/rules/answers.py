@@ -109,9 +109,10 @@ def _not_allowed(case: Case) -> tuple[str, Fix]:
 def instead(case: Case, elsewhere: str = "") -> tuple[str, Fix]:
     """Name the origin that is let in instead, where one is; and return what lets the page in."""
     fix = allowing(case.facts.page, elsewhere=elsewhere)
-    if not case.facts.near:
+    near, origin = case.aside("near"), case.facts.page.origin
+    if near is None:
         return "", fix
-    name, origin = case.facts.near[0][0], case.facts.page.origin
+    name = dict(near.headers)["Origin"]
     if "://" in name and not name.endswith("/"):
         is_secure = name == origin.replace("http:", "https:", 1)
         said = "serve the page by https:" if is_secure else "open the page there"
@@ -455,9 +456,9 @@ httpServer.listen(3000);   // not app.listen(3000)"""
 
 def found_path(case: Case) -> str:
     """Return the path at which a Socket.IO server is; nothing where none was found."""
-    path, asked = case.facts.paths[-1] if case.facts.paths else ("", None)
-    author = who(asked)
-    return path if author.is_socketio and author.error is not Error.PLACE else ""
+    asked = case.aside("paths")
+    is_there = asked is not None and who(asked).is_at_home
+    return urlsplit(asked.url).path if asked is not None and is_there else ""
 
 
 def _nothing_at(case: Case) -> str:
@@ -490,10 +491,10 @@ def _is_below(case: Case) -> bool:
 
 
 def _elsewhere(case: Case) -> tuple[str, Fix]:
-    target, page, answer = case.facts.target, case.facts.page, case.facts.paths[-1][1].response
+    target, page, answer = case.facts.target, case.facts.page, case.beside("paths")
     cause = f"{_nothing(case)} The Socket.IO server is at {found_path(case)}."
     extension = _serving(case).extension
-    if answer is not None and cors_check(page, answer):
+    if cors_check(page, answer):
         cause += f" It does not let {page.origin} in, either."
         extension += f"\n{allowing(page).extension}"
     options = [f'path: "{target.path}",']

@@ -345,7 +345,7 @@ MISSING: Final = given(
          "The CORS header is lost on its way.",
          lambda c: f"The Socket.IO server has let this origin in (it would have answered 403 or 400) and sent {_shown_cors(c)}, but the header itself is gone: a proxy or a middleware removes it.",
          lambda c: advise(Topic.HIDES, c.proxy, header="Access-Control-Allow-Origin")),
-    Rule("origin-not-allowed", lambda c: c.facts.near or _shown_cors(c),
+    Rule("origin-not-allowed", lambda c: c.aside("near") or _shown_cors(c),
          unlisted, *pair(_unlisted), ("near",)),
     Rule("header-missing", always,
          lambda c: f"The answer to {c.last.method} has no CORS headers." if _is_in_part(c) else "The server sends no CORS headers.",
