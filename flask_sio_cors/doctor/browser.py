@@ -25,7 +25,7 @@ from ..browser.fetch import (
 )
 from ..origins.grammar import DEFAULT_PORTS, is_loopback
 from ..origins.sites import is_same_site
-from .wire import Exchange, Failure, Wire
+from .wire import UNASKED, Exchange, Failure, Wire
 
 #: How many redirects are followed, as in browsers.
 MAX_REDIRECTS: Final = 20
@@ -35,21 +35,24 @@ _MAX_VISITS: Final = 3
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a browser made of a fetch.
+    """What a browser made of a fetch; false where there was none.
 
     :param exchanges: all that was sent and came back, preflights and redirects included.
     :param block: the check that kept the last response from the page.
     :param redirected_for_good: whether the redirects did not end.
     """
 
-    exchanges: tuple[Exchange, ...]
+    exchanges: tuple[Exchange, ...] = ()
     block: Block | None = None
     redirected_for_good: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.exchanges)
 
     @property
     def last(self) -> Exchange:
         """The exchange that ended it."""
-        return self.exchanges[-1]
+        return self.exchanges[-1] if self.exchanges else UNASKED
 
     @property
     def failure(self) -> Failure | None:
@@ -67,6 +70,10 @@ class Fetched:
         """The answer, where the page may read it."""
         is_kept = self.block is not None or self.redirected_for_good
         return None if is_kept else self.last.response
+
+
+#: Where nothing was fetched.
+NOTHING: Final = Fetched()
 
 
 def origin_of(url: str) -> str:

@@ -139,5 +139,5 @@ def _of_websocket(case: Case) -> Console:
     chromium = (wording.chromium_websocket(url, said),) if said is not None else ()
     client = "timeout" if isinstance(outcome, Failure) and outcome.is_late else "websocket error"
     # Who has polling hears of nothing.
-    client = client if case.facts.upgrade is None else ""
+    client = "" if case.facts.upgrade else client
     return Console((wording.firefox_websocket(url),), chromium, client)

@@ -53,7 +53,7 @@ class Report:
     @property
     def connects(self) -> bool:
         """Whether the page's client connects, and stays so, as far as was seen."""
-        is_in = is_welcome(self.facts.answer, self.facts.target) and self.facts.ended is None
+        is_in = is_welcome(self.facts.answer, self.facts.target) and not self.facts.ended
         is_alone = "polling" not in self.facts.transports
         return bool(self.polling and is_in) or (is_alone and self.facts.connects_by_websocket)
 
@@ -113,7 +113,7 @@ def _found(facts: Facts) -> Iterator[Finding]:
     # What keeps the page from staying comes before what it can do without.
     yield from _ended(facts)
     yield from _websockets(facts)
-    if facts.alone is not None and facts.alone.fetched is not None:
+    if facts.alone:
         alone = Case(facts, facts.alone.fetched, Stage.WATCH)
         yield from _first(session.ALONE_SERVED, alone)
     is_known = facts.polling is not None or facts.connects_by_websocket
@@ -125,7 +125,7 @@ def _found(facts: Facts) -> Iterator[Finding]:
 
 def _stopped(facts: Facts) -> Iterator[Finding]:
     """Tell why the page's requests are of no use to it."""
-    asked = Case(facts, facts.method, Stage.METHOD) if facts.method is not None else None
+    asked = Case(facts, facts.method, Stage.METHOD) if facts.method else None
     for case in filter(None, (facts.stopped, asked)):
         yield from _first(_rules_of(case), case)
         # Where the header is missing, the status has been looked at.
@@ -157,10 +157,10 @@ def _rules_of(case: Case) -> Iterator[Rule]:
 def _application(facts: Facts) -> Iterator[Finding]:
     """Tell what the application has against a client that the transports let in."""
     joined, alone = facts.joined, facts.alone
-    if facts.stopped is None and joined is not None and joined.fetched is not None:
+    if facts.stopped is None and joined:
         if not is_welcome(joined.answer, facts.target):
             yield from _first(session.APPLICATION, Case(facts, joined.fetched, Stage.SESSION))
-    elif alone is not None and alone.fetched and alone.is_open and not facts.connects_by_websocket:
+    elif alone.is_open and not facts.connects_by_websocket:
         severity = Severity.BROKEN if "polling" not in facts.transports else Severity.NOTE
         case = Case(facts, alone.fetched, Stage.WEBSOCKET)
         yield from _first(session.APPLICATION, case, severity=severity)
@@ -168,20 +168,20 @@ def _application(facts: Facts) -> Iterator[Finding]:
 
 def _websockets(facts: Facts) -> Iterator[Finding]:
     """Tell why there is no WebSocket."""
-    asked, case, unfound = facts.upgrade or facts.alone, facts.unopened, facts.unfound
+    asked, case, unfound = facts.by_websocket, facts.unopened, facts.unfound
     is_left_out = case is not None and websocket.is_left_out(case)
-    if is_left_out or (asked is None and facts.websocket is False):
+    if is_left_out or (not asked and facts.websocket is False):
         console = console_of(case) if case is not None else Console()
-        fetched = case.fetched if case is not None else facts.handshake or Fetched(())
+        fetched = case.fetched if case is not None else facts.handshake
         offering = Case(facts, fetched, Stage.HANDSHAKE)
         severity = None if "polling" in facts.transports else Severity.BROKEN
         yield from _first(websocket.NOT_OFFERED, offering, console, severity)
-    elif asked is None or case is None:
+    elif case is None:
         return
     elif unfound is not None and websocket.is_placed(unfound, case):
         yield from _first(_rules_of(unfound), unfound, console_of(case))
-    elif facts.upgrade is not None or "polling" not in facts.transports:
-        is_foreign = facts.upgrade is None and bool(asked.packets)
+    elif facts.upgrade or "polling" not in facts.transports:
+        is_foreign = not facts.upgrade and bool(asked.packets)
         yield from _first(websocket.FOREIGN if is_foreign else websocket.WEBSOCKETS, case)
     elif facts.is_seen and not asked.packets and not _is_told(facts, case):
         yield from _first(websocket.WEBSOCKETS, case, severity=Severity.NOTE)
@@ -211,13 +211,9 @@ def _is_told(facts: Facts, case: Case) -> bool:
 
 def _ended(facts: Facts) -> Iterator[Finding]:
     """Tell what has ended a connection that was to last."""
-    ended = facts.ended
-    if ended is None:
-        return
-    asked = facts.upgrade or facts.alone
-    fetched = ended.fetched or (asked.fetched if asked is not None else facts.handshake)
-    case = Case(facts, fetched or Fetched(()), Stage.WATCH)
-    yield from _first(session.APPLICATION if ended.answer else session.WATCHED, case)
+    if facts.ended:
+        case = Case(facts, facts.ended.fetched, Stage.WATCH)
+        yield from _first(session.APPLICATION if facts.ended.answer else session.WATCHED, case)
 
 
 # --- Findings --------------------------------------------------------------------------------
@@ -251,7 +247,7 @@ def _first(
         cause = f"{_BENEATH} {cause}"
     if case.stage is Stage.WEBSOCKET and severity is Severity.NOTE:
         cause = f"{_ALONE} {cause}"
-    if case.stage is Stage.WEBSOCKET and case.facts.upgrade is not None:
+    if case.stage is Stage.WEBSOCKET and case.facts.upgrade:
         cause = f"{cause} {_FALLS_BACK}"
     proof, fix = proof_of(rule.exchanges(case)), rule.fix_for(case)
     yield Finding(

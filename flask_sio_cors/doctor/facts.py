@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from ..browser.fetch import BAD_PORTS, Block, Check, Page, Response, cors_check
 from ..origins.grammar import is_loopback
-from .browser import Fetched, origin_of
+from .browser import NOTHING, Fetched, origin_of
 from .protocol import Session, session_of
-from .session import Conversation, is_read
+from .session import SILENCE, Conversation, is_read
 from .target import Target
 from .who import Author, Error, is_asyncio, is_extension, is_python, proxy_of, who
 from .wire import Exchange, Failure, Patience, Trouble
@@ -56,13 +56,13 @@ class Facts:
     transports: frozenset[str] = frozenset({"polling", "websocket"})
     addresses: tuple[str, ...] = ()
     asker: tuple[str, ...] = ()
-    handshake: Fetched | None = None
-    joined: Conversation | None = None
-    broken: Conversation | None = None
-    method: Fetched | None = None
-    upgrade: Conversation | None = None
-    alone: Conversation | None = None
-    ended: Conversation | None = None
+    handshake: Fetched = NOTHING
+    joined: Conversation = SILENCE
+    broken: Conversation = SILENCE
+    method: Fetched = NOTHING
+    upgrade: Conversation = SILENCE
+    alone: Conversation = SILENCE
+    ended: Conversation = SILENCE
     lives_on: str = ""
     asides: Mapping[str, Exchange] = field(default_factory=dict)
     rejected: tuple[str, ...] = ()
@@ -73,20 +73,22 @@ class Facts:
     @property
     def stopped(self) -> Case | None:
         """The request at which the page could not go on by polling; ``None`` where it could."""
-        if self.handshake is not None and not _opens(self.handshake):
+        is_open = is_read(self.handshake) and self.session is not None
+        if self.handshake and not is_open:
             return Case(self, self.handshake, Stage.HANDSHAKE)
-        for joined in (self.joined, self.broken):
-            if joined is not None and joined.broken is not None:
-                return Case(self, joined.broken, Stage.SESSION)
-        return None
+        broken = self.joined.broken or self.broken.broken
+        return Case(self, broken, Stage.SESSION) if broken else None
+
+    @property
+    def by_websocket(self) -> Conversation:
+        """What came by WebSocket, by whichever was asked for."""
+        return self.upgrade or self.alone
 
     @property
     def unopened(self) -> Case | None:
         """The WebSocket that carries nothing; ``None`` where one does, or none was asked for."""
-        asked = self.upgrade or self.alone
-        if asked is None or asked.fetched is None or asked.is_open:
-            return None
-        return Case(self, asked.fetched, Stage.WEBSOCKET)
+        asked = self.by_websocket
+        return Case(self, asked.fetched, Stage.WEBSOCKET) if asked and not asked.is_open else None
 
     @property
     def unfound(self) -> Case | None:
@@ -100,56 +102,52 @@ class Facts:
     @property
     def case(self) -> Case | None:
         """The request at which the page was stopped, or was told that it may not go on."""
-        if self.stopped is not None or self.method is None:
-            return self.stopped or self.unfound
-        return Case(self, self.method, Stage.METHOD)
+        asked = Case(self, self.method, Stage.METHOD) if self.method else self.unfound
+        return self.stopped or asked
 
     @property
     def answer(self) -> str | None:
         """The packet in which the application answers the client, by whatever transport."""
-        if self.ended is not None and self.ended.answer is not None:
-            return self.ended.answer
-        told = self.joined or self.alone
-        return told.answer if told is not None else None
+        return self.ended.answer or (self.joined or self.alone).answer
 
     @property
     def is_held(self) -> bool:
         """Whether a request of the page was not answered while a poll of it waited."""
-        return any(one is not None and one.is_held for one in (self.joined, self.broken))
+        return self.joined.is_held or self.broken.is_held
 
     @property
     def is_dismissed(self) -> bool:
         """Whether the Socket.IO server itself took leave, as nothing between does."""
         known = (self.joined, self.broken, self.ended, self.alone)
-        return any(one is not None and one.is_dismissed for one in known)
+        return any(one.is_dismissed for one in known)
 
     @property
     def polling(self) -> bool | None:
         """Whether the page connects by polling; ``None`` where that is not known."""
-        if "polling" not in self.transports or (self.handshake is None and not self.is_unsent):
+        if "polling" not in self.transports or not (self.handshake or self.is_unsent):
             return None
         if self.stopped is not None or self.is_unsent:
             return False
-        if self.joined is None:
-            return None
-        return not (self.lives_on == "polling" and self.ended is not None and not self.ended.answer)
+        return not self._is_cut("polling") if self.joined else None
 
     @property
     def websocket(self) -> bool | None:
         """Whether it gets a WebSocket; ``None`` where that was not asked."""
-        asked = self.upgrade or self.alone
-        if asked is None:
-            is_in = self.stopped is None and is_welcome(self.answer, self.target)
-            is_wanted = is_in and "websocket" in self.transports and self.session is not None
-            is_offered = self.session is not None and "websocket" in self.session.upgrades
-            return False if is_wanted and not is_offered else None
-        is_cut = self.lives_on == "websocket" and self.ended is not None and not self.ended.answer
-        return asked.is_open and not is_cut
+        if self.by_websocket:
+            return self.by_websocket.is_open and not self._is_cut("websocket")
+        is_in = self.stopped is None and is_welcome(self.answer, self.target)
+        is_wanted = is_in and "websocket" in self.transports and self.session is not None
+        is_offered = self.session is not None and "websocket" in self.session.upgrades
+        return False if is_wanted and not is_offered else None
+
+    def _is_cut(self, transport: str) -> bool:
+        """Tell whether the page lived on a transport, until something other than it ended that."""
+        return self.lives_on == transport and bool(self.ended) and not self.ended.answer
 
     @property
     def connects_by_websocket(self) -> bool:
         """Whether a client with WebSocket alone was let in."""
-        return self.alone is not None and is_welcome(self.alone.answer, self.target)
+        return is_welcome(self.alone.answer, self.target)
 
     @property
     def is_alone_served(self) -> bool:
@@ -160,12 +158,12 @@ class Facts:
     @property
     def session(self) -> Session | None:
         """The page's session."""
-        return session_of(self.handshake.last) if self.handshake is not None else None
+        return session_of(self.handshake.last)
 
     @property
     def lets_all_in(self) -> bool:
         """Whether the server says that every site may read its answers."""
-        response = self.handshake.response if self.handshake is not None else None
+        response = self.handshake.response
         return response is not None and response.combined("Access-Control-Allow-Origin") == "*"
 
     @property
@@ -193,9 +191,9 @@ class Facts:
     @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
         """Every exchange that is known."""
-        told = filter(None, (self.joined, self.broken, self.upgrade, self.alone, self.ended))
+        told = (self.joined, self.broken, self.upgrade, self.alone, self.ended)
         fetched = (self.handshake, self.method, *(each.fetched for each in told))
-        found = [one for each in fetched if each is not None for one in each.exchanges]
+        found = [one for each in fetched for one in each.exchanges]
         return (*found, *self.asides.values())
 
     @cached_property
@@ -259,10 +257,6 @@ def is_welcome(answer: str | None, target: Target) -> bool:
     return (answer or "").startswith("40") and (target.protocol.is_old or "{" in (answer or ""))
 
 
-def _opens(fetched: Fetched) -> bool:
-    return is_read(fetched) and session_of(fetched.last) is not None
-
-
 @dataclass(frozen=True)
 class Case:
     """A request of the page's that it could not use the answer of, and all that is known.
@@ -307,8 +301,8 @@ class Case:
     @property
     def answer(self) -> str | None:
         """The packet in which the application has answered, by the transport that was asked for."""
-        alone = self.facts.alone if self.stage is Stage.WEBSOCKET else None
-        return alone.answer if alone is not None else self.facts.answer
+        is_alone = self.stage is Stage.WEBSOCKET and self.facts.alone
+        return self.facts.alone.answer if is_alone else self.facts.answer
 
     @property
     def block(self) -> Block | None:

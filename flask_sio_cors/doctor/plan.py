@@ -28,7 +28,7 @@ from .browser import (
 )
 from .facts import OUT_OF_REACH, Case, Facts, Stage, is_welcome, lets_in, portless
 from .protocol import V3, V4, Session, opened_by, protocol_of, session_of
-from .session import Conversation, Polling, Transport, join, probe, watch
+from .session import SILENCE, Conversation, Polling, Transport, join, probe, watch
 from .target import DEFAULT_PATH, Target, stamp
 from .who import Error, is_python, named_path, who
 from .wire import ClosedError, Exchange, SpentError, Trouble, Wire
@@ -64,7 +64,7 @@ class Plan:
         finally:
             for line in reversed(self._open):
                 await line.close()
-            if self.facts.handshake is not None and self.facts.joined is None:
+            if not self.facts.joined:
                 # What the page may not read has opened a session all the same.
                 with suppress(SpentError):
                     await self._close(self.facts.handshake.last)
@@ -151,7 +151,10 @@ class Plan:
         """Stay for a while, on the transport that the page would be on."""
         self._know(lives_on="polling" if isinstance(line, Polling) else "websocket")
         left = min(self._watch, self.wire.remaining)
-        self._know(ended=await watch(line, self.facts.target, session, left, brought))
+        ended = await watch(line, self.facts.target, session, left, brought)
+        if ended is not None:
+            shown = ended.fetched or self.facts.by_websocket.fetched
+            self._know(ended=replace(ended, fetched=shown))
 
     async def _ask_method(self, method: str) -> None:
         page, url = self.facts.page, self.facts.target.polling()
@@ -179,7 +182,7 @@ class Plan:
         metadata = () if facts.is_own else fetch_metadata(facts.page.origin, url, mode="websocket")
         headers = (*metadata, *self._browser.headers(facts.target.base))
         asked, websocket = await self.wire.shake_hands(url, headers, facts.page.origin, patience)
-        told = Conversation()
+        told = SILENCE
         if websocket is not None:
             self._open.append(websocket)
             told = await talk(websocket)
@@ -258,7 +261,7 @@ class Plan:
         other = await self.open_again()
         told = await join(other, self.facts.target, self.wire.patience.aside)
         await other.close()
-        return told.fetched.last if told.answer is not None and told.fetched is not None else None
+        return told.fetched.last if told.answer is not None else None
 
     async def preflight_of(self, origin: str, method: str = "POST") -> Exchange:
         """Ask whether pages of an origin may send a request, without saying that a page asks."""
@@ -422,7 +425,7 @@ def _is_lost(case: Case) -> bool:
 
 def _is_unanswered(facts: Facts) -> bool:
     """Tell whether the application has not said whether the client is in."""
-    return facts.joined is not None and facts.joined.answer is None and facts.case is None
+    return bool(facts.joined) and facts.joined.answer is None and facts.case is None
 
 
 _CHECKED: Final = (
@@ -467,7 +470,7 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
      lambda p: p.again()),
     ("again", _is_unanswered, lambda p: p.again()),
     ("once more", lambda f: _is_unanswered(f) or _on(_is_lost)(f), lambda p: p.again()),
-    ("anew", lambda f: _is_unanswered(f) and f.joined and f.joined.is_left and f.is_python,
+    ("anew", lambda f: _is_unanswered(f) and f.joined.is_left and f.is_python,
      lambda p: p.anew()),
     ("own", _on(lambda c: _is_headerless(c) or c.is_preflight or c.check in _CHECKED
                 or (c.response.status == 403 and not c.author.is_socketio) or c.refuses_origin),
@@ -551,10 +554,10 @@ def _is_troubled(facts: Facts) -> bool:
     """Tell whether something does not work of a server that answers."""
     case = facts.stopped
     is_there = case is None or not _is_out_of_reach(case)
-    is_in_trouble = case is not None or facts.unopened is not None or facts.ended is not None
+    is_in_trouble = case is not None or facts.unopened is not None or bool(facts.ended)
     return is_there and is_in_trouble
 
 
-def _is_dropped(upgrade: Conversation | None) -> bool:
-    response = upgrade.fetched.readable if upgrade is not None and upgrade.fetched else None
+def _is_dropped(upgrade: Conversation) -> bool:
+    response = upgrade.fetched.readable
     return response is not None and (response.status in (400, 426) or response.is_ok)

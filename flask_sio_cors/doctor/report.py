@@ -201,7 +201,7 @@ def verdict_of(report: Report) -> str:
         return "It works in part: this page connects, and keeps all others out."
     if report.connects:
         return "It works in part: the page connects, but not by every way."
-    if report.facts.ended is not None:
+    if report.facts.ended:
         return f"{told}: the page connects, and loses its connection."
     if report.facts.connects_by_websocket and "polling" in report.facts.transports:
         return f'{told}. A client with transports: ["websocket"] would connect.'

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from .browser import Browser, Fetched
+from .browser import NOTHING, Browser, Fetched
 from .protocol import Session, opened_by, packets_of, session_of
 from .target import Target
 from .wire import UNANSWERED, ClosedError, Exchange, Patience, SpentError, WebSocket
@@ -48,7 +48,7 @@ class UnreadError(ClosedError):
 
 @dataclass(frozen=True)
 class Conversation:
-    """What has come by a transport.
+    """What has come by a transport; false where none was asked for.
 
     :param packets: in their order.
     :param answer: that which answers the client's wish to connect, or ends its connection.
@@ -62,15 +62,18 @@ class Conversation:
     packets: tuple[str, ...] = ()
     answer: str | None = None
     end: ClosedError | None = None
-    fetched: Fetched | None = None
+    fetched: Fetched = NOTHING
     seconds: float = 0.0
     is_open: bool = False
     is_left: bool = False
 
+    def __bool__(self) -> bool:
+        return bool(self.fetched)
+
     @property
-    def broken(self) -> Fetched | None:
+    def broken(self) -> Fetched:
         """The request that the page could not use, which ended it."""
-        return self.end.fetched if isinstance(self.end, UnreadError) else None
+        return self.end.fetched if isinstance(self.end, UnreadError) else NOTHING
 
     @property
     def is_held(self) -> bool:
@@ -83,6 +86,8 @@ class Conversation:
         return _LEAVE in self.packets or (self.end is not None and self.end.is_farewell)
 
 
+#: Where none was asked for.
+SILENCE: Final = Conversation()
 #: What carries packets, whichever way: it can send, receive and close.
 Transport: TypeAlias = "Polling | WebSocket"
 
@@ -109,7 +114,12 @@ async def join(line: Transport, target: Target, patience: float) -> Conversation
         end = error
     is_open = bool(packets) and opened_by(packets[0]) is not None
     answer = answer_among(packets, target)
-    return Conversation(tuple(packets), answer, end, line.last, 0.0, is_open, is_left)
+    return Conversation(tuple(packets), answer, end, _last(line), 0.0, is_open, is_left)
+
+
+def _last(line: Transport) -> Fetched:
+    """Return the request by which the last packets came, where each comes by one of its own."""
+    return line.last if isinstance(line, Polling) else NOTHING
 
 
 async def probe(line: Transport, patience: float) -> Conversation:
@@ -137,7 +147,7 @@ async def watch(
         lasted, answer = loop.time() - started, answer_among(packets, target)
         answer = None if answer is None or answer.startswith("40") else answer
         if answer is not None or _LEAVE in packets:
-            return Conversation(tuple(packets), answer, None, line.last, lasted)
+            return Conversation(tuple(packets), answer, None, _last(line), lasted)
         if lasted >= seconds:
             return None
         try:
@@ -147,7 +157,7 @@ async def watch(
             await asyncio.sleep(_ARRIVAL)
             packets = await line.receive(min(seconds - lasted, pause))
         except ClosedError as error:
-            return Conversation((), None, error, line.last, loop.time() - started)
+            return Conversation((), None, error, _last(line), loop.time() - started)
 
 
 # --- Polling ---------------------------------------------------------------------------------
@@ -205,7 +215,7 @@ class Polling:
         self.last = Fetched((Exchange("GET", self.address, (), UNANSWERED),))
         return True
 
-    async def go_on(self, *, is_at_once: bool) -> Conversation | None:
+    async def go_on(self, *, is_at_once: bool) -> Conversation:
         """Go on while a poll waits, as clients do; tell what cannot be done like that.
 
         :param is_at_once: whether requests come in pairs: of workers that wait for a connection,
@@ -224,7 +234,7 @@ class Polling:
                     return Conversation(end=error, fetched=answered)
             if wire.seconds - started > limit:
                 break
-        return None
+        return SILENCE
 
     async def brought(self) -> list[str]:
         """Return what the poll that waits brings, which servers end once a WebSocket is there."""

@@ -76,11 +76,10 @@ class Target:
         """The namespace as it stands in packets: nothing for the main one."""
         return "" if self.namespace == "/" else self.namespace
 
-    def polling(self, protocol: Protocol | None = None) -> str:
+    def polling(self) -> str:
         """Return the address of a handshake, each time another one as the client does it."""
-        version = (protocol or self.protocol).version
-        address = f"{self.base}{self.path}?EIO={version}&transport=polling&t={stamp()}"
-        return f"{address}{self.query}"
+        asked = f"EIO={self.protocol.version}&transport=polling&t={stamp()}"
+        return f"{self.base}{self.path}?{asked}{self.query}"
 
     def websocket(self, session: Session | None = None) -> str:
         """Return the address of a WebSocket, of a session or on its own."""

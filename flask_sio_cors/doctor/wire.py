@@ -130,6 +130,8 @@ class Exchange:
 
 #: For an exchange whose answer is still to come.
 UNANSWERED: Final = Failure(Trouble.SILENT)
+#: In the place of one that there was no need for.
+UNASKED: Final = Exchange("GET", "", (), UNANSWERED)
 
 
 class SpentError(Exception):
@@ -536,9 +538,6 @@ class WebSocket:
     :param stream: what it is carried by.
     :param stack: what is to be closed with it.
     """
-
-    #: No packet comes by a request of its own.
-    last = None
 
     def __init__(self, stream: Any, stack: AsyncExitStack) -> None:
         self._stream, self._stack = stream, stack

@@ -76,9 +76,8 @@ def _unsupported(case: Case) -> tuple[str, Fix]:
 
 def _asks_in_vain(case: Case, error: Error) -> bool:
     """Tell whether a server takes nothing of which it has to take one, whatever it is asked for."""
-    alone = case.facts.alone.fetched if case.facts.alone is not None else None
-    asked = alone.last if alone is not None else None
-    other = asked if error is Error.TRANSPORT else case.aside("version")
+    alone = case.facts.alone.fetched.last
+    other = alone if error is Error.TRANSPORT else case.aside("version")
     return case.author.error is error is who(other).error
 
 

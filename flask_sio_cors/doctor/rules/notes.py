@@ -141,7 +141,7 @@ def _asks_with_authorization(case: Case) -> bool:
     names = {name.lower() for name, _ in case.facts.page.headers}
     listed = [
         one.response.combined("Access-Control-Allow-Headers")
-        for one in (case.facts.handshake.exchanges if case.facts.handshake is not None else ())
+        for one in case.facts.handshake.exchanges
         if one.method == "OPTIONS" and one.response is not None
     ]
     return "authorization" in names and "*" in listed
@@ -156,7 +156,7 @@ _SIGNED: Final = re.compile(r"\.?[\w-]+\.[\w-]{6}\.[\w-]{27,}|s%3A[\w-]+\.\S+")
 def _session_cookies(facts: Facts) -> dict[str, Morsel[str]]:
     """Return the cookies of a session that the page's browser was sent and has not kept."""
     found: dict[str, Morsel[str]] = {}
-    if facts.handshake is None or facts.stopped is not None:
+    if not facts.handshake or facts.stopped is not None:
         return found
     for response in (one.response for one in facts.handshake.exchanges):
         for line in response.values("Set-Cookie") if response is not None else ():

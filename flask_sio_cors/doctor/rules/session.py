@@ -95,8 +95,7 @@ HASTY: Final = Rule(
 
 def _limit(case: Case) -> int | None:
     """Return how many bytes the server takes at once, as it says where it opens a session."""
-    packets = case.facts.alone.packets if case.facts.alone is not None else ()
-    session = case.facts.session or opened_by(next(iter(packets), ""))
+    session = case.facts.session or opened_by(next(iter(case.facts.alone.packets), ""))
     return session.limit if session is not None else None
 
 
@@ -122,7 +121,7 @@ def _is_dismissed(case: Case) -> bool:
 def _dismissed(case: Case) -> tuple[str, Fix]:
     cause, fix = "The Socket.IO server itself took leave of the client, ", Fix(elsewhere=_ENDING)
     if (case.answer or "").startswith("40"):
-        when = "which" if case.facts.ended is None else f"{_lasted(case)} after it"
+        when = "which" if not case.facts.ended else f"{_lasted(case)} after it"
         cause += f"{when} had joined: its application ends the connection, below Socket.IO, as socket.conn.close() in Node.js and eio.disconnect() in Python do. The page gets disconnect: transport close, and connects again."
         return cause, fix
     why = ""
@@ -242,9 +241,9 @@ def _answers_others(case: Case) -> bool:
 
 def _may_be_held_up(case: Case) -> bool:
     """Tell whether the connect handler may hold up all, of which nobody else is asked after it."""
-    server = (case.facts.handshake.response if case.facts.handshake else None) or Response(0)
+    server = case.facts.handshake.response or Response(0)
     is_threaded = "werkzeug" in (server.combined("Server") or "").lower()
-    return not is_threaded and case.facts.joined is not None and case.facts.joined.is_held
+    return not is_threaded and case.facts.joined.is_held
 
 
 _HOLDS_UP: Final = " (Or the application's connect handler does not return, and holds up the whole server, as time.sleep() does under eventlet and gevent without monkey patching.)"
@@ -265,7 +264,7 @@ def _unended(case: Case) -> str:
 
 _UNENDED: Final = Rule(
     "connect-unanswered",
-    lambda c: c.stage is Stage.WEBSOCKET or (c.facts.joined and c.facts.joined.is_left),
+    lambda c: c.stage is Stage.WEBSOCKET or c.facts.joined.is_left,
     "The connect handler does not come to an end.",
     _unended,
     Fix(_HANDLER, "", "Look for a traceback in the server's log. A handler that needs auth raises where a client sends none; the doctor sends what it is given by --auth."),
@@ -278,7 +277,7 @@ SESSIONS: Final = (
          lambda c: f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.{_HOLDS_UP * _may_be_held_up(c)}",
          Fix(ONE_WORKER), printed=silent, is_whole=True),
     replace(_UNENDED, is_whole=True, printed=silent,
-            applies=both(_in_session, lambda c: c.facts.joined and c.facts.joined.is_held)),
+            applies=both(_in_session, lambda c: c.facts.joined.is_held)),
     # A redirect turns a POST into a GET (Fetch, "HTTP-redirect fetch").
     Rule("redirected", both(_in_session, lambda c: c.last.method == "GET" and _posted(c).status),
          "The server redirects, and what the page sends is lost.",
@@ -400,8 +399,6 @@ APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rul
 def _lasted(case: Case) -> str:
     """Say how long a connection has lasted, and what ended it."""
     ended = case.facts.ended
-    if ended is None:
-        return ""
     return f"{ended.seconds:.1f} seconds{f' ({ended.end})' if str(ended.end or '') else ''}"
 
 

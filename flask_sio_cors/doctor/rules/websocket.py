@@ -24,8 +24,7 @@ def _upgrade(case: Case) -> str:
 
 
 def _muted(case: Case) -> str:
-    asked = case.facts.upgrade or case.facts.alone
-    return str(asked.end) if asked is not None and asked.end else Trouble.SILENT.value
+    return str(case.facts.by_websocket.end or Trouble.SILENT.value)
 
 
 def _says(case: Case) -> str:
