@@ -24,7 +24,7 @@ from .plan import a_stranger
 from .proof import proof_of
 from .protocol import Session, opened_by, session_of
 from .target import Target
-from .who import is_extension, is_python, proxy_of, who
+from .who import is_extension, is_of_python, proxy_of, who
 from .wire import ClosedError, Exchange, SpentError, Wire
 
 
@@ -80,8 +80,7 @@ class Facts:
     @property
     def is_python(self) -> bool:
         """Whether the server is one in Python."""
-        known = [one.response for one in self.answers]
-        return any(is_python(one) or is_extension(one) for one in known)
+        return any(map(is_of_python, self.answers))
 
     @property
     def is_node(self) -> bool:

@@ -16,7 +16,7 @@ from .browser import NOTHING, Fetched, origin_of
 from .protocol import Session, session_of
 from .session import SILENCE, Conversation, is_read
 from .target import Target
-from .who import Author, Error, is_asyncio, is_extension, is_python, proxy_of, who
+from .who import Author, Error, is_asyncio, is_extension, is_of_python, is_python, proxy_of, who
 from .wire import Exchange, Failure, Patience, Trouble
 
 
@@ -204,15 +204,7 @@ class Facts:
     @cached_property
     def is_python(self) -> bool:
         """Whether the server is one in Python."""
-        said = (who(one) for one in self.exchanges)
-        is_told = any(
-            author.error is not None
-            and author.message[:1].isupper()
-            and author.error in (Error.ORIGIN, Error.VERSION)
-            for author in said
-        )
-        is_told = is_told or self.is_installed or self.is_asyncio
-        return is_told or any(is_python(one.response) for one in self.exchanges)
+        return any(map(is_of_python, self.exchanges))
 
     @cached_property
     def is_asyncio(self) -> bool:

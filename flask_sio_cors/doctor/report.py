@@ -6,6 +6,7 @@ in `_styled` and `_listed`, through which all text goes; machines get it as it c
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Iterable
 from typing import Any, Final
@@ -19,6 +20,7 @@ from .examine import Report
 from .facts import Facts
 from .findings import Finding, Severity
 from .fixes import Fix
+from .target import DEFAULT_PATH
 
 _LABEL: Final = 10
 #: How much of what a server has sent is shown to people, in characters.
@@ -165,12 +167,14 @@ def audit_as_text(report: audit.Report, width: int = 80, *, is_whole: bool = Fal
 def _audit_answer(report: audit.Report) -> str:
     server = f"{report.facts.target.base}{report.facts.target.path}"
     if report.is_closed:
-        word = _styled("No:", fg="green", bold=True)
+        word = _styled("Closed:", fg="green", bold=True)
         return f"{word} {_styled(f'nobody else gets in at {server}.')}"
     if report.is_closed is None:
         return _styled(f"It is not known who gets in at {server}.", bold=True)
     first = report.holes[0]
-    return f"{_styled('Yes:', fg='red', bold=True)} {_styled(first.title, bold=True)}  [{first.id}]"
+    return (
+        f"{_styled('Open:', fg='red', bold=True)} {_styled(first.title, bold=True)}  [{first.id}]"
+    )
 
 
 def audit_verdict(report: audit.Report) -> str:
@@ -192,8 +196,8 @@ def verdict_of(report: Report) -> str:
     """Return the last line: whether it works, and what is still to be asked."""
     if report.works:
         if report.facts.lets_all_in:
-            return "It works, but every site gets in: sio-cors audit …"
-        return "It works. Whether other sites get in, too: sio-cors audit …"
+            return f"It works, but every site gets in: {_audit_of(report.facts)}"
+        return f"It works. Whether other sites get in, too: {_audit_of(report.facts)}"
     if report.facts.is_spent and report.polling is None:
         return "It is not known whether it works: the examination did not come to its end."
     told = "It does not work"
@@ -208,6 +212,16 @@ def verdict_of(report: Report) -> str:
     if report.polling and report.websocket:
         return f"{told}: the transports do, and the page does not connect all the same."
     return f"{told}."
+
+
+def _audit_of(facts: Facts) -> str:
+    """Return the command that asks the same server who else gets in."""
+    target, path = facts.target, facts.target.path
+    url = f"{target.base}/?{target.query[1:]}" if target.query else target.base
+    words = ["sio-cors", "audit", url, "--origin", facts.page.origin]
+    words += ["--path", path] * (path != DEFAULT_PATH)
+    words += ["--no-trailing-slash"] * (not path.endswith("/"))
+    return shlex.join(words)
 
 
 def as_json(report: Report) -> dict[str, Any]:

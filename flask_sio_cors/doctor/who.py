@@ -167,6 +167,13 @@ def is_python(response: Response | None) -> bool:
     return 0 <= timeout < interval
 
 
+def is_of_python(asked: Exchange) -> bool:
+    """Tell whether a server in Python wrote an answer; its refusals begin in upper case."""
+    author, response = who(asked), asked.response
+    is_told = author.error in (Error.ORIGIN, Error.VERSION) and author.message[:1].isupper()
+    return is_told or is_python(response) or is_extension(response) or is_asyncio(response)
+
+
 def is_extension(response: Response | None) -> bool:
     """Tell whether an answer is one of a server that has this extension."""
     if response is None:

@@ -188,12 +188,19 @@ def test_the_exit_status_is_for_pipelines(stack: ExitStack) -> None:
     results = [run(url) for url in (closed, opened, nothing)]
     assert [result.exit_code for result in results] == [0, 1, 2]
     first = [result.stdout.splitlines()[0] for result in results]
-    assert first[0].startswith("No: nobody else gets in")
+    assert first[0].startswith("Closed: nobody else gets in")
     assert first[1] == (
-        "Yes: Every site is let in, with the visitor's cookies.  [any-origin-with-credentials]"
+        "Open: Every site is let in, with the visitor's cookies.  [any-origin-with-credentials]"
     )
     assert first[2].startswith("It is not known who gets in")
     assert results[1].stdout.splitlines()[-1] == f"2 holes open to others than {LOCAL}."
+
+
+def test_a_server_that_has_let_nobody_in_is_known_by_its_refusals(stack: ExitStack) -> None:
+    url = f"http://127.0.0.1:{stack.enter_context(serving(plain()))}"
+    told = run(url).stdout
+    assert "  Flask\n" in told
+    assert "Node.js" not in told
 
 
 def test_machines_read_what_is_open(stack: ExitStack) -> None:

@@ -1,14 +1,18 @@
 """How the doctor's report reads: nothing twice, and what tells is there."""
 
+import json
+import shlex
 from contextlib import ExitStack
 
 import pytest
 from click import unstyle
+from click.testing import CliRunner
 from werkzeug.debug import DebuggedApplication
 
 from flask_sio_cors.browser.fetch import Page
+from flask_sio_cors.cli import main
 from flask_sio_cors.doctor.examine import Examination, Report
-from flask_sio_cors.doctor.report import as_json, as_text
+from flask_sio_cors.doctor.report import as_json, as_text, verdict_of
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.doctor.wire import Patience, Wire
 from tests.support.broken_servers import (
@@ -43,11 +47,32 @@ def test_the_first_line_is_the_answer_and_the_last_one_the_verdict(stack: ExitSt
     assert broken[0] == "No: The server sends no CORS headers.  [header-missing]"
     assert broken[-1].startswith("It does not work.")
     allowed = f'app.config["SIO_CORS_ORIGINS"] = ["{ORIGIN}"]'
-    sound = unstyle(as_text(examine(guarded(allowed), stack))).splitlines()
+    report = examine(guarded(allowed), stack)
+    sound = unstyle(as_text(report)).splitlines()
     assert sound[0] == f"Yes: {ORIGIN} connects, by polling and WebSocket."
-    assert sound[-1] == "It works. Whether other sites get in, too: sio-cors audit …"
+    command = f"sio-cors audit {report.facts.target.base} --origin {ORIGIN}"
+    assert sound[-1] == f"It works. Whether other sites get in, too: {command}"
     open_to_all = unstyle(as_text(examine(guarded('app.config["SIO_CORS_ORIGINS"] = "*"'), stack)))
-    assert open_to_all.splitlines()[-1] == "It works, but every site gets in: sio-cors audit …"
+    assert "It works, but every site gets in: sio-cors audit" in open_to_all.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "path", "is_slashed"),
+    [("", "/socket.io", True), ("/?token=a%20b&x='1", "/ws", True), ("", "/ws", False)],
+    ids=["as usual", "with a query", "without the slash"],
+)
+def test_the_last_line_asks_the_same_server(
+    asked: str, path: str, is_slashed: bool, stack: ExitStack
+) -> None:
+    options = f'path: "{path}", addTrailingSlash: {json.dumps(is_slashed)}, cors: {{ origin: "*" }}'
+    url = stack.enter_context(node_server(f"new Server(httpServer, {{ {options} }})"))
+    target = Target.parse(f"{url}{asked}", "file://", path, trailing_slash=is_slashed)
+    verdict = verdict_of(Examination(target, Page("file://")).run())
+    program, *words = shlex.split(verdict.partition(": ")[2])
+    assert program == "sio-cors"
+    told = json.loads(CliRunner().invoke(main, [*words, "--json"]).stdout)
+    assert (told["url"], told["path"]) == (url, target.path)
+    assert told["closed"] is False
 
 
 CASES = [*BROKEN, *HALF_BROKEN]
