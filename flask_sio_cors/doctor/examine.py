@@ -140,8 +140,7 @@ def _rules_of(case: Case) -> Iterator[Rule]:
     """Yield the rules for a request that the page could not use, in their order."""
     if case.stage is Stage.SESSION:
         yield from session.SESSIONS
-    failure = case.fetched.failure
-    if failure is not None and failure.trouble is Trouble.MALFORMED:
+    if case.trouble is Trouble.MALFORMED:
         # Browsers do not get as far as its headers.
         yield from network.FAILURES
     yield from (*cors.NAMED, *cors.REDIRECTS, *cors.CHANGED)
@@ -151,7 +150,7 @@ def _rules_of(case: Case) -> Iterator[Rule]:
     elif is_there and case.check in (None, Check.ORIGIN_MISSING):
         yield from answers.BY_STATUS
     yield from (*cors.PREFLIGHTS, *cors.MISSING, *cors.ANOTHER, *cors.LISTS)
-    yield from network.FAILURES if failure else answers.READABLE
+    yield from network.FAILURES if case.trouble else answers.READABLE
 
 
 def _application(facts: Facts) -> Iterator[Finding]:

@@ -297,6 +297,11 @@ class Case:
         return self.facts.alone.answer if is_alone else self.facts.answer
 
     @property
+    def trouble(self) -> Trouble | None:
+        """Why there was no answer, or no whole one; ``None`` where there was."""
+        return self.fetched.failure.trouble if self.fetched.failure is not None else None
+
+    @property
     def block(self) -> Block | None:
         """What keeps the answer from the page."""
         return self.fetched.block

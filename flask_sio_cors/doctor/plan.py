@@ -28,6 +28,7 @@ from .browser import (
 )
 from .facts import OUT_OF_REACH, Case, Facts, Stage, is_welcome, lets_in, portless
 from .protocol import V3, V4, Session, opened_by, protocol_of, session_of
+from .rules.when import either, fails, is_in, refused_for, troubled
 from .session import SILENCE, Conversation, Polling, Transport, join, probe, watch
 from .target import DEFAULT_PATH, Target, stamp
 from .who import Error, is_python, named_path, who
@@ -314,11 +315,8 @@ class Plan:
 
 
 def _is_out_of_reach(case: Case) -> bool:
-    failure = case.fetched.failure
-    if failure is None:
-        return False
-    is_silent = failure.trouble is Trouble.SILENT and not case.facts.is_seen
-    return is_silent or failure.trouble in OUT_OF_REACH
+    is_silent = case.trouble is Trouble.SILENT and not case.facts.is_seen
+    return is_silent or case.trouble in OUT_OF_REACH
 
 
 # --- What is asked beside the page, and when --------------------------------------------------
@@ -373,16 +371,6 @@ def _on(*tests: Callable[[Case], object]) -> Callable[[Facts], bool]:
     return lambda facts: facts.case is not None and all(test(facts.case) for test in tests)
 
 
-def _in_handshake(case: Case) -> bool:
-    return case.stage is Stage.HANDSHAKE
-
-
-def _in_trouble(*troubles: Trouble) -> Callable[[Case], bool]:
-    return lambda case: (
-        case.fetched.failure is not None and case.fetched.failure.trouble in troubles
-    )
-
-
 def _is_headerless(case: Case) -> bool:
     """Tell whether a Socket.IO server's answer, or a preflight's, lacks the header."""
     is_asked = case.author.is_socketio or (case.is_preflight and case.response.is_ok)
@@ -392,24 +380,18 @@ def _is_headerless(case: Case) -> bool:
 def _is_elsewhere(case: Case) -> bool:
     """Tell whether what answers is no Socket.IO server, as nothing is there for it."""
     is_nothing = case.response.status in (404, 405)
-    if not case.is_preflight:
+    if case.is_preflight:
+        is_nothing &= not who(case.aside("own")).is_socketio
+    else:
         is_nothing |= case.response.is_ok
-    elif who(case.aside("own")).is_socketio:
-        return False
-    is_other = not case.author.is_socketio or case.author.error is Error.PLACE
-    is_get = case.last.method != "POST"
-    return (
-        case.fetched.response is not None
-        and is_nothing
-        and is_other
-        and is_get
-        and (case.check in (None, Check.ORIGIN_MISSING, Check.PREFLIGHT_STATUS))
-    )
+    is_readable = case.check in (None, Check.ORIGIN_MISSING, Check.PREFLIGHT_STATUS)
+    is_other = not case.author.is_at_home and case.last.method != "POST"
+    return is_nothing and is_readable and is_other
 
 
 def _is_foreign(case: Case) -> bool:
     """Tell whether somebody else has answered in the server's place, or its application has."""
-    is_there = case.fetched.response is not None and case.response.location is None
+    is_there = bool(case.response.status) and case.response.location is None
     is_other = not case.author.is_socketio or case.author.error in (Error.REQUEST, Error.FORBIDDEN)
     return is_there and is_other and not case.is_preflight
 
@@ -419,16 +401,15 @@ def _knows_no_origin(case: Case) -> bool:
     return case.opens("own") and not case.beside("own").values("Access-Control-Allow-Origin")
 
 
-def _is_lost(case: Case) -> bool:
-    return case.author.error is Error.SESSION
-
-
 def _is_unanswered(facts: Facts) -> bool:
     """Tell whether the application has not said whether the client is in."""
     return bool(facts.joined) and facts.joined.answer is None and facts.case is None
 
 
-_CHECKED: Final = (
+_in_handshake: Final = is_in(Stage.HANDSHAKE)
+_is_lost: Final = refused_for(Error.SESSION)
+_is_no_http: Final = troubled(Trouble.CLOSED, Trouble.TLS, Trouble.NOT_HTTP, Trouble.BAD_STATUS)
+_is_unread: Final = fails(
     Check.ORIGIN_MISMATCH,
     Check.WILDCARD_WITH_CREDENTIALS,
     Check.CREDENTIALS_NOT_TRUE,
@@ -437,7 +418,6 @@ _CHECKED: Final = (
     Check.METHODS_INVALID,
     Check.METHOD_NOT_LISTED,
 )
-_NO_HTTP: Final = (Trouble.CLOSED, Trouble.TLS, Trouble.NOT_HTTP, Trouble.BAD_STATUS)
 _Asked = Callable[[Facts], object]
 _Ask = Callable[[Plan], Awaitable[Exchange | None]]
 
@@ -460,9 +440,9 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
      lambda p: _at_address(p, 0)),
     # While the page's poll still waits, and its other request has got no answer.
     ("others", lambda f: f.is_held, lambda p: p.knock()),
-    ("root", _on(_in_trouble(Trouble.SILENT), _in_handshake),
+    ("root", _on(troubled(Trouble.SILENT), _in_handshake),
      lambda p: p.look(f"{p.facts.target.base}/")),
-    ("other scheme", _on(_in_trouble(*_NO_HTTP), _in_handshake),
+    ("other scheme", _on(_is_no_http, _in_handshake),
      lambda p: p.knock(base=_other_scheme(p))),
     ("elsewhere", _on(lambda c: _leads_to(c) is not None), lambda p: p.follow()),
     ("again", _on(lambda c: (_is_headerless(c) and c.author.is_session) or _is_lost(c)
@@ -472,7 +452,7 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("once more", lambda f: _is_unanswered(f) or _on(_is_lost)(f), lambda p: p.again()),
     ("anew", lambda f: _is_unanswered(f) and f.joined.is_left and f.is_python,
      lambda p: p.anew()),
-    ("own", _on(lambda c: _is_headerless(c) or c.is_preflight or c.check in _CHECKED
+    ("own", _on(lambda c: _is_headerless(c) or c.is_preflight or _is_unread(c)
                 or (c.response.status == 403 and not c.author.is_socketio) or c.refuses_origin),
      lambda p: p.knock()),
     ("own, twice", _on(lambda c: c.refuses_origin, _in_handshake), lambda p: p.knock()),
@@ -487,9 +467,9 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("own pages", _on(lambda c: _is_headerless(c) and c.facts.is_installed and not c.opens("own")),
      lambda p: p.knock(origin=origin_of(p.facts.target.base))),
     ("near", _on(_is_headerless, _in_handshake), lambda p: p.near()),
-    ("version", _on(lambda c: c.author.error is Error.VERSION),
+    ("version", _on(refused_for(Error.VERSION)),
      lambda p: p.knock(protocol=V4 if p.facts.target.protocol.is_old else V3)),
-    ("no origin", _on(lambda c: _is_foreign(c) or _in_trouble(Trouble.CLOSED)(c), _in_handshake),
+    ("no origin", _on(either(_is_foreign, troubled(Trouble.CLOSED)), _in_handshake),
      lambda p: p.knock(origin=None)),
     ("paths", _on(_is_elsewhere, _in_handshake, lambda c: not c.opens("no origin")),
      lambda p: p.paths()),

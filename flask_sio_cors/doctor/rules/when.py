@@ -48,9 +48,7 @@ def refused_for(*errors: Error) -> Test:
 
 def troubled(*troubles: Trouble) -> Test:
     """Return whether there was no answer, or no whole one, for one of these."""
-    return lambda case: (
-        case.fetched.failure is not None and case.fetched.failure.trouble in troubles
-    )
+    return lambda case: case.trouble in troubles
 
 
 def status(*numbers: int) -> Test:
