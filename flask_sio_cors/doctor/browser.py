@@ -113,19 +113,19 @@ class Browser:
         :param sent: set when the request has left.
         :raise SpentError: if the bounds of the examination are reached.
         """
-        page, exchanges, visits = self.page, [], Counter[str]()
+        exchanges: list[Exchange] = []
+        page, visits = self.page, Counter[str]()
         end = self.wire.seconds + (self.wire.patience.page if patience is None else patience)
         is_cross_origin = origin_of(url) != page.origin
         for _ in range(MAX_REDIRECTS + 1):
             visits[url] += 1
             if visits[url] > _MAX_VISITS:
                 break
-            if is_cross_origin and needs_preflight(page, method):
+            if is_cross_origin:
                 asked = await self._ask_first(page, method, url, end - self.wire.seconds)
-                if asked is not None:
-                    exchanges.append(asked[0])
-                    if asked[1] is not None or asked[0].head is None:
-                        return Fetched(tuple(exchanges), asked[1])
+                exchanges += asked.exchanges
+                if asked and (asked.block is not None or asked.response is None):
+                    return Fetched(tuple(exchanges), asked.block)
             # Fetch, "append a request Origin header": to the page's own server, too, if it posts.
             names_origin = is_cross_origin or method not in ("GET", "HEAD")
             headers = self._headers(page, url, names_origin)
@@ -137,7 +137,8 @@ class Browser:
                 return Fetched(tuple(exchanges), _cut_block(page, exchange, is_cross_origin))
             self._keep_cookies(response, url)
             target, block = _redirect(response.location, url, is_cross_origin)
-            if is_cross_origin and not _precedes_cors(block):
+            is_unfollowed = block is not None and block.value and block.check in _UNFOLLOWED
+            if is_cross_origin and not is_unfollowed:
                 block = cors_check(page, response) or block
             if block is not None or target is None:
                 return Fetched(tuple(exchanges), block)
@@ -148,18 +149,15 @@ class Browser:
             url = target
         return Fetched(tuple(exchanges), redirected_for_good=True)
 
-    async def _ask_first(
-        self, page: Page, method: str, url: str, patience: float
-    ) -> tuple[Exchange, Block | None] | None:
-        """Send a preflight, unless one has passed; return it and what it failed."""
+    async def _ask_first(self, page: Page, method: str, url: str, patience: float) -> Fetched:
+        """Send a preflight, unless none is needed, or one has passed."""
         key = (method, f"{origin_of(url)}{urlsplit(url).path}")
-        if key in self._passed:
-            return None
-        exchange = await preflight(self.wire, page, method, url, patience)
-        block = judge_preflight(page, method, exchange)
-        if exchange.head is not None and block is None:
+        if key in self._passed or not needs_preflight(page, method):
+            return NOTHING
+        asked = await preflight(self.wire, page, method, url, patience)
+        if asked.response is not None and asked.block is None:
             self._passed.add(key)
-        return exchange, block
+        return asked
 
     def headers(self, url: str) -> tuple[Header, ...]:
         """Return what the page's own headers and cookies add to a request."""
@@ -203,8 +201,8 @@ async def preflight(
     patience: float,
     *,
     is_browser: bool = True,
-) -> Exchange:
-    """Send the preflight of a request.
+) -> Fetched:
+    """Send the preflight of a request, and see what keeps its answer from letting that pass.
 
     :param patience: how long it may take, in seconds.
     :param is_browser: whether the server is told that a page asks (Fetch metadata).
@@ -214,17 +212,12 @@ async def preflight(
         asked.append(("Access-Control-Request-Headers", names))
     if is_browser:
         asked += (*_referrer(page.origin, url), *fetch_metadata(page.origin, url))
-    return await wire.send("OPTIONS", url, tuple(asked), patience=patience)
-
-
-def judge_preflight(page: Page, method: str, exchange: Exchange) -> Block | None:
-    """Return what keeps a preflight's answer from letting the request pass."""
+    exchange = await wire.send("OPTIONS", url, tuple(asked), patience=patience)
     response = exchange.head
-    if response is None:
-        return None
-    if response.location and resolve(response.location, exchange.url) is None:
-        return Block(Check.REDIRECT_INVALID, response.location)
-    return preflight_check(page, method, response)
+    block = preflight_check(page, method, response) if response is not None else None
+    if response is not None and response.location and resolve(response.location, url) is None:
+        block = Block(Check.REDIRECT_INVALID, response.location)
+    return Fetched((exchange,), block)
 
 
 def _cut_block(page: Page, exchange: Exchange, is_cross_origin: bool) -> Block | None:
@@ -276,12 +269,8 @@ def _redirect(
     return target, Block(check, target) if check is not None else None
 
 
-def _precedes_cors(block: Block | None) -> bool:
-    """Tell whether a redirect is not followed whatever its CORS headers are."""
-    if block is None:
-        return False
-    is_invalid = block.check is Check.REDIRECT_INVALID and bool(block.value)
-    return is_invalid or block.check is Check.REDIRECT_UNREADABLE
+#: Redirects that are not followed whatever their CORS headers are.
+_UNFOLLOWED: Final = (Check.REDIRECT_INVALID, Check.REDIRECT_UNREADABLE)
 
 
 def resolve(location: str, base: str) -> str | None:

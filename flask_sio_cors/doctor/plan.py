@@ -21,7 +21,6 @@ from .browser import (
     Browser,
     Fetched,
     fetch_metadata,
-    judge_preflight,
     origin_of,
     preflight,
     resolve,
@@ -159,10 +158,9 @@ class Plan:
 
     async def _ask_method(self, method: str) -> None:
         page, url = self.facts.page, self.facts.target.polling()
-        exchange = await preflight(self.wire, page, method, url, self.wire.patience.page)
-        block = judge_preflight(page, method, exchange)
-        if block is not None or exchange.response is None:
-            self._know(method=Fetched((exchange,), block))
+        asked = await preflight(self.wire, page, method, url, self.wire.patience.page)
+        if asked.readable is None:
+            self._know(method=asked)
 
     # --- WebSocket ---------------------------------------------------------------------------
 
@@ -268,7 +266,7 @@ class Plan:
         """Ask whether pages of an origin may send a request, without saying that a page asks."""
         page = replace(self.facts.page, origin=origin, headers=())
         url, aside = self.facts.target.polling(), self.wire.patience.aside
-        return await preflight(self.wire, page, method, url, aside, is_browser=False)
+        return (await preflight(self.wire, page, method, url, aside, is_browser=False)).last
 
     async def near(self) -> Exchange | None:
         """Look for an origin in the page's place that is let in; return what it was answered."""
