@@ -138,10 +138,6 @@ class SpentError(Exception):
     """The examination has used up its requests or its time."""
 
 
-class _TroubleError(Exception):
-    """What none of the libraries has a name for; its arguments are those of a `Failure`."""
-
-
 @dataclass
 class Wire:
     """Sends requests, and counts them.
@@ -226,7 +222,7 @@ class Wire:
         self.tell(f"{asked.method} {asked.url}")
         attempt.limit = limit = max(0.2, min(patience, remaining))
         try:
-            outcome: Response | Failure = await asyncio.wait_for(self._ask(attempt), limit)
+            outcome = await asyncio.wait_for(self._ask(attempt), limit)
         except asyncio.TimeoutError:
             if remaining < patience:
                 # It might have come in the time that a page gives it: nothing is known.
@@ -238,7 +234,7 @@ class Wire:
             outcome = _failure(error, attempt)
         return replace(asked, outcome=outcome, seconds=self.seconds - started)
 
-    async def _ask(self, attempt: _Attempt) -> Response:
+    async def _ask(self, attempt: _Attempt) -> Response | Failure:
         if self._trust is None and attempt.url.startswith("https:"):
             # To read all that certificates are checked by takes 30 ms.
             self._trust = ssl.create_default_context()
@@ -301,7 +297,7 @@ class _Attempt(httpcore.AsyncNetworkBackend):
     first: bytes = b""
     websocket: WebSocket | None = None
 
-    async def ask(self, trust: ssl.SSLContext | None, stack: AsyncExitStack) -> Response:
+    async def ask(self, trust: ssl.SSLContext | None, stack: AsyncExitStack) -> Response | Failure:
         """Send it, and read the answer.
 
         :param stack: of what is open meanwhile; a WebSocket takes it over.
@@ -325,14 +321,14 @@ class _Attempt(httpcore.AsyncNetworkBackend):
         self.head = head = _head(answer)
         if self.key and head.status == 101:
             if head.combined("Sec-WebSocket-Accept") != generate_accept_token(self.key).decode():
-                raise _TroubleError(Trouble.NOT_HTTP, "a wrong Sec-WebSocket-Accept", head)
+                return Failure(Trouble.NOT_HTTP, "a wrong Sec-WebSocket-Accept", head)
             self.websocket = WebSocket(answer.extensions["network_stream"], stack.pop_all())
             return head
         if len(set(head.values("Location"))) > 1:
-            raise _TroubleError(Trouble.MALFORMED, "more than one Location", head)
+            return Failure(Trouble.MALFORMED, "more than one Location", head)
         # Some servers say no length where they refuse a WebSocket, and do not end.
         body = await _read(answer, 1.0 if self.key else None)
-        return replace(head, body=_decoded(body, head))
+        return _decoded(body, head)
 
     async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> Any:
         *others, last = self.addresses
@@ -440,21 +436,21 @@ async def _read(answer: httpcore.Response, seconds: float | None) -> bytes:
 _NOT_DECODED: Final = frozenset({"br", "zstd"})
 
 
-def _decoded(body: bytes, head: Response) -> bytes:
-    """Take a body out of what it is compressed with."""
+def _decoded(body: bytes, head: Response) -> Response | Failure:
+    """Take a body out of what it is compressed with.
+
+    :raise zlib.error: if it is not compressed like that.
+    """
     encodings = re.findall(r"[^\s,]+", (head.combined("Content-Encoding") or "").lower())
     for encoding in reversed(encodings):
         if encoding in _NOT_DECODED and body.startswith((b"0{", b"ok", b"40")):
-            raise _TroubleError(Trouble.GARBLED, f"{encoding}, and it is plain text", head)
+            return Failure(Trouble.GARBLED, f"{encoding}, and it is plain text", head)
         if encoding in ("gzip", "x-gzip", "deflate") and body:
             bits = zlib.MAX_WBITS | 16 * (encoding != "deflate")
             if encoding == "deflate" and body[0] & 15 != zlib.DEFLATED:
                 bits = -bits  # without the header that should be there, as browsers take it, too
-            try:
-                body = zlib.decompressobj(bits).decompress(body, MAX_BODY)
-            except zlib.error as error:
-                raise _TroubleError(Trouble.GARBLED, f"{encoding}: {error}", head) from None
-    return body
+            body = zlib.decompressobj(bits).decompress(body, MAX_BODY)
+    return replace(head, body=body)
 
 
 # --- Failures --------------------------------------------------------------------------------
@@ -470,16 +466,13 @@ _TROUBLES: Final[tuple[tuple[type[BaseException], str, Trouble], ...]] = (
     (httpcore.RemoteProtocolError, "too long|too large", Trouble.TOO_LARGE),
     (httpcore.RemoteProtocolError, "peer closed connection without", Trouble.CUT_SHORT),
     (httpcore.RemoteProtocolError, "", Trouble.MALFORMED),
-    (ConnectionResetError, "", Trouble.CUT_SHORT),
-    (ConnectionAbortedError, "", Trouble.CUT_SHORT),
-    (BrokenPipeError, "", Trouble.CUT_SHORT),
+    (ConnectionError, "", Trouble.CUT_SHORT),
+    (zlib.error, "", Trouble.GARBLED),
 )
 
 
 def _failure(error: BaseException, attempt: _Attempt) -> Failure:
     """Put an exception of any of the libraries into our terms."""
-    if isinstance(error, _TroubleError):
-        return Failure(*error.args)
     cause, trouble = _cause(error) or (
         error,
         Trouble.CLOSED if attempt.streams else Trouble.UNREACHABLE,
