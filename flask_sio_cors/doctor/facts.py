@@ -44,7 +44,6 @@ class Facts:
     :param upgrade: the WebSocket within the page's session.
     :param alone: a WebSocket without a session.
     :param ended: what ended the connection that was watched.
-    :param lives_on: the transport that the page lives on.
     :param asides: the requests that tell causes apart, by name.
     :param rejected: the names of cookies that browsers do not keep.
     :param is_spent: whether the bounds were reached.
@@ -63,7 +62,6 @@ class Facts:
     upgrade: Conversation = SILENCE
     alone: Conversation = SILENCE
     ended: Conversation = SILENCE
-    lives_on: str = ""
     asides: Mapping[str, Exchange] = field(default_factory=dict)
     rejected: tuple[str, ...] = ()
     is_spent: bool = False
@@ -128,21 +126,23 @@ class Facts:
             return None
         if self.stopped is not None or self.is_unsent:
             return False
-        return not self._is_cut("polling") if self.joined else None
+        is_left = self.by_websocket.is_open or not self._is_cut
+        return is_left if self.joined else None
 
     @property
     def websocket(self) -> bool | None:
         """Whether it gets a WebSocket; ``None`` where that was not asked."""
         if self.by_websocket:
-            return self.by_websocket.is_open and not self._is_cut("websocket")
+            return self.by_websocket.is_open and not self._is_cut
         is_in = self.stopped is None and is_welcome(self.answer, self.target)
         is_wanted = is_in and "websocket" in self.transports and self.session is not None
         is_offered = self.session is not None and "websocket" in self.session.upgrades
         return False if is_wanted and not is_offered else None
 
-    def _is_cut(self, transport: str) -> bool:
-        """Tell whether the page lived on a transport, until something other than it ended that."""
-        return self.lives_on == transport and bool(self.ended) and not self.ended.answer
+    @property
+    def _is_cut(self) -> bool:
+        """Whether the transport on which the page lives was ended, and not by the application."""
+        return bool(self.ended) and not self.ended.answer
 
     @property
     def connects_by_websocket(self) -> bool:

@@ -149,7 +149,6 @@ class Plan:
 
     async def _live(self, line: Transport, session: Session, brought: Sequence[str] = ()) -> None:
         """Stay for a while, on the transport that the page would be on."""
-        self._know(lives_on="polling" if isinstance(line, Polling) else "websocket")
         left = min(self._watch, self.wire.remaining)
         ended = await watch(line, self.facts.target, session, left, brought)
         if ended is not None:

@@ -404,7 +404,7 @@ def _lasted(case: Case) -> str:
 
 def _cut_off(case: Case) -> tuple[str, Given]:
     what, does, how = "A request that waited for news", "lets it wait for 25", "error"
-    if case.facts.lives_on == "websocket":
+    if case.facts.by_websocket.is_open:
         interval = (case.facts.session or Session("")).interval
         what, how = "The WebSocket on which the page lives", "close"
         does = f"asks every {interval:g} seconds whether the client is there"
