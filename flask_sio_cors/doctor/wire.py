@@ -181,11 +181,8 @@ class Wire:
         :param sent: set when the whole request has left.
         :raise SpentError: if the bounds of the examination are reached.
         """
-        lines = _lines(url, headers, body)
-        # Another Host is one for HTTP/1.1: by HTTP/2, many end such a request without a word.
-        is_http2 = "Host" not in dict(headers)
-        attempt = _Attempt(method, url, lines, body, is_http2=is_http2, sent=sent)
-        return await self._try(attempt, Exchange(method, url, headers, UNANSWERED), patience)
+        asked = Exchange(method, url, headers, UNANSWERED)
+        return await self._try(_Attempt(asked, body, sent=sent), patience)
 
     async def shake_hands(
         self,
@@ -201,20 +198,13 @@ class Wire:
         :raise SpentError: if the bounds of the examination are reached.
         """
         shown = (("Origin", origin), ("Upgrade", "websocket"), *headers)
-        key = generate_nonce()
-        lines = (
-            *_lines(url, shown),
-            ("Connection", "Upgrade"),
-            ("Sec-WebSocket-Version", "13"),
-            ("Sec-WebSocket-Key", key.decode()),
-        )
-        attempt = _Attempt("GET", url.replace("ws", "http", 1), lines, key=key)
-        exchange = await self._try(attempt, Exchange("GET", url, shown, UNANSWERED), patience)
-        return exchange, attempt.websocket
+        asked = Exchange("GET", url, shown, UNANSWERED)
+        attempt = _Attempt(asked, key=generate_nonce())
+        return await self._try(attempt, patience), attempt.websocket
 
-    async def _try(self, attempt: _Attempt, asked: Exchange, patience: float | None) -> Exchange:
+    async def _try(self, attempt: _Attempt, patience: float | None) -> Exchange:
         """Send a request within the time that is left for it."""
-        patience = self.patience.aside if patience is None else patience
+        asked, patience = attempt.asked, self.patience.aside if patience is None else patience
         remaining, started = self.remaining, self.seconds
         if self.requests >= MAX_REQUESTS or remaining <= 0:
             raise SpentError
@@ -235,10 +225,10 @@ class Wire:
         return replace(asked, outcome=outcome, seconds=self.seconds - started)
 
     async def _ask(self, attempt: _Attempt) -> Response | Failure:
-        if self._trust is None and attempt.url.startswith("https:"):
+        if self._trust is None and attempt.asked.url.startswith(("https:", "wss:")):
             # To read all that certificates are checked by takes 30 ms.
             self._trust = ssl.create_default_context()
-        attempt.addresses = await self.look_up(urlsplit(attempt.url).hostname or "")
+        attempt.addresses = await self.look_up(urlsplit(attempt.asked.url).hostname or "")
         async with AsyncExitStack() as stack:
             return await attempt.ask(self._trust, stack)
 
@@ -252,15 +242,23 @@ class Wire:
         return self._found[host]
 
 
-def _lines(url: str, headers: tuple[Header, ...], body: bytes | None = None) -> tuple[Header, ...]:
+def _lines(asked: Exchange, body: bytes | None, key: bytes) -> list[tuple[bytes, bytes]]:
     """Return all headers of a request, as a browser sends them."""
-    usual: list[Header] = [("Host", urlsplit(url).netloc.rpartition("@")[2]), *_BROWSERS]
-    last: tuple[Header, ...] = ()
+    usual = [("Host", urlsplit(asked.url).netloc.rpartition("@")[2]), *_BROWSERS]
+    last: list[Header] = []
     if body is not None:
         usual.append(("Content-Type", "text/plain;charset=UTF-8"))
-        last = (("Content-Length", str(len(body))),)
-    given = {name.lower() for name, _ in headers}
-    return (*(line for line in usual if line[0].lower() not in given), *headers, *last)
+        last = [("Content-Length", str(len(body)))]
+    if key:
+        last = [("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
+        last.append(("Sec-WebSocket-Key", key.decode()))
+    given = {name.lower() for name, _ in asked.headers}
+    lines = [*(line for line in usual if line[0].lower() not in given), *asked.headers, *last]
+    return [(_bytes(name), _bytes(value)) for name, value in lines]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("latin-1", "replace")
 
 
 _SYSTEM: Final = httpcore.AnyIOBackend()
@@ -283,12 +281,9 @@ class _Attempt(httpcore.AsyncNetworkBackend):
     :param websocket: what was opened.
     """
 
-    method: str
-    url: str
-    headers: tuple[Header, ...]
+    asked: Exchange
     body: bytes | None = None
     key: bytes = b""
-    is_http2: bool = False
     sent: asyncio.Event | None = None
     limit: float = 0.0
     addresses: tuple[str, ...] = ()
@@ -302,22 +297,16 @@ class _Attempt(httpcore.AsyncNetworkBackend):
 
         :param stack: of what is open meanwhile; a WebSocket takes it over.
         """
-        pool = httpcore.AsyncConnectionPool(trust, http2=self.is_http2, network_backend=self)
-        lines = [
-            (name.encode("latin-1", "replace"), value.encode("latin-1", "replace"))
-            for name, value in self.headers
-        ]
+        asked, told = self.asked, {"trace": self._trace}
+        url = asked.url.replace("ws", "http", 1) if self.key else asked.url
+        # Another Host is one for HTTP/1.1: by HTTP/2, many end such a request without a word.
+        is_http2 = not self.key and "Host" not in dict(asked.headers)
+        pool = httpcore.AsyncConnectionPool(trust, http2=is_http2, network_backend=self)
+        lines = _lines(asked, self.body, self.key)
+        asking = pool.stream(asked.method, url, headers=lines, content=self.body, extensions=told)
         stack.push_async_callback(self._close)
         await stack.enter_async_context(pool)
-        answer = await stack.enter_async_context(
-            pool.stream(
-                self.method,
-                self.url,
-                headers=lines,
-                content=self.body,
-                extensions={"trace": self._trace},
-            )
-        )
+        answer = await stack.enter_async_context(asking)
         self.head = head = _head(answer)
         if self.key and head.status == 101:
             if head.combined("Sec-WebSocket-Accept") != generate_accept_token(self.key).decode():
