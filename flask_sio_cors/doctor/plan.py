@@ -30,7 +30,7 @@ from .protocol import V3, V4, Session, opened_by, protocol_of, session_of
 from .rules.when import either, fails, is_in, refused_for, troubled
 from .session import SILENCE, Conversation, Polling, Transport, join, probe, watch
 from .target import DEFAULT_PATH, Target, stamp
-from .who import Error, is_python, named_path, who
+from .who import Error, named_path, who
 from .wire import ClosedError, Exchange, SpentError, Trouble, Wire
 
 
@@ -117,8 +117,7 @@ class Plan:
 
     async def _go_on(self, polling: Polling) -> None:
         if polling.is_direct:
-            is_at_once = is_python(polling.opened.response)
-            self._know(broken=await polling.go_on(is_at_once=is_at_once))
+            self._know(broken=await polling.go_on())
         if self.facts.stopped is not None:
             return
         line, brought = await self._upgrade(polling)

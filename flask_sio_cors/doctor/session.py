@@ -11,6 +11,7 @@ from typing import Final, TypeAlias
 from .browser import NOTHING, Browser, Fetched
 from .protocol import Session, opened_by, packets_of, session_of
 from .target import Target
+from .who import is_python
 from .wire import UNANSWERED, ClosedError, Exchange, Patience, SpentError, WebSocket
 
 
@@ -215,18 +216,16 @@ class Polling:
         self.last = Fetched((Exchange("GET", self.address, (), UNANSWERED),))
         return True
 
-    async def go_on(self, *, is_at_once: bool) -> Conversation:
-        """Go on while a poll waits, as clients do; tell what cannot be done like that.
-
-        :param is_at_once: whether requests come in pairs: of workers that wait for a connection,
-            it is often the same one that gets the next. Socket.IO for Node.js ends a session that
-            posts two things at once.
-        """
+    async def go_on(self) -> Conversation:
+        """Go on while a poll waits, as clients do; tell what cannot be done like that."""
         wire, beat = self.browser.wire, self.target.protocol.beat
         started, limit = wire.seconds, self._patience.application
+        # Of workers that wait for a connection, it is often the same one that gets the next; so two
+        # come at once. Socket.IO for Node.js ends a session that posts two things at once.
+        rounds, width = (_IN_PAIRS, 2) if is_python(self.opened.response) else (_IN_TURN, 1)
         await self._hold()
-        for _ in range(_IN_PAIRS if is_at_once else _IN_TURN):
-            beats = [self._post(beat, limit) for _ in range(2 if is_at_once else 1)]
+        for _ in range(rounds):
+            beats = [self._post(beat, limit) for _ in range(width)]
             for answered in await asyncio.gather(*beats):
                 try:
                     await self._read(answered)
