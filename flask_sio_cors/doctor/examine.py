@@ -54,8 +54,8 @@ class Report:
     def connects(self) -> bool:
         """Whether the page's client connects, and stays so, as far as was seen."""
         is_in = is_welcome(self.facts.answer, self.facts.target) and not self.facts.ended
-        is_alone = "polling" not in self.facts.transports
-        return bool(self.polling and is_in) or (is_alone and self.facts.connects_by_websocket)
+        is_alone = "polling" not in self.facts.transports and self.facts.connects_by_websocket
+        return bool(self.polling and is_in) or (is_alone and not self.facts.ended)
 
     @property
     def works(self) -> bool:

@@ -463,7 +463,8 @@ _ASIDES: Final[tuple[tuple[str, _Asked, _Ask], ...]] = (
     ("own pages", _on(lambda c: _is_headerless(c) and c.facts.is_installed and not c.opens("own")),
      lambda p: p.knock(origin=origin_of(p.facts.target.base))),
     ("near", _on(_is_headerless, _in_handshake), lambda p: p.near()),
-    ("version", _on(refused_for(Error.VERSION)),
+    ("version", lambda f: any(case is not None and case.author.error is Error.VERSION
+                              for case in (f.case, f.unopened)),
      lambda p: p.knock(protocol=V4 if p.facts.target.protocol.is_old else V3)),
     ("no origin", _on(either(_is_foreign, troubled(Trouble.CLOSED)), _in_handshake),
      lambda p: p.knock(origin=None)),

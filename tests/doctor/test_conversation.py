@@ -207,6 +207,7 @@ def test_a_server_that_ends_sessions_is_no_proxy_that_cuts_them(
     assert first.id == "session-closed"
     assert "had joined" in first.cause.replace("before that had joined", "")
     assert "nginx" not in first.fix.elsewhere
+    assert verdict_of(report).endswith("the page connects, and loses its connection.")
     assert not report.works
 
 
@@ -295,6 +296,14 @@ def test_a_server_for_node_that_hangs_up_on_polls_is_named_and_mended(stack: Exi
             assert report.findings[0].id == "cut-off"
             assert "server.timeout" in report.findings[0].cause
             server = f"{server}; {limit}; {report.findings[0].fix.node}"
+
+
+def test_seconds_for_milliseconds_are_told_to_a_websocket_alone(stack: ExitStack) -> None:
+    options = 'pingInterval: 25, pingTimeout: 5, cors: { origin: "*" }'
+    url = stack.enter_context(node_server(f"new Server(httpServer, {{ {options} }})"))
+    report = Examination(Target.parse(url, ORIGIN), PAGE, watch=8, transports=WEBSOCKET).run()
+    assert "ping-timeout" in ids(report)
+    assert "session-closed" not in ids(report)
 
 
 def test_times_that_keep_clients_busy_are_noted(stack: ExitStack) -> None:

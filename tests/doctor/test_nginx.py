@@ -400,7 +400,8 @@ def test_a_query_that_is_dropped_keeps_both_transports_out_and_is_told_once(prox
     dropping = location("set $args '';", PASS)
     for_node = f'new Server(httpServer, {{ cors: {{ origin: "{ORIGIN}" }} }})'
     for url in (proxy.before(extension(), dropping), proxy.before_node(for_node, dropping)):
-        assert ids(examine(url, PAGE)) == ["query-dropped"]
+        for transports in (("polling", "websocket"), ("websocket",)):
+            assert ids(examine(url, PAGE, transports=transports)) == ["query-dropped"]
 
 
 def hanging_up(variable: str, value: str) -> str:

@@ -193,14 +193,25 @@ def test_a_redirect_that_removes_the_slash_is_told(
     assert after.connected
 
 
-@pytest.mark.parametrize("asks", [Page(ORIGIN), Page(ORIGIN, headers=(("X-Token", "1"),))])
+WITH_HEADER = Page(ORIGIN, headers=(("X-Token", "1"),))
+
+
+@pytest.mark.parametrize(
+    ("asks", "transports", "found"),
+    [
+        (Page(ORIGIN), ["polling"], "redirected"),
+        (WITH_HEADER, ["polling"], "redirected"),
+        (Page(ORIGIN), ["websocket"], "websocket-redirected"),
+    ],
+)
 def test_a_port_that_browsers_forbid_is_not_told_to_the_client(
-    asks: Page, stack: ExitStack
+    asks: Page, transports: list[str], found: str, stack: ExitStack
 ) -> None:
     app = redirecting("http://127.0.0.1:6000{path}", ("Access-Control-Allow-Origin", "*"))
     url = f"http://127.0.0.1:{stack.enter_context(serving(app))}"
-    finding = Examination(Target.parse(url, ORIGIN), asks).run().findings[0]
-    assert finding.id == "redirected"
+    target = Target.parse(url, ORIGIN)
+    finding = Examination(target, asks, transports=transports).run().findings[0]
+    assert finding.id == found
     assert "port 6000" in finding.cause
     assert "refused" not in finding.cause
     assert "io(" not in finding.fix.elsewhere

@@ -76,8 +76,10 @@ def _unsupported(case: Case) -> tuple[str, Fix]:
 
 def _asks_in_vain(case: Case, error: Error) -> bool:
     """Tell whether a server takes nothing of which it has to take one, whatever it is asked for."""
-    alone = case.facts.alone.fetched.last
-    other = alone if error is Error.TRANSPORT else case.aside("version")
+    other = case.aside("version")
+    if error is Error.TRANSPORT:
+        is_websocket = case.stage is Stage.WEBSOCKET
+        other = case.aside("own") if is_websocket else case.facts.alone.fetched.last
     return case.author.error is error is who(other).error
 
 
@@ -192,8 +194,8 @@ def _decided(case: Case) -> tuple[str, str]:
     return cause, f"{log} {_explain_at(case)}"
 
 
-#: What the Socket.IO server itself says, whatever CORS headers it has.
-_SAID: Final = (
+#: Of a server that takes nothing of what it is asked for, by whatever transport.
+UNSPOKEN: Final = (
     Rule("query-dropped",
          lambda c: _asks_in_vain(c, Error.VERSION) or _asks_in_vain(c, Error.TRANSPORT),
          "The request's query does not arrive.",
@@ -201,6 +203,10 @@ _SAID: Final = (
          Topic.QUERY, ("version",)),
     Rule("unsupported-version", refused_for(Error.VERSION),
          "Client and server speak different versions.", *pair(_unsupported), ("version",)),
+)  # fmt: skip
+#: What the Socket.IO server itself says, whatever CORS headers it has.
+_SAID: Final = (
+    *UNSPOKEN,
     Rule("processes-disagree", _disagree,
          lambda c: f"Some processes of the server know {c.facts.page.origin}, others do not.",
          lambda c: f"{c.facts.page.origin} was let in and refused within seconds: several processes serve this address, with different configurations. Some of them run with an older one.",

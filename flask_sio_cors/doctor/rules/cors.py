@@ -92,10 +92,10 @@ def _there(case: Case) -> tuple[str, Fix]:
     """Say what is at the address that a redirect leads to, and what to do about that."""
     found, page = case.aside("elsewhere"), case.facts.page
     address = case.url if _is_lost(case) else _destination(case)
-    if found is None or not address:
-        return "", Fix(address=address) if address else _NO_REDIRECT
     if (port := urlsplit(address).port) in BAD_PORTS:
         return f" Browsers do not talk to port {port}.", Fix(elsewhere=_OTHER_PORT)
+    if found is None or not address:
+        return "", Fix(address=address) if address else _NO_REDIRECT
     outcome = found.outcome
     if isinstance(outcome, Failure):
         said = f" There: {outcome.trouble.value}{f' ({outcome.detail})' * bool(outcome.detail)}."

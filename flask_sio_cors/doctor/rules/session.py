@@ -63,15 +63,20 @@ def _is_lost(case: Case) -> bool:
     return case.author.error is Error.SESSION
 
 
+def _session(case: Case) -> Session | None:
+    """Return the page's session, by whichever transport it was opened."""
+    return case.facts.session or opened_by(next(iter(case.facts.alone.packets), ""))
+
+
 def is_hasty(case: Case) -> bool:
     """Tell whether the server's own times are those of seconds that were meant in another unit."""
-    session = case.facts.session
+    session = _session(case)
     # Less time, in seconds, is a slip: Socket.IO for Node.js counts in milliseconds.
     return session is not None and min(session.patience, session.interval) < _HASTY
 
 
 def _times(case: Case) -> str:
-    session = case.facts.session or Session("")
+    session = _session(case) or Session("")
     times = [round(1000 * seconds) for seconds in (session.interval, session.patience)]
     cause = f"Its pingInterval and pingTimeout are {times[0]} and {times[1]} milliseconds."
     if session.patience < _HASTY:
@@ -95,8 +100,7 @@ HASTY: Final = Rule(
 
 def _limit(case: Case) -> int | None:
     """Return how many bytes the server takes at once, as it says where it opens a session."""
-    session = case.facts.session or opened_by(next(iter(case.facts.alone.packets), ""))
-    return session.limit if session is not None else None
+    return (_session(case) or Session("")).limit
 
 
 def _takes_nothing(case: Case) -> bool:
@@ -109,8 +113,9 @@ _TAKES_NOTHING: Final = Rule(
     lambda c: f"The Socket.IO server itself takes no more than {_limit(c)} byte{'s' * (_limit(c) != 1)} at once, as it says in its handshake (maxPayload), and ends the session of whoever says more. In Python and in Node.js that is in bytes.",
     Fix("socketio = SocketIO(app, max_http_buffer_size=1_000_000)",
         "new Server(httpServer, {\n  maxHttpBufferSize: 1e6,\n})"),
-    # A server in Python ends the session before it has answered, and a poll of the page finds out.
-    client=lambda c: "" if c.stage is Stage.WEBSOCKET else f"xhr {'poll' if c.fetched.failure else 'post'} error",
+    # A server in Python may end the session without an answer: a poll of the page brings the end
+    # (disconnect: transport close), or is refused.
+    client=lambda c: "" if c.stage is Stage.WEBSOCKET or c.fetched.failure else "xhr post error",
 )  # fmt: skip
 
 
@@ -405,7 +410,7 @@ def _lasted(case: Case) -> str:
 def _cut_off(case: Case) -> tuple[str, Given]:
     what, does, how = "A request that waited for news", "lets it wait for 25", "error"
     if case.facts.by_websocket.is_open:
-        interval = (case.facts.session or Session("")).interval
+        interval = (_session(case) or Session("")).interval
         what, how = "The WebSocket on which the page lives", "close"
         does = f"asks every {interval:g} seconds whether the client is there"
     why = "something between has a shorter time limit"

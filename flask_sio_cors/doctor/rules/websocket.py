@@ -12,7 +12,7 @@ from ..fixes import Fix, allowing
 from ..protocol import session_of
 from ..who import Error, shown_proxy, who
 from ..wire import Trouble
-from .answers import ANOTHER_SERVER, COMPARE, GATEKEEPERS, found_path, status_of
+from .answers import ANOTHER_SERVER, COMPARE, GATEKEEPERS, UNSPOKEN, found_path, status_of
 from .cors import MOVED
 from .network import failure_of
 from .session import FORGOTTEN, GUNICORN, ONE_WORKER, OWN, RUN, SIMPLE, starting
@@ -116,7 +116,7 @@ WEBSOCKETS: Final = (
          lambda c: f"The handshake succeeds, and then nothing comes through: a proxy between holds the frames back ({_muted(c)}).",
          _upgrade),
     *MOVED[:-1], replace(MOVED[-1], id="websocket-redirected"),
-    _SESSION, *OWN,
+    _SESSION, *UNSPOKEN, *OWN,
     Rule("websocket-refused", lambda c: c.refuses_origin, _REFUSED,
          lambda c: f"The server answers {c.response.status}: it refuses the origin {c.facts.page.origin}.",
          lambda c: allowing(c.facts.page)),
