@@ -435,6 +435,10 @@ def test_a_preflight_that_nginx_refuses_is_not_looked_for_in_the_list(proxy: Pro
     assert finding.fix.extension == finding.fix.node == ""
     finding = what_breaks(examine(url, Page(ORIGIN, credentials=True, headers=WITH_HEADER.headers)))
     assert "credentials=True" in finding.fix.extension
+    for_node = f'new Server(httpServer, {{ cors: {{ origin: ["{ORIGIN}"] }} }})'
+    finding = what_breaks(examine(proxy.before_node(for_node, location(rule, PASS)), WITH_HEADER))
+    assert finding.fix.extension == finding.fix.node == ""
+    assert "limit_except" in finding.fix.elsewhere
 
 
 def test_a_rule_on_the_referrer_is_met_as_by_a_browser(proxy: Proxy) -> None:

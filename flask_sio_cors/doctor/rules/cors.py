@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from ...browser.fetch import BAD_PORTS, Check, cors_check
+from ...browser.fetch import BAD_PORTS, Check, Response, cors_check
 from ...origins.grammar import is_loopback
 from ..advice import Topic, advise
 from ..browser import origin_of, resolve
@@ -188,8 +188,9 @@ def _preflight(case: Case) -> tuple[str, Given]:
         cause += " Its headers let the page in, but only a status from 200 to 299 counts."
         fix = replace(fix, installed=_ANSWERED_HERE)
     elif case.opens("own") and cors_check(page, case.beside("own")) is None:
-        # This extension lets the page in already.
-        fix = replace(fix, installed="")
+        # This extension lets the page in already; and Node.js, which says what it varies by.
+        is_nodes = case.facts.is_node and _varies(case.beside("own"))
+        fix = Fix(elsewhere=passing) if is_nodes else replace(fix, installed="")
     return cause, fix
 
 
@@ -220,15 +221,15 @@ CACHED: Final = Rule(
 )  # fmt: skip
 
 
-def _varies(case: Case, by: str = "origin") -> bool:
-    return by in (case.response.combined("Vary") or "").lower()
+def _varies(response: Response, by: str = "origin") -> bool:
+    return by in (response.combined("Vary") or "").lower()
 
 
 def _shown_cors(case: Case) -> str:
     """Return what shows that a server knows CORS; nothing where nothing does."""
     names = (name for name, _ in case.response.headers)
     shown = ", ".join(name for name in names if name.lower().startswith("access-control-"))
-    return shown or "Vary: Origin" * _varies(case)
+    return shown or "Vary: Origin" * _varies(case.response)
 
 
 def _is_answered_before(case: Case) -> bool:
@@ -409,7 +410,7 @@ def _is_written_elsewhere(case: Case) -> bool:
     opened = case.author.is_session and not is_extension(case.response)
     if case.value == "*":
         return opened and is_python(case.response)
-    is_complete = _has_credentials(case) if is_python(case.response) else _varies(case)
+    is_complete = _has_credentials(case) if is_python(case.response) else _varies(case.response)
     return opened and not is_complete
 
 
@@ -601,10 +602,10 @@ def _is_reflecting(case: Case) -> bool:
     response = case.response
     if response.values("Access-Control-Allow-Headers"):
         return False
-    if _varies(case, "access-control-request-headers") or is_engineio_preflight(response):
+    if _varies(response, "access-control-request-headers") or is_engineio_preflight(response):
         return True
     # What this extension says to OPTIONS that asks for nothing.
-    return response.body == b"OK" and _varies(case)
+    return response.body == b"OK" and _varies(response)
 
 
 _is_unlisted: Final = fails(Check.HEADER_NOT_LISTED)

@@ -127,7 +127,7 @@ def _dismissed(case: Case) -> tuple[str, Fix]:
     cause, fix = "The Socket.IO server itself took leave of the client, ", Fix(elsewhere=_ENDING)
     if (case.answer or "").startswith("40"):
         when = "which" if not case.facts.ended else f"{_lasted(case)} after it"
-        cause += f"{when} had joined: its application ends the connection, below Socket.IO, as socket.conn.close() in Node.js and eio.disconnect() in Python do. The page gets disconnect: transport close, and connects again."
+        cause += f"{when} had joined: its application ends the connection, below Socket.IO, as socket.conn.close() in Node.js and eio.disconnect() in Python do; or it is restarted. The page gets disconnect: transport close, and connects again."
         return cause, fix
     why = ""
     if not case.facts.is_python:
