@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookies import CookieError, SimpleCookie
 from typing import Final
 from urllib.parse import quote_from_bytes, urlsplit
@@ -144,7 +144,9 @@ class Browser:
                 return Fetched(tuple(exchanges), block)
             if response.status == 303 or (response.status in (301, 302) and method == "POST"):
                 method, body = "GET", None
-            page = _redirected(page, url, target, is_cross_origin)
+            if is_cross_origin and origin_of(url) != origin_of(target):
+                # To the next server it is of no origin: another one has sent it there.
+                page = replace(page, origin="null")
             is_cross_origin = is_cross_origin or origin_of(target) != page.origin
             url = target
         return Fetched(tuple(exchanges), redirected_for_good=True)
@@ -299,10 +301,3 @@ def _redirect_check(target: URL, is_cross_origin: bool) -> Check | None:
     if target.username or target.password:
         return Check.REDIRECT_WITH_PASSWORD if is_cross_origin else None
     return None
-
-
-def _redirected(page: Page, url: str, target: str, is_cross_origin: bool) -> Page:
-    """Return the page as the next server sees it: of no origin, where another one sent it there."""
-    if is_cross_origin and origin_of(url) != origin_of(target):
-        return Page("null", page.credentials, page.headers)
-    return page

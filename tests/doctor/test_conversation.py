@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 from wsproto.utilities import generate_accept_token
 
-from flask_sio_cors.browser.fetch import Page
-from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.browser.fetch import Page, Response
+from flask_sio_cors.doctor.browser import Fetched
+from flask_sio_cors.doctor.examine import Examination, Report, judge
+from flask_sio_cors.doctor.facts import Facts
 from flask_sio_cors.doctor.findings import Severity
 from flask_sio_cors.doctor.report import as_text, verdict_of
+from flask_sio_cors.doctor.session import Conversation, UnreadError
 from flask_sio_cors.doctor.target import Target
-from flask_sio_cors.doctor.wire import MAX_REQUESTS, Patience, Wire
+from flask_sio_cors.doctor.wire import MAX_REQUESTS, Exchange, Failure, Patience, Trouble, Wire
 from tests.support.broken_servers import ALLOWED as SENT
 from tests.support.broken_servers import (
     REFLECT,
@@ -226,6 +229,19 @@ def test_a_server_that_gives_no_time_to_join_is_named_and_mended(
     assert first.client == ""
     mended = first.fix.node.replace("{", '{ cors: { origin: "*" },', 1)
     assert examine(stack.enter_context(node_server(f"{mended}; {use}"))).works
+
+
+def test_a_request_that_is_hung_up_on_as_the_server_takes_leave_is_no_crash() -> None:
+    target = Target.parse("http://127.0.0.1:5000", ORIGIN)
+    opened = Response(200, headers=(("Access-Control-Allow-Origin", "*"),), body=b'0{"sid":"a"}')
+    handshake = Fetched((Exchange("GET", target.polling(), (), opened),))
+    url = f"{target.polling()}&sid=a"
+    hung_up = Fetched((Exchange("POST", url, (), Failure(Trouble.CLOSED)),))
+    for is_farewell, told in ((True, "session-closed"), (False, "connection-closed")):
+        end = UnreadError(hung_up, is_held=False, is_farewell=is_farewell)
+        joined = Conversation(end=end, fetched=hung_up)
+        facts = Facts(target, PAGE, handshake=handshake, joined=joined)
+        assert judge(facts)[0].id == told
 
 
 def taking_leave(connection: socket.socket, *, is_at_once: bool) -> None:
