@@ -23,6 +23,7 @@ from .fixes import Fix, allowing
 from .plan import a_stranger
 from .proof import proof_of
 from .protocol import Session, opened_by, session_of
+from .session import leave
 from .target import Target
 from .who import is_extension, is_of_python, proxy_of, who
 from .wire import ClosedError, Exchange, SpentError, Wire
@@ -138,7 +139,7 @@ class _Plan:
 
     async def _ask_all(self) -> None:
         own = await Browser(self._facts.page, self._wire).fetch("GET", self._facts.target.polling())
-        await self._leave(own.last)
+        await leave(self._wire, own.last)
         self._know(own=own.last)
         if own.failure is not None and own.response is None:
             return
@@ -155,15 +156,8 @@ class _Plan:
         url = self._facts.target.polling()
         headers = (("Origin", origin), *fetch_metadata(origin, url))
         asked = await self._wire.send("GET", url, headers)
-        await self._leave(asked)
+        await leave(self._wire, asked)
         return asked
-
-    async def _leave(self, asked: Exchange, session: Session | None = None) -> None:
-        session = session or session_of(asked)
-        if session is not None:
-            target = self._facts.target
-            url = f"{target.polling()}&sid={session.sid}"
-            await self._wire.send("POST", url, asked.headers, target.protocol.encode("1"))
 
     async def _ask_for_a_websocket(self) -> None:
         url = self._facts.target.websocket()
@@ -181,7 +175,7 @@ class _Plan:
         headers = tuple((n, "script" if n.endswith("Dest") else v) for n, v in metadata)
         asked = await self._wire.send("GET", url, headers)
         self._know(script=asked)
-        await self._leave(asked, _script_session(asked))
+        await leave(self._wire, asked, _script_session(asked))
 
 
 def _script_session(asked: Exchange | None) -> Session | None:

@@ -26,9 +26,9 @@ from .browser import (
     resolve,
 )
 from .facts import OUT_OF_REACH, Case, Facts, Stage, is_welcome, lets_in, portless
-from .protocol import V3, V4, Session, opened_by, protocol_of, session_of
+from .protocol import V3, V4, Session, opened_by, session_of
 from .rules.when import either, fails, is_in, refused_for, troubled
-from .session import SILENCE, Conversation, Polling, Transport, join, probe, watch
+from .session import SILENCE, Conversation, Polling, Transport, join, leave, probe, watch
 from .target import DEFAULT_PATH, Target, stamp
 from .who import Error, named_path, who
 from .wire import ClosedError, Exchange, SpentError, Trouble, Wire
@@ -67,7 +67,7 @@ class Plan:
             if not self.facts.joined:
                 # What the page may not read has opened a session all the same.
                 with suppress(SpentError):
-                    await self._close(self.facts.handshake.last)
+                    await leave(self.wire, self.facts.handshake.last)
             # What was closed has to be told.
             await asyncio.sleep(0)
         return replace(
@@ -211,17 +211,8 @@ class Plan:
     async def look(self, url: str, *headers: Header, patience: float | None = None) -> Exchange:
         """Ask, without waiting for long, and close the session that it may open."""
         asked = await self.wire.send("GET", url, headers, patience=patience)
-        await self._close(asked)
+        await leave(self.wire, asked)
         return asked
-
-    async def _close(self, opened: Exchange) -> None:
-        """Close the session that an exchange has opened, so that the server need not wait."""
-        session = session_of(opened)
-        if session is not None:
-            url = f"{opened.url.partition('&t=')[0]}&t={stamp()}&sid={session.sid}"
-            leave = protocol_of(opened.url).encode("1")
-            url = f"{url}{self.facts.target.query}"
-            await self.wire.send("POST", url, opened.headers, leave)
 
     async def knock(
         self,

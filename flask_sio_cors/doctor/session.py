@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from .browser import NOTHING, Browser, Fetched
-from .protocol import Session, opened_by, packets_of, session_of
-from .target import Target
+from .protocol import Session, opened_by, packets_of, protocol_of, session_of
+from .target import Target, stamp
 from .who import is_python
-from .wire import UNANSWERED, ClosedError, Exchange, Patience, SpentError, WebSocket
+from .wire import UNANSWERED, ClosedError, Exchange, Patience, SpentError, WebSocket, Wire
 
 
 def answer_among(packets: Iterable[str], target: Target) -> str | None:
@@ -33,6 +34,17 @@ _LEAVE: Final = "1"
 _ROUNDS: Final = 5
 #: How long a poll takes to come to where it waits, in seconds.
 _ARRIVAL: Final = 0.05
+
+
+async def leave(wire: Wire, opened: Exchange, session: Session | None = None) -> None:
+    """Close the session that an exchange has opened, so that the server need not wait.
+
+    :param session: where the answer does not tell it by itself.
+    """
+    session = session or session_of(opened)
+    if session is not None:
+        url = f"{re.sub('&[tj]=[^&]*', '', opened.url)}&t={stamp()}&sid={session.sid}"
+        await wire.send("POST", url, opened.headers, protocol_of(url).encode(_LEAVE))
 
 
 class UnreadError(ClosedError):
