@@ -490,11 +490,6 @@ def _at(case: Case) -> str:
     return f"{case.facts.target.base}{found_path(case)}"
 
 
-def _is_below(case: Case) -> bool:
-    """Tell whether a proxy leads to the server under a prefix only."""
-    return found_path(case).endswith(case.facts.target.path) and is_own_page(case.response)
-
-
 def _elsewhere(case: Case) -> tuple[str, Fix]:
     target, page, answer = case.facts.target, case.facts.page, case.beside("paths")
     cause = f"{_nothing(case)} The Socket.IO server is at {found_path(case)}."
@@ -538,7 +533,7 @@ FOUND: Final = (
          lambda c: f"A proxy cuts {c.path.rstrip('/')} off.",
          lambda c: f"{_nothing(c)} The server answers at {found_path(c)}, since a proxy cuts {c.path.rstrip('/')} off before it passes a request on.",
          Topic.PATH, ("paths",)),
-    Rule("wrong-path", _is_below, _nothing_at,
+    Rule("wrong-path", lambda c: found_path(c).endswith(c.facts.target.path) and is_own_page(c.response), _nothing_at,
          lambda c: f"{_nothing(c)} The Socket.IO server is at {found_path(c)}. What answers at {c.path} is the proxy itself: it passes on what is below {found_path(c).removesuffix(c.path)}/, perhaps without that prefix.",
          lambda c: Fix(elsewhere=f"Or: {advise(Topic.PATH, c.proxy, path=c.path)}", address=_at(c)),
          ("paths",)),

@@ -238,12 +238,6 @@ ALONE_SERVED: Final = (
 )  # fmt: skip
 
 
-def _answers_others(case: Case) -> bool:
-    """Tell whether the server does answer while it leaves a request of the page unanswered."""
-    asked = case.aside("others")
-    return asked is not None and asked.head is not None
-
-
 def _may_be_held_up(case: Case) -> bool:
     """Tell whether the connect handler may hold up all, of which nobody else is asked after it."""
     server = case.facts.handshake.response or Response(0)
@@ -277,7 +271,7 @@ _UNENDED: Final = Rule(
 #: Asked of requests within a session, before all else.
 SESSIONS: Final = (
     _TAKES_NOTHING,
-    Rule("one-at-a-time", both(_in_session, lambda c: c.facts.is_held and not _answers_others(c)),
+    Rule("one-at-a-time", both(_in_session, lambda c: c.facts.is_held and not c.beside("others").status),
          _ONE_AT_A_TIME,
          lambda c: f"While one request of the page waits for news, as a client always has one waiting, the server answered no other within {c.facts.patience.application:g} seconds: it has one worker that does one thing at a time, as gunicorn's usual one. The page waits; when gunicorn ends that worker, after 30 seconds, it gets connect_error: xhr poll error.{_HOLDS_UP * _may_be_held_up(c)}",
          Fix(ONE_WORKER), printed=silent, is_whole=True),

@@ -12,7 +12,7 @@ from ..fixes import Fix, allowing
 from ..protocol import session_of
 from ..who import Error, shown_proxy, who
 from ..wire import Trouble
-from .answers import ANOTHER_SERVER, COMPARE, GATEKEEPERS, UNSPOKEN, found_path, status_of
+from .answers import ANOTHER_SERVER, COMPARE, GATEKEEPERS, UNSPOKEN, found_path, refusal, status_of
 from .cors import MOVED
 from .network import failure_of
 from .session import FORGOTTEN, GUNICORN, ONE_WORKER, OWN, RUN, SIMPLE, starting
@@ -25,10 +25,6 @@ def _upgrade(case: Case) -> str:
 
 def _muted(case: Case) -> str:
     return str(case.facts.by_websocket.end or Trouble.SILENT.value)
-
-
-def _says(case: Case) -> str:
-    return f' and says "{case.author.message}"' if case.author.message else ""
 
 
 def _is_dropped(case: Case) -> bool:
@@ -122,7 +118,7 @@ WEBSOCKETS: Final = (
          lambda c: allowing(c.facts.page)),
     replace(_SESSION, applies=both(_is_dropped, lambda c: c.beside("websocket alone").status == 101)),
     Rule("websocket-refused", refused_for(Error.FORBIDDEN), _REFUSED,
-         lambda c: f"The Socket.IO server answers {c.response.status}{_says(c)}: the application's own decision on who may connect is against it (allowRequest, SIO_CORS_ALLOW_REQUEST), or something that it does before.",
+         lambda c: f"{refusal(c)} The application's own decision on who may connect is against it (allowRequest, SIO_CORS_ALLOW_REQUEST), or something that it does before.",
          "See the server's log; the message is the server's own."),
     Rule("upgrade-dropped", _is_dropped,
          "The Upgrade header does not arrive.", *pair(_dropped)),
