@@ -1,119 +1,95 @@
 """Who else gets in: other sites, look-alikes, WebSockets, scripts; and answers that caches mix up.
 
-Another question than the doctor's, and as many requests of its own.
+Another question than the doctor's, and as many requests of its own. `HOLES` is the table of what
+is looked for: what is sent, what of the answer shows the hole, and what is told.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from ..browser.fetch import Page, cors_check, varies_by_origin
+from ..browser.fetch import Header, Page, varies_by_origin
 from ..origins.grammar import is_loopback
 from ..origins.lookalikes import longer_port, neighbours, other_port
 from .advice import Topic, advise
 from .browser import Browser, fetch_metadata, origin_of
-from .findings import Finding, Severity
+from .facts import Answers, gets_in
+from .findings import Finding, Severity, worst_first
 from .fixes import Fix, allowing
 from .plan import a_stranger
 from .proof import proof_of
-from .protocol import Session, opened_by, session_of
+from .protocol import session_of
 from .session import leave
 from .target import Target
-from .who import is_extension, is_of_python, proxy_of, who
-from .wire import ClosedError, Exchange, SpentError, Wire
+from .who import is_extension, proxy_of
+from .wire import UNANSWERED, ClosedError, Exchange, SpentError, Wire
+
+# --- What is sent ----------------------------------------------------------------------------
+
+#: The page itself, a stranger by polling and by WebSocket, and a <script> on another site; any
+#: other name is an origin, in whose name a session is asked for.
+_PAGE: Final = "page"
+_STRANGER: Final = "stranger"
+_WEBSOCKET: Final = "websocket"
+_SCRIPT: Final = "script"
 
 
 @dataclass(frozen=True)
-class Facts:
+class Facts(Answers):
     """What a server answered in the names of others.
 
-    :param own: the answer to the page itself.
-    :param stranger: to an origin that nobody has.
-    :param others: to other origins, by name.
-    :param websocket: to a stranger's WebSocket; ``None`` where none was asked for.
-    :param greeting: the first packet that came by it.
-    :param script: to a ``<script>`` on another site.
+    :param asked: the answers, by what was sent.
     :param is_spent: whether the bounds were reached.
     """
 
     target: Target
     page: Page
-    own: Exchange | None = None
-    stranger: Exchange | None = None
-    others: dict[str, Exchange] = field(default_factory=dict)
-    websocket: Exchange | None = None
-    greeting: str = ""
-    script: Exchange | None = None
+    asked: dict[str, Exchange] = field(default_factory=dict)
     is_spent: bool = False
     requests: int = 0
     seconds: float = 0.0
 
     @property
-    def answers(self) -> list[Exchange]:
-        """Every answer."""
-        known = (self.own, self.stranger, *self.others.values(), self.script)
-        return [one for one in known if one is not None]
+    def exchanges(self) -> Sequence[Exchange]:
+        """Every exchange that is known."""
+        return tuple(self.asked.values())
 
     @property
-    def is_seen(self) -> bool:
-        """Whether a Socket.IO server has answered."""
-        return any(who(one).is_socketio for one in self.answers) or bool(self.greeting)
+    def own(self) -> Exchange | None:
+        """The answer to the page itself."""
+        return self.asked.get(_PAGE)
 
     @property
     def lets_all_in(self) -> bool:
         """Whether a stranger may read its answer."""
-        return self.stranger is not None and lets_in(self.stranger)
+        return self.lets_in(_STRANGER)
+
+    def lets_in(self, name: str | None) -> bool:
+        """Tell whether what asked by a name gets in."""
+        asked = self.asked.get(name or "")
+        return asked is not None and gets_in(asked, _origin(asked))
 
     @property
-    def untold(self) -> list[Exchange | None]:
-        """The answers that do not tell; ``None`` is one that was not asked for any more."""
-        known = [(one, one.response) for one in self.answers]
+    def untold(self) -> list[Exchange]:
+        """The answers that do not tell."""
         limits = (408, 429, 502, 503, 504)
+        known = [(one, one.response) for name, one in self.asked.items() if name != _WEBSOCKET]
         failed = [one for one, answer in known if answer is None or answer.status in limits]
-        return [*failed, *([None] * self.is_spent)]
+        return [*failed, *[_NOT_SENT] * self.is_spent]
 
-    @property
-    def is_python(self) -> bool:
-        """Whether the server is one in Python."""
-        return any(map(is_of_python, self.answers))
 
-    @property
-    def is_node(self) -> bool:
-        """Whether the server is one for Node.js."""
-        return any(session_of(one) for one in self.answers) and not self.is_python
-
-    def let_in(self, *names: str | None) -> list[Exchange]:
-        """Return the answers to those of these origins that get in."""
-        known = [self.others[name] for name in names if name in self.others]
-        return [one for one in known if lets_in(one)]
+#: Stands for what was not asked for any more.
+_NOT_SENT: Final = Exchange("", "", (), UNANSWERED)
 
 
 def _origin(asked: Exchange) -> str:
     return dict(asked.headers).get("Origin", "")
-
-
-def lets_in(asked: Exchange) -> bool:
-    """Tell whether an answer opens a session that the origin which asked may read."""
-    response = asked.response
-    is_open = response is not None and session_of(asked) is not None
-    return is_open and response is not None and cors_check(Page(_origin(asked)), response) is None
-
-
-def _has_cookies(asked: Exchange | None) -> bool:
-    """Tell whether an answer may be read with the visitor's cookies."""
-    response = asked.response if asked is not None else None
-    if response is None or response.combined("Access-Control-Allow-Origin") == "*":
-        return False
-    return response.combined("Access-Control-Allow-Credentials") == "true"
-
-
-# --- The plan --------------------------------------------------------------------------------
 
 
 def ask(target: Target, page: Page, wire: Wire) -> Facts:
@@ -125,84 +101,110 @@ class _Plan:
     def __init__(self, facts: Facts, wire: Wire) -> None:
         self._facts, self._wire = facts, wire
 
-    def _know(self, **found: Any) -> None:
-        self._facts = replace(self._facts, **found)
-
     async def run(self) -> Facts:
+        facts = self._facts
         try:
-            await self._ask_all()
+            await self._ask(_PAGE)
+            is_there = facts.asked[_PAGE].head is not None
+            for name in (name for hole in HOLES * is_there for name in hole.sent(facts)):
+                # Whom everybody is, nobody has to be asked about.
+                if name not in facts.asked and (not facts.lets_all_in or name == _SCRIPT):
+                    await self._ask(name)
         except SpentError:
-            self._know(is_spent=True)
+            facts = replace(facts, is_spent=True)
         await asyncio.sleep(0)
-        wire = self._wire
-        return replace(self._facts, requests=wire.requests, seconds=wire.seconds)
+        return replace(facts, requests=self._wire.requests, seconds=self._wire.seconds)
 
-    async def _ask_all(self) -> None:
-        own = await Browser(self._facts.page, self._wire).fetch("GET", self._facts.target.polling())
-        await leave(self._wire, own.last)
-        self._know(own=own.last)
-        if own.failure is not None and own.response is None:
-            return
-        self._know(stranger=await self._ask(a_stranger()))
-        if not self._facts.lets_all_in:
-            for origin in others_of(self._facts.page.origin):
-                asked = await self._ask(origin)
-                self._know(others={**self._facts.others, origin: asked})
-            await self._ask_for_a_websocket()
-        await self._ask_as_script()
+    async def _ask(self, name: str) -> None:
+        ways = {_PAGE: self._as_page, _WEBSOCKET: self._by_websocket, _SCRIPT: self._as_script}
+        asked = await ways[name]() if name in ways else await self._in_the_name_of(name)
+        self._facts.asked[name] = asked
+        if name != _WEBSOCKET:
+            await leave(self._wire, asked)
 
-    async def _ask(self, origin: str) -> Exchange:
-        """Open a session as another origin's page would, and close it."""
-        url = self._facts.target.polling()
-        headers = (("Origin", origin), *fetch_metadata(origin, url))
-        asked = await self._wire.send("GET", url, headers)
-        await leave(self._wire, asked)
-        return asked
+    async def _as_page(self) -> Exchange:
+        browser = Browser(self._facts.page, self._wire)
+        return (await browser.fetch("GET", self._facts.target.polling())).last
 
-    async def _ask_for_a_websocket(self) -> None:
+    async def _in_the_name_of(self, name: str) -> Exchange:
+        url, origin = self._facts.target.polling(), a_stranger() if name == _STRANGER else name
+        headers: tuple[Header, ...] = (("Origin", origin), *fetch_metadata(origin, url))
+        return await self._wire.send("GET", url, headers)
+
+    async def _as_script(self) -> Exchange:
+        url = f"{self._facts.target.polling()}&j=0"
+        site = "https://sio-cors-doctor.example"
+        return await self._wire.send("GET", url, fetch_metadata(site, url, "no-cors", "script"))
+
+    async def _by_websocket(self) -> Exchange:
         url = self._facts.target.websocket()
         asked, websocket = await self._wire.shake_hands(url, (), a_stranger())
+        if websocket is None or asked.response is None:
+            return asked
         said: list[str] = []
-        if websocket is not None:
-            with suppress(ClosedError):
-                said = await websocket.receive(self._wire.patience.aside)
-            await websocket.close()
-        self._know(websocket=asked, greeting=said[0] if said else "")
-
-    async def _ask_as_script(self) -> None:
-        url = f"{self._facts.target.polling()}&j=0"
-        metadata = fetch_metadata("https://sio-cors-doctor.example", url, "no-cors")
-        headers = tuple((n, "script" if n.endswith("Dest") else v) for n, v in metadata)
-        asked = await self._wire.send("GET", url, headers)
-        self._know(script=asked)
-        await leave(self._wire, asked, _script_session(asked))
+        with suppress(ClosedError):
+            said = await websocket.receive(self._wire.patience.aside)
+        await websocket.close()
+        return replace(asked, outcome=replace(asked.response, body="\x1e".join(said).encode()))
 
 
-def _script_session(asked: Exchange | None) -> Session | None:
-    """Return the session that a script has opened; ``None`` where it has none."""
-    response = asked.response if asked is not None else None
-    if response is None or not response.is_ok or not response.body.startswith(b"___eio[0]("):
-        return None
-    try:
-        return opened_by(str(json.loads(response.body[10:].rstrip(b"\r\n;)"))))
-    except (ValueError, RecursionError):
-        return None
+# --- What the answers show -------------------------------------------------------------------
 
 
-def others_of(origin: str) -> list[str]:
-    """Return the origins of others that a careless list lets in, likeliest first."""
-    names = ["null" if origin != "null" else None, other_port(origin), longer_port(origin)]
-    names += [*neighbours(origin), _plain_twin(origin)]
-    return list(dict.fromkeys(name for name in names if name is not None))
+def _let_in(facts: Facts, name: str) -> bool:
+    return facts.lets_in(name)
 
 
-def _plain_twin(origin: str) -> str | None:
-    is_here = is_loopback(urlsplit(origin).hostname or "")
-    is_secure = origin.startswith("https://") and not is_here
-    return origin.replace("https://", "http://", 1) if is_secure else None
+def _opened(facts: Facts, name: str) -> bool:
+    return session_of(facts.asked[name]) is not None
 
 
-# --- The rules -------------------------------------------------------------------------------
+def _has_cookies(facts: Facts, name: str) -> bool:
+    """Tell whether an answer may be read with the visitor's cookies."""
+    response = facts.asked[name].response
+    if response is None or response.combined("Access-Control-Allow-Origin") == "*":
+        return False
+    return response.combined("Access-Control-Allow-Credentials") == "true"
+
+
+def _alike(facts: Facts) -> Iterable[str | None]:
+    origin = facts.page.origin
+    # Where every port is meant to get in, a longer one says nothing of the pattern's end.
+    is_any_port = facts.lets_in(other_port(origin))
+    return (None if is_any_port else longer_port(origin), *neighbours(origin))
+
+
+def _plain_twin(facts: Facts) -> Iterable[str]:
+    origin = facts.page.origin
+    is_secure = origin.startswith("https://") and not _is_here(facts)
+    return [origin.replace("https://", "http://", 1)] * is_secure
+
+
+def _is_here(facts: Facts) -> bool:
+    return is_loopback(urlsplit(facts.page.origin).hostname or "")
+
+
+def _scripted(facts: Facts, name: str) -> bool:
+    is_public = facts.lets_all_in and not _has_cookies(facts, _STRANGER)
+    return _opened(facts, name) and not is_public
+
+
+def _unvaried(facts: Facts, *, stored: bool) -> bool:
+    """Tell whether the page's answer does not say that it is for this page.
+
+    :param stored: whether caches may keep it.
+    """
+    both = (facts.asked.get(_PAGE), facts.asked.get(_STRANGER))
+    own, other = (one.response if one is not None else None for one in both)
+    if own is None or other is None or origin_of(facts.target.base) == facts.page.origin:
+        return False
+    allowed = own.combined("Access-Control-Allow-Origin")
+    is_one = allowed in (None, "*") or allowed == other.combined("Access-Control-Allow-Origin")
+    is_stored = "no-store" not in (own.combined("Cache-Control") or "")
+    return not is_one and not varies_by_origin(own) and is_stored is stored
+
+
+# --- What is told ----------------------------------------------------------------------------
 
 
 def _only(facts: Facts) -> Fix:
@@ -234,70 +236,39 @@ def _varying(facts: Facts) -> Fix:
     return allowing(facts.page, elsewhere=by_hand)
 
 
-def _again(facts: Facts) -> Fix:
-    return Fix(elsewhere="Ask again when the server is less busy.")
-
-
-_Found = Sequence[Exchange | None]
-
-
-def _all(facts: Facts, *, cookies: bool) -> _Found:
-    """Return the stranger's answer where it lets everybody in, with cookies or without."""
-    has_cookies = _has_cookies(facts.stranger)
-    return [facts.stranger] * (facts.lets_all_in and has_cookies is cookies)
-
-
-def _every_port(facts: Facts) -> _Found:
-    is_here = is_loopback(urlsplit(facts.page.origin).hostname or "")
-    return [] if is_here else facts.let_in(other_port(facts.page.origin))
-
-
-def _alike(facts: Facts) -> _Found:
-    origin = facts.page.origin
-    # Where every port is meant to get in, a longer one says nothing of the pattern's end.
-    longer = None if facts.let_in(other_port(origin)) else longer_port(origin)
-    return facts.let_in(longer, *neighbours(origin))
-
-
-def _twin(facts: Facts) -> _Found:
-    found = facts.let_in(_plain_twin(facts.page.origin))
-    return [one for one in found if _has_cookies(one)]
-
-
-def _scripted(facts: Facts) -> _Found:
-    is_public = facts.lets_all_in and not _has_cookies(facts.stranger)
-    return [facts.script] if _script_session(facts.script) and not is_public else []
-
-
-def _unvaried(facts: Facts, *, stored: bool) -> _Found:
-    """Return the page's answer where it does not say that it is for this page.
-
-    :param stored: whether caches may keep it.
-    """
-    own = facts.own.response if facts.own is not None else None
-    other = facts.stranger.response if facts.stranger is not None else None
-    if own is None or other is None or origin_of(facts.target.base) == facts.page.origin:
-        return []
-    allowed = own.combined("Access-Control-Allow-Origin")
-    is_one = allowed in (None, "*") or allowed == other.combined("Access-Control-Allow-Origin")
-    is_stored = "no-store" not in (own.combined("Cache-Control") or "")
-    return [] if is_one or varies_by_origin(own) or is_stored is not stored else [facts.own]
-
-
 @dataclass(frozen=True)
-class Rule:
-    """What is open, and how it is told.
+class Hole:
+    """A hole: what is sent, what of an answer shows it, and what is told.
 
-    :param finds: returns the answers that show it; none where it is not open.
-    :param cause: with ``{names}`` for the origins that got these answers.
+    :param sends: in whose name is asked, or how; ``None`` is nobody.
+    :param shows: tells whether an answer, by what was sent, shows it.
+    :param cause: with ``{names}`` for the origins that got the answers which show it.
     """
 
     id: str
     severity: Severity
-    finds: Callable[[Facts], _Found]
+    sends: Callable[[Facts], Iterable[str | None]]
+    shows: Callable[[Facts, str], bool]
     title: str
     cause: str
     fix: Callable[[Facts], Fix] = _only
+
+    def sent(self, facts: Facts) -> Iterable[str]:
+        """Return what is sent to look for it."""
+        return filter(None, self.sends(facts))
+
+    def found(self, facts: Facts) -> Finding | None:
+        """Return what is told of it; ``None`` where it is not open."""
+        known = [name for name in self.sent(facts) if name in facts.asked]
+        shown = [facts.asked[name] for name in known if self.shows(facts, name)]
+        return self.told(facts, shown) if shown else None
+
+    def told(self, facts: Facts, shown: Sequence[Exchange]) -> Finding:
+        """Return what is told of it by the answers that show it."""
+        cause = self.cause.format(names=", ".join(map(_origin, shown)))
+        proof = proof_of(one for one in shown[:1] if one is not _NOT_SENT)
+        fix = self.fix(facts).fitted(facts)
+        return Finding(self.id, self.severity, self.title, cause, fix, proof=proof)
 
 
 _WRONG, _NOTE = Severity.WRONG, Severity.NOTE
@@ -307,75 +278,85 @@ _NO_VARY: Final = (
     _varying,
 )
 #: All that apply are told.
-RULES: Final = (
-    Rule(
+HOLES: Final = (
+    Hole(
         "any-origin-with-credentials",
         _WRONG,
-        lambda f: _all(f, cookies=True),
+        lambda _: [_STRANGER],
+        lambda f, name: f.lets_in(name) and _has_cookies(f, name),
         "Every site is let in, with the visitor's cookies.",
         "The server sends back whatever origin asks, together with Access-Control-Allow-Credentials: true. Any site can open a session with its visitors' cookies and act in their name.",
     ),
-    Rule(
+    Hole(
         "any-origin",
         _WRONG,
-        lambda f: _all(f, cookies=False),
+        lambda _: [_STRANGER],
+        lambda f, name: f.lets_in(name) and not _has_cookies(f, name),
         "Every site is let in.",
         "That is right for public content only. Without credentials no cookies are at risk.",
     ),
-    Rule(
+    Hole(
         "null-allowed",
         _WRONG,
-        lambda f: f.let_in("null"),
+        lambda f: ["null"] * (f.page.origin != "null"),
+        _let_in,
         "The origin “null” is let in.",
         "Any page can have the origin “null”: a sandboxed iframe is enough. To allow it is to allow every site.",
     ),
-    Rule(
+    Hole(
         "neighbours-allowed",
         _WRONG,
         _alike,
+        _let_in,
         "Look-alikes of the page's origin are let in.",
         "These are origins of others: {names}. The server compares with a pattern that is open at an end, or whose dots stand for any character.",
     ),
-    Rule(
+    Hole(
         "insecure-twin",
         _WRONG,
-        _twin,
+        _plain_twin,
+        lambda f, name: f.lets_in(name) and _has_cookies(f, name),
         "The page's unencrypted twin is let in, with cookies.",
         "Anyone on the way can speak in the name of {names}, which is not encrypted, and use the visitor's cookies.",
     ),
-    Rule(
+    Hole(
         "websocket-open",
         _WRONG,
-        lambda f: [f.websocket] if opened_by(f.greeting) else [],
+        lambda _: [_WEBSOCKET],
+        _opened,
         "WebSocket is open to every site.",
         "Browsers leave it to the server to look at a WebSocket's origin, and this one does not: any site can open a session, with the visitor's cookies where their SameSite permits.",
         _closing,
     ),
-    Rule(
+    Hole(
         "jsonp-open",
         _WRONG,
+        lambda _: [_SCRIPT],
         _scripted,
         "JSONP is open to every site.",
         "A <script> on any site can open a session and read it: JSONP knows no origin, so the list of allowed origins does not protect it.",
         _closing,
     ),
-    Rule("no-vary", _WRONG, lambda f: _unvaried(f, stored=True), *_NO_VARY),
-    Rule("no-vary", _NOTE, lambda f: _unvaried(f, stored=False), *_NO_VARY),
-    Rule(
+    Hole("no-vary", _WRONG, lambda _: [_PAGE], lambda f, _: _unvaried(f, stored=True), *_NO_VARY),
+    Hole("no-vary", _NOTE, lambda _: [_PAGE], lambda f, _: _unvaried(f, stored=False), *_NO_VARY),
+    Hole(
         "every-port",
         _NOTE,
-        _every_port,
+        lambda f: [other_port(f.page.origin)],
+        lambda f, name: f.lets_in(name) and not _is_here(f),
         "Every port of the page's host is let in.",
         "{names} gets in as well: whoever may serve pages on any port of that machine gets what the page gets. That is right only where nobody else may.",
     ),
-    Rule(
-        "incomplete",
-        _NOTE,
-        lambda f: f.untold,
-        "The audit is incomplete.",
-        "Some requests in the name of others got no answer that tells whether they are let in.",
-        _again,
-    ),
+)
+#: Told where some answers do not tell.
+INCOMPLETE: Final = Hole(
+    "incomplete",
+    _NOTE,
+    lambda _: (),
+    _opened,
+    "The audit is incomplete.",
+    "Some requests in the name of others got no answer that tells whether they are let in.",
+    lambda _: Fix(elsewhere="Ask again when the server is less busy."),
 )
 
 
@@ -405,17 +386,6 @@ class Report:
 def audit(target: Target, page: Page, wire: Wire | None = None) -> Report:
     """Ask a server who gets in besides a page."""
     facts = ask(target, page, wire or Wire())
-    told = (_tell(rule, facts, rule.finds(facts)) for rule in RULES)
-    order = list(Severity)
-    found = filter(None, told)
-    return Report(facts, tuple(sorted(found, key=lambda one: order.index(one.severity))))
-
-
-def _tell(rule: Rule, facts: Facts, shown: _Found) -> Finding | None:
-    if not shown:
-        return None
-    proof = [one for one in shown if one is not None]
-    cause = rule.cause.format(names=", ".join(map(_origin, proof)))
-    is_installed = any(is_extension(one.response) for one in facts.answers)
-    fix = rule.fix(facts).fitted(facts.target, is_installed=is_installed)
-    return Finding(rule.id, rule.severity, rule.title, cause, fix, proof=proof_of(proof[:1]))
+    found = [*filter(None, (hole.found(facts) for hole in HOLES))]
+    untold = [INCOMPLETE.told(facts, facts.untold)] * bool(facts.untold)
+    return Report(facts, worst_first([*found, *untold]))

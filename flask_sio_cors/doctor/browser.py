@@ -230,14 +230,16 @@ def _cut_block(page: Page, exchange: Exchange, is_cross_origin: bool) -> Block |
     return cors_check(page, head)
 
 
-def fetch_metadata(origin: str, url: str, mode: str = "cors") -> tuple[Header, ...]:
+def fetch_metadata(
+    origin: str, url: str, mode: str = "cors", dest: str = "empty"
+) -> tuple[Header, ...]:
     """Return the ``Sec-Fetch-…`` headers of a page's request; only a safe server is told."""
     if not url.startswith(("https:", "wss:")) and not is_loopback(urlsplit(url).hostname or ""):
         return ()
     return (
         ("Sec-Fetch-Site", _site(origin, url)),
         ("Sec-Fetch-Mode", mode),
-        ("Sec-Fetch-Dest", "empty"),
+        ("Sec-Fetch-Dest", dest),
     )
 
 

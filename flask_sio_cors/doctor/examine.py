@@ -11,7 +11,7 @@ from ..browser.fetch import Check, Page
 from .browser import Fetched
 from .console import Console, console_of
 from .facts import Case, Facts, Stage, is_welcome
-from .findings import Finding, Rule, Severity, told
+from .findings import Finding, Rule, Severity, told, worst_first
 from .plan import Plan
 from .proof import proof_of
 from .rules import answers, cors, network, notes, session, websocket
@@ -99,8 +99,7 @@ def judge(facts: Facts) -> tuple[Finding, ...]:
     found: dict[str, Finding] = {}
     for finding in _found(facts):
         found.setdefault(finding.id, finding)
-    order = list(Severity)
-    return tuple(sorted(found.values(), key=lambda finding: order.index(finding.severity)))
+    return worst_first(found.values())
 
 
 def _found(facts: Facts) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
@@ -16,7 +16,7 @@ from .browser import NOTHING, Fetched, origin_of
 from .protocol import Session, session_of
 from .session import SILENCE, Conversation, is_read
 from .target import Target
-from .who import Author, Error, is_asyncio, is_extension, is_of_python, is_python, proxy_of, who
+from .who import Author, Error, is_asyncio, is_extension, is_of_python, proxy_of, who
 from .wire import Exchange, Failure, Patience, Trouble
 
 
@@ -31,8 +31,49 @@ class Stage(Enum):
     BENEATH = "beneath"  #: of an answer that is of no use besides its CORS headers
 
 
+class Answers:
+    """What answers show of the server that they come from, whatever was asked."""
+
+    target: Target
+
+    @property
+    def exchanges(self) -> Sequence[Exchange]:
+        """Every exchange that is known."""
+        raise NotImplementedError
+
+    @cached_property
+    def is_installed(self) -> bool:
+        """Whether the server has this extension."""
+        return any(is_extension(one.response) for one in self.exchanges)
+
+    @cached_property
+    def is_python(self) -> bool:
+        """Whether the server is one in Python."""
+        return any(map(is_of_python, self.exchanges))
+
+    @cached_property
+    def is_asyncio(self) -> bool:
+        """Whether the server is python-socketio's for asyncio."""
+        return any(is_asyncio(one.response) for one in self.exchanges)
+
+    @cached_property
+    def is_node(self) -> bool:
+        """Whether the server is one for Node.js."""
+        return any(map(session_of, self.exchanges)) and not self.is_python
+
+    @cached_property
+    def proxy(self) -> str:
+        """The key of a proxy before the server, where an answer shows one."""
+        return next(filter(None, (proxy_of(one.head) for one in self.exchanges)), "")
+
+    @cached_property
+    def is_seen(self) -> bool:
+        """Whether a Socket.IO server is known to be there."""
+        return any(who(one).is_socketio for one in self.exchanges)
+
+
 @dataclass(frozen=True)
-class Facts:
+class Facts(Answers):
     """All that an examination knows.
 
     :param addresses: of the server's host; none where they are not known.
@@ -196,37 +237,6 @@ class Facts:
         found = [one for each in fetched for one in each.exchanges]
         return (*found, *self.asides.values())
 
-    @cached_property
-    def is_installed(self) -> bool:
-        """Whether the server has this extension."""
-        return any(is_extension(one.response) for one in self.exchanges)
-
-    @cached_property
-    def is_python(self) -> bool:
-        """Whether the server is one in Python."""
-        return any(map(is_of_python, self.exchanges))
-
-    @cached_property
-    def is_asyncio(self) -> bool:
-        """Whether the server is python-socketio's for asyncio."""
-        return any(is_asyncio(one.response) for one in self.exchanges)
-
-    @cached_property
-    def is_node(self) -> bool:
-        """Whether the server is one for Node.js."""
-        opened = (one.response for one in self.exchanges if session_of(one) is not None)
-        return any(not is_python(response) for response in opened) and not self.is_python
-
-    @cached_property
-    def proxy(self) -> str:
-        """The key of a proxy before the server, where an answer shows one."""
-        return next(filter(None, (proxy_of(one.head) for one in self.exchanges)), "")
-
-    @cached_property
-    def is_seen(self) -> bool:
-        """Whether a Socket.IO server is known to be there."""
-        return any(who(one).is_socketio for one in self.exchanges)
-
 
 #: Why nothing is known of a server, as nobody could be asked.
 OUT_OF_REACH: Final = frozenset(
@@ -346,14 +356,18 @@ class Case:
 
     def is_let_in(self, name: str) -> bool:
         """Tell whether such a request opened a session that the page could read."""
-        asked = self.aside(name)
-        return session_of(asked) is not None and lets_in(asked, self.facts.page.origin)
+        return gets_in(self.aside(name), self.facts.page.origin)
 
 
 def lets_in(asked: Exchange | None, origin: str) -> bool:
     """Tell whether an answer may be read by pages of an origin."""
     response = asked.response if asked is not None else None
     return response is not None and cors_check(Page(origin), response) is None
+
+
+def gets_in(asked: Exchange | None, origin: str) -> bool:
+    """Tell whether an answer opens a session, and may be read by pages of an origin."""
+    return session_of(asked) is not None and lets_in(asked, origin)
 
 
 def portless(origin: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeAlias
@@ -61,6 +61,12 @@ class Finding:
         return any("has been blocked by CORS policy" in line for line in self.chromium)
 
 
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in the order in which they are told."""
+    order = list(Severity)
+    return tuple(sorted(findings, key=lambda finding: order.index(finding.severity)))
+
+
 Test: TypeAlias = Callable[[Case], object]
 Text: TypeAlias = str | Callable[[Case], str]
 #: What to do: in words, by the table of advice, or in lines of code.
@@ -111,10 +117,7 @@ class Rule:
         if isinstance(given, Topic):
             given = advise(given, case.proxy, path=case.path)
         fix = Fix(elsewhere=given) if isinstance(given, str) else given
-        facts = case.facts
-        return fix.fitted(
-            facts.target, is_installed=facts.is_installed, is_asyncio=facts.is_asyncio
-        )
+        return fix.fitted(case.facts)
 
 
 def told(text: Text, case: Case) -> str:

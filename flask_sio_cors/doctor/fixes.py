@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from ..browser.fetch import Page
 from ..origins.grammar import OPAQUE_ORIGINS, is_insecure
 from .browser import origin_of
+from .facts import Answers
 from .target import DEFAULT_PATH, Target
 
 _CONSTRUCTOR: Final = "new Server(httpServer, {"
@@ -58,16 +59,12 @@ class Fix:
     address: str = ""
     asyncio: str = ""
 
-    def fitted(self, target: Target, *, is_installed: bool, is_asyncio: bool = False) -> Fix:
-        """Return what to write for a server and its client.
-
-        :param is_installed: whether the server has this extension.
-        :param is_asyncio: whether it is one for asyncio, which this extension is not made for.
-        """
-        extension, node = self.extension, self.node
-        if is_asyncio and self.asyncio:
+    def fitted(self, answers: Answers) -> Fix:
+        """Return what to write for the server that has answered, and for its client."""
+        target, extension, node = answers.target, self.extension, self.node
+        if answers.is_asyncio and self.asyncio:
             extension = self.asyncio
-        if is_installed and self.installed is not None:
+        if answers.is_installed and self.installed is not None:
             host = json.dumps(re.sub(r":\d+$", "", target.base.partition("://")[2]))
             extension, node = self.installed.replace(_OWN_HOST, host), ""
         path = urlsplit(self.address).path if self.address else target.path

@@ -25,7 +25,7 @@ from .browser import (
     preflight,
     resolve,
 )
-from .facts import OUT_OF_REACH, Case, Facts, Stage, is_welcome, lets_in, portless
+from .facts import OUT_OF_REACH, Case, Facts, Stage, gets_in, is_welcome, lets_in, portless
 from .protocol import V3, V4, Session, opened_by, session_of
 from .rules.when import either, fails, is_in, refused_for, troubled
 from .session import SILENCE, Conversation, Polling, Transport, join, leave, probe, watch
@@ -266,7 +266,7 @@ class Plan:
             if lets_in(asked, name):
                 # The last word is that of a request which opens a session, as the page's own.
                 knocked = await self.knock(origin=name)
-                return knocked if session_of(knocked) and lets_in(knocked, name) else None
+                return knocked if gets_in(knocked, name) else None
         return None
 
     async def websocket(self) -> Exchange:

@@ -17,6 +17,7 @@ from .wire import Exchange
 
 _SEPARATOR: Final = "\x1e"
 _BINARY: Final = re.compile(rb"([\x00\x01])([\x00-\x09]{1,10})\xff")
+_SCRIPT: Final = re.compile(rb"___eio\[\d+\]\((.*)\);?\s*", re.DOTALL)
 _TEXT: Final = re.compile(r"(\d{1,10}):")
 
 
@@ -109,7 +110,19 @@ def packets_of(exchange: Exchange | None) -> list[str]:
     response = exchange.response if exchange is not None else None
     if exchange is None or response is None:
         return []
-    return protocol_of(exchange.url).decode(response.body)
+    if "transport=websocket" in exchange.url:
+        return response.body.decode("utf-8", "replace").split(_SEPARATOR)
+    body = _called_with(response.body) if "&j=" in exchange.url else response.body
+    return protocol_of(exchange.url).decode(body)
+
+
+def _called_with(script: bytes) -> bytes:
+    """Return what a script of JSONP gives to the page; nothing where it is none."""
+    called = _SCRIPT.fullmatch(script)
+    try:
+        return str(json.loads(called[1])).encode() if called is not None else b""
+    except (ValueError, RecursionError):
+        return b""
 
 
 def session_of(exchange: Exchange | None) -> Session | None:

@@ -17,7 +17,7 @@ from ..browser.wording import visible
 from ..door.documentation import of_finding
 from . import audit
 from .examine import Report
-from .facts import Facts
+from .facts import Answers, Facts
 from .findings import Finding, Severity
 from .fixes import Fix
 from .target import DEFAULT_PATH
@@ -88,7 +88,7 @@ def _title(finding: Finding) -> str:
 
 def _details(
     finding: Finding,
-    facts: Facts | audit.Facts,
+    facts: Answers,
     width: int,
     told: set[str],
     *,
@@ -113,9 +113,9 @@ def _details(
     return [*lines, *_listed("More", [of_finding(finding.id)])]
 
 
-def _written(fix: Fix, facts: Facts | audit.Facts) -> list[tuple[str, str]]:
+def _written(fix: Fix, facts: Answers) -> list[tuple[str, str]]:
     """Return the code of a fix for the server that is there, or for both where it does not show."""
-    name = "Python" if isinstance(facts, Facts) and facts.is_asyncio else "Flask"
+    name = "Python" if facts.is_asyncio else "Flask"
     both = [(name, fix.extension, not facts.is_node), ("Node.js", fix.node, not facts.is_python)]
     fitting = [(label, code) for label, code, is_there in both if code and is_there]
     return fitting or [(label, code) for label, code, _ in both]

@@ -36,12 +36,9 @@ _ROUNDS: Final = 5
 _ARRIVAL: Final = 0.05
 
 
-async def leave(wire: Wire, opened: Exchange, session: Session | None = None) -> None:
-    """Close the session that an exchange has opened, so that the server need not wait.
-
-    :param session: where the answer does not tell it by itself.
-    """
-    session = session or session_of(opened)
+async def leave(wire: Wire, opened: Exchange) -> None:
+    """Close the session that an exchange has opened, so that the server need not wait."""
+    session = session_of(opened)
     if session is not None:
         url = f"{re.sub('&[tj]=[^&]*', '', opened.url)}&t={stamp()}&sid={session.sid}"
         await wire.send("POST", url, opened.headers, protocol_of(url).encode(_LEAVE))

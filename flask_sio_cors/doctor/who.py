@@ -163,7 +163,7 @@ def is_python(response: Response | None) -> bool:
     """Tell whether python-engineio wrote a handshake's answer, by the order of its fields."""
     if response is None:
         return False
-    timeout, interval = response.body.find(b'"pingTimeout"'), response.body.find(b'"pingInterval"')
+    timeout, interval = response.body.find(b"pingTimeout"), response.body.find(b"pingInterval")
     return 0 <= timeout < interval
 
 

@@ -15,4 +15,4 @@ def rules() -> list[Rule]:
 
 def ids() -> set[str]:
     """Return the id of every rule."""
-    return {rule.id for rule in (*rules(), *audit.RULES)}
+    return {rule.id for rule in (*rules(), *audit.HOLES, audit.INCOMPLETE)}
