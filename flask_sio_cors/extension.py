@@ -127,6 +127,7 @@ class SioCors:
         origin: str,
         *,
         credentials: bool = False,
+        only: bool = False,
         policy: str | None = None,
         host: str | None = None,
     ) -> None:
@@ -141,6 +142,8 @@ class SioCors:
 
         :param credentials: whether pages ask with cookies, which are then supported. Origins that
             anybody can have, such as ``null``, are taken out of the list.
+        :param only: whether it takes the place of what is listed there, and is not added to it. A
+            store's origins stay.
         :param policy: the name of the one in ``SIO_CORS_POLICIES`` that is to let it in; none for
             the default policy, and those that inherit its origins.
         :param host: the server's name, as browsers ask for it, in place of a policy's: the policy
@@ -153,12 +156,13 @@ class SioCors:
                 f"SioCors.allow was given {host!r} as the server's host. Write its name alone, as "
                 'browsers ask for it, such as host="api.example.com".'
             )
+        how: dict[str, Any] = {"credentials": credentials, "only": only}
         if policy is not None and policy != DEFAULT:
-            added = adding_to(policy, app.config, origin, credentials=credentials, app=app.name)
+            added = adding_to(policy, app.config, origin, **how, app=app.name)
         elif policy is None and host is not None:
-            added = adding_at(host, app.config, origin, credentials=credentials, app=app.name)
+            added = adding_at(host, app.config, origin, **how, app=app.name)
         else:
-            added = adding(app.config, origin, credentials=credentials)
+            added = adding(app.config, origin, **how)
         app.config.update(added)
 
     def policy(self, app: Flask, name: str = DEFAULT) -> Policy:

@@ -16,13 +16,14 @@ _STORE: Final = f"{PREFIX}ORIGINS_STORE"
 
 
 def adding_to(
-    policy: str, config: Mapping[str, Any], origin: str, *, credentials: bool, app: str
+    policy: str, config: Mapping[str, Any], origin: str, *, credentials: bool, only: bool, app: str
 ) -> dict[str, Any]:
     """Return the settings by which an origin is allowed at one policy's hosts, beside those.
 
     What it has inherited with the default policy's origins, such as those of its store, it keeps.
 
     :param credentials: as of `adding`.
+    :param only: as of `adding`.
     :param app: the application's name.
     :raise ValueError: if there is no such policy.
     """
@@ -34,6 +35,7 @@ def adding_to(
         {f"{PREFIX}ORIGINS": own["ORIGINS"]} if "ORIGINS" in own else config,
         origin,
         credentials=credentials,
+        only=only,
     )
     changed = {key.removeprefix(PREFIX): value for key, value in added.items()}
     store = config.get(_STORE)
@@ -44,7 +46,7 @@ def adding_to(
 
 
 def adding_at(
-    host: str, config: Mapping[str, Any], origin: str, *, credentials: bool, app: str
+    host: str, config: Mapping[str, Any], origin: str, *, credentials: bool, only: bool, app: str
 ) -> dict[str, Any]:
     """Return the settings by which an origin is allowed at one host, by the policy that is for it.
 
@@ -52,6 +54,7 @@ def adding_at(
 
     :param host: as `host_name` reads it.
     :param credentials: as of `adding`.
+    :param only: as of `adding`.
     :param app: the application's name.
     """
     policies = as_mapping(config.get(POLICIES))
@@ -59,8 +62,8 @@ def adding_at(
     hosts = Hosts((draft.name, draft.hosts) for draft in read_drafts(named, (), []))
     policy = hosts.policy_of(host_name(host))
     if policy is not None:
-        return adding_to(policy, config, origin, credentials=credentials, app=app)
-    added = adding(config, origin, credentials=credentials)
+        return adding_to(policy, config, origin, credentials=credentials, only=only, app=app)
+    added = adding(config, origin, credentials=credentials, only=only)
     if not named:
         return added
     names = [key.removeprefix(PREFIX) for key in added]
@@ -77,16 +80,19 @@ def adding_at(
     return {**added, POLICIES: {**policies, **pinned}}
 
 
-def adding(config: Mapping[str, Any], origin: str, *, credentials: bool) -> dict[str, Any]:
+def adding(
+    config: Mapping[str, Any], origin: str, *, credentials: bool, only: bool
+) -> dict[str, Any]:
     """Return the settings by which an origin is allowed beside those that are.
 
     Where everybody was let in, or nobody, it is the only one.
 
     :param credentials: whether with the visitor's cookies, which origins that anybody can have
         do not get.
+    :param only: whether it takes the place of those that are listed.
     """
     value = config.get(f"{PREFIX}ORIGINS", config.get("CORS_ORIGINS"))
-    is_list = value is not None and spelled_bool(value) is None
+    is_list = value is not None and spelled_bool(value) is None and not only
     gone = {"*", origin, *(OPAQUE_ORIGINS if credentials else ())}
     # Regular expressions and functions are compared with nothing.
     kept = [

@@ -32,9 +32,12 @@ sio = socketio.AsyncServer(
     cors_allowed_origins=[{origin}],  # and your others
 )"""
 _INSTALLED: Final = "# above SioCors(app)"
-_BY_POLICY: Final = """\
-# where SIO_CORS_POLICIES has a policy for {host},
-# as that one's "ORIGINS" instead"""
+_ONLY: Final = """\
+# in place of what is listed; add each of your others below, without only
+SioCors.allow(
+    app, {origin}, only=True,
+    host=<host>{credentials},
+)"""
 #: What stands in `Fix.installed` for the host at which the page asks: it may have its own policy.
 _OWN_HOST: Final = "<host>"
 
@@ -135,8 +138,8 @@ def allowing(  # noqa: PLR0913 - what a page asks with has as many parts
     alone = f'app.config["SIO_CORS_ORIGINS"] = [{origin}]  # and your others'
     credentials = ", credentials=True" * has_cookies
     line = f"SioCors.allow(app, {origin}, host={_OWN_HOST}{credentials})"
-    added = [line] if adds else [_BY_POLICY.format(host=_OWN_HOST), alone, *settings]
-    installed = listed if is_known else [*added, *listed]
+    added = line if adds else _ONLY.format(origin=origin, credentials=credentials)
+    installed = listed if is_known else [added, *listed]
     return Fix(
         "\n".join([_FROM_SCRATCH, alone, *settings, *listed, "SioCors(app)"]),
         "\n  ".join([_CONSTRUCTOR, f"cors: {{ {', '.join(cors)} }},", *options]) + "\n})",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from flask_sio_cors.browser.fetch import Page
+from flask_sio_cors.browser.fetch import Page, cors_check
 from flask_sio_cors.cli import main
 from flask_sio_cors.doctor.audit import Report, audit
 from flask_sio_cors.doctor.target import Target
@@ -82,24 +82,49 @@ def test_a_wildcard_of_this_extension_lets_no_neighbour_in(stack: ExitStack) -> 
     assert ids(audited(guarded(config), stack)) == []
 
 
-@pytest.mark.parametrize("entry", ["", "acme"], ids=["no policies", "a policy of the host"])
-def test_the_fix_closes_the_hole_of_whichever_policy_is_the_hosts(
-    entry: str, stack: ExitStack
+CARELESS = {
+    "everybody": '"*"',
+    "a function": f"lambda origin: origin.startswith({ORIGIN!r})",
+}
+SETTINGS = {
+    "no policies": 'app.config["SIO_CORS_ORIGINS"] = {careless}',
+    "a policy of the host": """
+app.config["SIO_CORS_ORIGINS"] = ["https://other.example"]
+app.config["SIO_CORS_POLICIES"] = {{"acme": {{"HOSTS": ["localhost"], "ORIGINS": {careless}}}}}
+""",
+    "a policy that inherits": """
+app.config["SIO_CORS_ORIGINS"] = {careless}
+app.config["SIO_CORS_POLICIES"] = {{"acme": {{"HOSTS": ["localhost"]}}}}
+""",
+    "a policy of another host": """
+app.config["SIO_CORS_ORIGINS"] = {careless}
+app.config["SIO_CORS_POLICIES"] = {{"acme": {{"HOSTS": ["acme.localhost"]}}}}
+""",
+}
+
+
+@pytest.mark.parametrize("careless", CARELESS.values(), ids=CARELESS)
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_the_fix_closes_the_hole_at_its_host_and_changes_no_other(
+    settings: str, careless: str, stack: ExitStack
 ) -> None:
-    policies = {"acme": {"HOSTS": ["localhost"], "ORIGINS": "*"}} if entry else {}
-    config = f"""
-app.config["SIO_CORS_ORIGINS"] = "*"
-app.config["SIO_CORS_POLICIES"] = {policies}
-"""
-    (hole,) = audited(guarded(config), stack).holes
-    told = re.search(r"policy for (.*),\n# as that one\'s (.*) instead\n", hole.fix.extension)
-    assert told is not None
-    assert told.groups() == ('"localhost"', '"ORIGINS"')
-    pasted = hole.fix.extension
-    if entry:
-        (listed,) = re.findall(r'app.config\["SIO_CORS_ORIGINS"\] = (\[.*\])', pasted)
-        pasted = f'app.config["SIO_CORS_POLICIES"]["acme"][{told[2]}] = {listed}'
-    assert audited(guarded(f"{config}\n{pasted}"), stack).is_closed
+    config = settings.format(careless=careless)
+
+    def audits(app: Wsgi) -> list[Report]:
+        port = stack.enter_context(serving(app))
+        hosts = ("localhost", "acme.localhost", "default.localhost")
+        return [audit_at(f"http://{host}:{port}") for host in hosts]
+
+    before, *others = audits(guarded(config))
+    (hole,) = before.holes
+    after, *left = audits(guarded(f"{config}\n{hole.fix.extension}"))
+    assert after.is_closed
+    assert cors_check(Page(ORIGIN), after.facts.own.response) is None
+    if "POLICIES" in config:
+        # Who shares the host's policy is mended with it.
+        own = re.search(r'"HOSTS": \["localhost"', config) is not None
+        same = slice(None) if own else slice(0, 1)
+        assert [ids(one) for one in left[same]] == [ids(one) for one in others[same]]
 
 
 @pytest.mark.parametrize(
