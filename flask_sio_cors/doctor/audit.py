@@ -356,7 +356,7 @@ INCOMPLETE: Final = Hole(
     _opened,
     "The audit is incomplete.",
     "Some requests in the name of others got no answer that tells whether they are let in.",
-    lambda _: Fix(elsewhere="Ask again when the server is less busy."),
+    lambda f: Fix(elsewhere="Ask again when the server is less busy." * f.is_seen),
 )
 
 

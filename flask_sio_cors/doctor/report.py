@@ -50,6 +50,11 @@ def as_text(report: Report, width: int = 80, *, is_whole: bool = False) -> str:
         lines += ["", *title, *_details(finding, facts, width, set(), is_whole=False)]
     rest = [_title(finding) for finding in report.findings[1:]]
     end = [*([""] * bool(rest)), *rest, "", verdict]
+    return _cut_to_fit(lines, end)
+
+
+def _cut_to_fit(lines: list[str], end: list[str]) -> str:
+    """Return so many lines as a person reads, the last ones in any case."""
     if len(lines) + len(end) > MAX_LINES:
         lines = [*lines[: MAX_LINES - len(end) - 1], "  … and more: --verbose"]
     return "\n".join([*lines, *end])
@@ -106,10 +111,13 @@ def _details(
         lines += _wrapped("The page", [f"connect_error: {finding.client}"], width)
     lines += _wrapped("Why", [finding.cause], width)
     lines += _listed("Proof", map(_cut, finding.proof)) if is_whole else []
-    for label, text in (("Do", finding.fix.elsewhere), *_written(finding.fix, facts)):
-        if text and text not in told:
-            told.add(text)
-            lines += _wrapped(label, [text], width) if label == "Do" else _code(label, text)
+    given = [("Do", finding.fix.elsewhere), *_written(finding.fix, facts)]
+    left = [(label, text) for label, text in given if text and text not in told]
+    for label, text in left:
+        told.add(text)
+        lines += _wrapped(label, [text], width) if label == "Do" else _code(label, text)
+    if not left and any(text for _, text in given):
+        lines += _listed("Do", ["As above."])
     return [*lines, *_listed("More", [of_finding(finding.id)])]
 
 
@@ -160,8 +168,11 @@ def audit_as_text(report: audit.Report, width: int = 80, *, is_whole: bool = Fal
     lines, told = [_audit_answer(report)], set[str]()
     for finding in report.findings:
         details = _details(finding, report.facts, width, told, is_whole=is_whole)
-        lines += ["", _title(finding), *details]
-    return "\n".join([*lines, "", _styled(audit_verdict(report), bold=True)])
+        # The answer has the first hole's title.
+        is_told = finding in report.holes[:1]
+        lines += ["", *[_title(finding)] * (not is_told), *details]
+    end = ["", _styled(audit_verdict(report), bold=True)]
+    return "\n".join([*lines, *end]) if is_whole else _cut_to_fit(lines, end)
 
 
 def _audit_answer(report: audit.Report) -> str:
@@ -183,7 +194,9 @@ def audit_verdict(report: audit.Report) -> str:
     if holes:
         return f"{len(holes)} hole{'s' * (len(holes) != 1)} open to others than {origin}."
     if report.is_closed is None:
-        return "Not told: no answer was that of a Socket.IO server, or some did not come."
+        if not report.facts.is_seen:
+            return f"No Socket.IO server has answered. Why not: {_command('doctor', report.facts)}"
+        return "Not told: some answers did not come."
     return f"Nobody but {origin} was let in."
 
 
@@ -196,8 +209,8 @@ def verdict_of(report: Report) -> str:
     """Return the last line: whether it works, and what is still to be asked."""
     if report.works:
         if report.facts.lets_all_in:
-            return f"It works, but every site gets in: {_audit_of(report.facts)}"
-        return f"It works. Whether other sites get in, too: {_audit_of(report.facts)}"
+            return f"It works, but every site gets in: {_command('audit', report.facts)}"
+        return f"It works. Whether other sites get in, too: {_command('audit', report.facts)}"
     if report.facts.is_spent and report.polling is None:
         return "It is not known whether it works: the examination did not come to its end."
     told = "It does not work"
@@ -214,11 +227,11 @@ def verdict_of(report: Report) -> str:
     return f"{told}."
 
 
-def _audit_of(facts: Facts) -> str:
-    """Return the command that asks the same server who else gets in."""
+def _command(name: str, facts: Facts | audit.Facts) -> str:
+    """Return the command that asks the same server another question."""
     target, path = facts.target, facts.target.path
     url = f"{target.base}/?{target.query[1:]}" if target.query else target.base
-    words = ["sio-cors", "audit", url, "--origin", facts.page.origin]
+    words = ["sio-cors", name, url, "--origin", facts.page.origin]
     words += ["--path", path] * (path != DEFAULT_PATH)
     words += ["--no-trailing-slash"] * (not path.endswith("/"))
     return shlex.join(words)

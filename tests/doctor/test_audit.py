@@ -218,6 +218,10 @@ def test_the_exit_status_is_for_pipelines(stack: ExitStack) -> None:
         "Open: Every site is let in, with the visitor's cookies.  [any-origin-with-credentials]"
     )
     assert first[2].startswith("It is not known who gets in")
+    assert results[2].stdout.splitlines()[-1] == (
+        f"No Socket.IO server has answered. Why not: sio-cors doctor {nothing} --origin {LOCAL}"
+    )
+    assert "less busy" not in results[2].stdout
     assert results[1].stdout.splitlines()[-1] == f"2 holes open to others than {LOCAL}."
 
 
@@ -226,6 +230,15 @@ def test_a_server_that_has_let_nobody_in_is_known_by_its_refusals(stack: ExitSta
     told = run(url).stdout
     assert "  Flask\n" in told
     assert "Node.js" not in told
+
+
+def test_what_closes_several_holes_is_told_once(stack: ExitStack) -> None:
+    url = stack.enter_context(node_server("new Server(httpServer)"))
+    lines = run(url).stdout.splitlines()
+    assert len(lines) <= 25
+    assert [line.strip() for line in lines].count("new Server(httpServer, {") == 1
+    assert "  Do        As above." in lines
+    assert sum("WebSocket is open to every site" in line for line in lines) == 1
 
 
 def test_machines_read_what_is_open(stack: ExitStack) -> None:
