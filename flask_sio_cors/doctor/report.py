@@ -166,12 +166,15 @@ def audit_as_text(report: audit.Report, width: int = 80, *, is_whole: bool = Fal
     :param is_whole: whether the proof is told, too.
     """
     lines, told = [_audit_answer(report)], set[str]()
-    for finding in report.findings:
-        details = _details(finding, report.facts, width, told, is_whole=is_whole)
-        # The answer has the first hole's title.
-        is_told = finding in report.holes[:1]
-        lines += ["", *[_title(finding)] * (not is_told), *details]
     end = ["", _styled(audit_verdict(report), bold=True)]
+    for n, finding in enumerate(report.findings, 1):
+        # The answer has the first hole's title.
+        title = [_title(finding)] * (finding not in report.holes[:1])
+        details = _details(finding, report.facts, width, told, is_whole=is_whole)
+        # Of what would not fit, the title alone: half a line of code is of no use.
+        rest = len(title) + 2 * (len(report.findings) - n) + len(end)
+        is_short = n > 1 and not is_whole and len(lines) + len(details) + rest >= MAX_LINES
+        lines += ["", *title, *([] if is_short else details)]
     return "\n".join([*lines, *end]) if is_whole else _cut_to_fit(lines, end)
 
 

@@ -241,6 +241,18 @@ def test_what_closes_several_holes_is_told_once(stack: ExitStack) -> None:
     assert sum("WebSocket is open to every site" in line for line in lines) == 1
 
 
+def test_more_holes_than_fit_are_told_by_their_titles(stack: ExitStack) -> None:
+    careless = "cors: { origin: [/localhost/, 'null'], credentials: true }"
+    url = stack.enter_context(node_server(f"new Server(httpServer, {{ {careless} }})"))
+    short, whole = run(url).stdout.splitlines(), run(url, "--verbose").stdout.splitlines()
+    assert len(short) <= 25 < len(whole)
+    assert short[0] == "Open: The origin “null” is let in.  [null-allowed]"
+    for id_ in ("neighbours-allowed", "websocket-open", "jsonp-open"):
+        assert any(line.endswith(f"[{id_}]") for line in short)
+    assert [line.strip() for line in short].count("})") == 1
+    assert short[-1] == whole[-1] == f"4 holes open to others than {LOCAL}."
+
+
 def test_machines_read_what_is_open(stack: ExitStack) -> None:
     url = f"http://127.0.0.1:{stack.enter_context(serving(behind(engine(), *ALLOWED)))}"
     told = json.loads(run(url, "--json").stdout)
