@@ -214,7 +214,7 @@ def _only(facts: Facts) -> Fix:
 
 def _closing(facts: Facts) -> Fix:
     """Return what looks at the origin where CORS does not: at WebSockets and at JSONP."""
-    return allowing(
+    fix = allowing(
         facts.page,
         options=[
             "allowRequest: ({ headers: { origin }, _query: { j } }, callback) => {",
@@ -225,6 +225,9 @@ def _closing(facts: Facts) -> Fix:
             "},",
         ],
     )
+    # That server takes a script for somebody without an origin; JSONP is a kind of polling.
+    line = '    transports=["websocket"],  # in the client, too\n)'
+    return replace(fix, asyncio=f"{fix.asyncio.removesuffix(')')}{line}")
 
 
 def _varying(facts: Facts) -> Fix:

@@ -17,7 +17,9 @@ import pytest
 import socketio
 
 from flask_sio_cors.browser.fetch import Page
+from flask_sio_cors.doctor.audit import audit
 from flask_sio_cors.doctor.examine import Examination, Report
+from flask_sio_cors.doctor.findings import Finding
 from flask_sio_cors.doctor.report import as_text
 from flask_sio_cors.doctor.target import Target
 from flask_sio_cors.doctor.wire import Patience, Wire
@@ -243,3 +245,16 @@ def test_a_refusal_of_a_server_for_asyncio_is_told_from_another_server(stack: Ex
     assert fix.startswith("sio = socketio.AsyncServer(")
     exec(fix, {"socketio": socketio}, known)
     assert known["sio"].eio.cors_allowed_origins == [ORIGIN]
+
+
+def test_what_closes_jsonp_of_a_server_for_asyncio_closes_it(stack: ExitStack) -> None:
+    def holes(**options: Any) -> dict[str, Finding]:
+        url = f"http://127.0.0.1:{stack.enter_context(serving(by_asyncio(**options)))}"
+        return {one.id: one for one in audit(Target.parse(url, ORIGIN), Page(ORIGIN)).holes}
+
+    known: dict[str, Any] = {}
+    fix = holes(cors_allowed_origins=[ORIGIN])["jsonp-open"].fix.extension
+    exec(fix, {"socketio": socketio}, known)
+    closed = known["sio"].eio
+    mended = holes(cors_allowed_origins=closed.cors_allowed_origins, transports=closed.transports)
+    assert "jsonp-open" not in mended
