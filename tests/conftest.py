@@ -1,6 +1,7 @@
 """The fixtures that start real servers and real clients."""
 
 import gc
+import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -45,9 +46,15 @@ SLOW = ("browsers/", "doctor/", "fleet/", "migration/", "servers/")
 
 
 def pytest_configure() -> None:
-    """Let Ctrl+C through to what is started, where a shell has put all this in the background."""
+    """Let Ctrl+C through to what is started, and leave each test its own log.
+
+    A shell that puts all this in the background has it ignored.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A client whose server has gone says so seconds later, in the log of another test.
+    for name in ("engineio.client", "socketio.client"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
