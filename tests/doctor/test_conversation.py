@@ -314,9 +314,12 @@ def test_a_server_for_node_that_hangs_up_on_polls_is_named_and_mended(stack: Exi
             server = f"{server}; {limit}; {report.findings[0].fix.node}"
 
 
-def test_seconds_for_milliseconds_are_told_to_a_websocket_alone(stack: ExitStack) -> None:
+@pytest.mark.parametrize("when", ["", "; io.use((_, next) => setTimeout(next, 500))"])
+def test_seconds_for_milliseconds_are_told_to_a_websocket_alone(
+    when: str, stack: ExitStack
+) -> None:
     options = 'pingInterval: 25, pingTimeout: 5, cors: { origin: "*" }'
-    url = stack.enter_context(node_server(f"new Server(httpServer, {{ {options} }})"))
+    url = stack.enter_context(node_server(f"new Server(httpServer, {{ {options} }}){when}"))
     report = Examination(Target.parse(url, ORIGIN), PAGE, watch=8, transports=WEBSOCKET).run()
     assert "ping-timeout" in ids(report)
     assert "session-closed" not in ids(report)

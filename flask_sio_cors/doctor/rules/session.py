@@ -285,7 +285,7 @@ SESSIONS: Final = (
     *OWN,
     # A request that was under way when the server ended its session is hung up on.
     replace(HASTY, is_whole=True, applies=lambda c: is_hasty(c) and (
-        _is_lost(c) or (_in_session(c) and troubled(Trouble.CLOSED)(c)))),
+        _is_lost(c) or (_in_session(c) and (c.facts.is_dismissed or troubled(Trouble.CLOSED)(c))))),
     replace(CACHED, applies=both(_is_lost, _is_cached)),
     replace(_DISMISSED, applies=both(_in_session, _is_dismissed)),
     Rule("session-lost", _is_lost, FORGOTTEN, *pair(_lost), is_whole=True),
@@ -383,6 +383,7 @@ APPLICATION: Final = tuple(replace(rule, printed=rule.printed or silent) for rul
          "A request that waits for news gets none, though the next one would get them: the server does not wake what waits. Flask-SocketIO does so where it takes eventlet or gevent, as it does wherever they are installed, and the application is run by something else, as by app.run() or by gunicorn with threads. The page gets no event at all, neither connect nor connect_error.",
          lambda c: Fix(starting(c.beside("anew"))), ("anew",)),
     _TAKES_NOTHING,
+    replace(HASTY, applies=lambda c: is_hasty(c) and c.facts.is_dismissed),
     _DISMISSED,
     _UNENDED,
     Rule("connect-unanswered", always,
