@@ -103,7 +103,7 @@ Transport: TypeAlias = "Polling | WebSocket"
 
 
 async def join(line: Transport, target: Target, patience: float) -> Conversation:
-    """Join the namespace, once the transport brings a session.
+    """Join the namespace, once the transport brings a session, and answer pings meanwhile.
 
     :param patience: for each answer, in seconds.
     """
@@ -114,12 +114,16 @@ async def join(line: Transport, target: Target, patience: float) -> Conversation
         if packets and opened_by(packets[0]) is not None:
             if target.connecting:
                 await line.send(target.connecting)
-            for _ in range(_ROUNDS):
-                if is_left or answer_among(packets, target) is not None:
-                    break
+            rounds, until = _ROUNDS, asyncio.get_running_loop().time() + patience
+            while rounds and not is_left and answer_among(packets, target) is None:
                 news = await line.receive(patience)
                 is_left = not news and await line.is_served()
                 packets += news
+                is_asked = "2" in news
+                # A handler that takes long is waited for, however often the server asks.
+                rounds -= not is_asked or asyncio.get_running_loop().time() > until
+                if is_asked:
+                    await line.send(target.protocol.beat)
     except ClosedError as error:
         end = error
     is_open = bool(packets) and opened_by(packets[0]) is not None

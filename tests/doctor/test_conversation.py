@@ -314,6 +314,17 @@ def test_a_server_for_node_that_hangs_up_on_polls_is_named_and_mended(stack: Exi
             server = f"{server}; {limit}; {report.findings[0].fix.node}"
 
 
+@pytest.mark.parametrize("transports", [BOTH, WEBSOCKET], ids=str)
+def test_pings_are_answered_while_the_application_makes_up_its_mind(
+    transports: list[str], stack: ExitStack
+) -> None:
+    options = 'pingInterval: 500, pingTimeout: 700, cors: { origin: "*" }'
+    slow = "io.use((_, next) => setTimeout(next, 4500))"
+    url = stack.enter_context(node_server(f"new Server(httpServer, {{ {options} }}); {slow}"))
+    report = Examination(Target.parse(url, ORIGIN), PAGE, watch=1, transports=transports).run()
+    assert report.works, report.findings
+
+
 @pytest.mark.parametrize("when", ["", "; io.use((_, next) => setTimeout(next, 500))"])
 def test_seconds_for_milliseconds_are_told_to_a_websocket_alone(
     when: str, stack: ExitStack
