@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from ..browser.fetch import Header, Page, varies_by_origin
@@ -50,7 +50,7 @@ class Facts(Answers):
 
     target: Target
     page: Page
-    asked: dict[str, Exchange] = field(default_factory=dict)
+    asked: Mapping[str, Exchange] = field(default_factory=dict)
     is_spent: bool = False
     requests: int = 0
     seconds: float = 0.0
@@ -102,23 +102,32 @@ class _Plan:
         self._facts, self._wire = facts, wire
 
     async def run(self) -> Facts:
-        facts = self._facts
         try:
-            await self._ask(_PAGE)
-            is_there = facts.asked[_PAGE].head is not None
-            for name in (name for hole in HOLES * is_there for name in hole.sent(facts)):
-                # Whom everybody is, nobody has to be asked about.
-                if name not in facts.asked and (not facts.lets_all_in or name == _SCRIPT):
-                    await self._ask(name)
+            await self._ask_all()
         except SpentError:
-            facts = replace(facts, is_spent=True)
+            self._know(is_spent=True)
         await asyncio.sleep(0)
-        return replace(facts, requests=self._wire.requests, seconds=self._wire.seconds)
+        self._know(requests=self._wire.requests, seconds=self._wire.seconds)
+        return self._facts
+
+    def _know(self, **found: Any) -> None:
+        self._facts = replace(self._facts, **found)
+
+    async def _ask_all(self) -> None:
+        await self._ask(_PAGE)
+        if self._facts.asked[_PAGE].head is None:
+            return
+        for hole in HOLES:
+            for name in hole.sent(self._facts):
+                # Whom everybody is, nobody has to be asked about.
+                is_told = self._facts.lets_all_in and name != _SCRIPT
+                if name not in self._facts.asked and not is_told:
+                    await self._ask(name)
 
     async def _ask(self, name: str) -> None:
         ways = {_PAGE: self._as_page, _WEBSOCKET: self._by_websocket, _SCRIPT: self._as_script}
         asked = await ways[name]() if name in ways else await self._in_the_name_of(name)
-        self._facts.asked[name] = asked
+        self._know(asked={**self._facts.asked, name: asked})
         if name != _WEBSOCKET:
             await leave(self._wire, asked)
 

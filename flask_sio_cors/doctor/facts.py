@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
@@ -31,15 +32,15 @@ class Stage(Enum):
     BENEATH = "beneath"  #: of an answer that is of no use besides its CORS headers
 
 
-class Answers:
+class Answers(ABC):
     """What answers show of the server that they come from, whatever was asked."""
 
     target: Target
 
     @property
+    @abstractmethod
     def exchanges(self) -> Sequence[Exchange]:
         """Every exchange that is known."""
-        raise NotImplementedError
 
     @cached_property
     def is_installed(self) -> bool:
